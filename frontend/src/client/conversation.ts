@@ -1,0 +1,183 @@
+/** One conversation, followed live and exactly, and what a user can do in it. */
+
+import type { Connection } from "./connection.ts";
+import { CallError } from "./errors.ts";
+import { Follower, type Sync } from "./follower.ts";
+import { newId } from "./ids.ts";
+import { Cell, type Observable } from "./observable.ts";
+import type { Part, Position, Session, WhenBusy } from "./protocol.ts";
+import {
+  type ConversationEvent,
+  type ConversationState,
+  emptyConversation,
+  hasHole,
+  progressOf,
+  type Reduce,
+} from "./state.ts";
+
+/** What a user says: plain text, or parts. */
+export type Prompt = string | readonly Part[];
+
+export interface SendOptions {
+  /** The client's own id of the prompt: however often it is sent, it gets one answer. */
+  id?: string;
+  model?: string;
+  whenBusy?: WhenBusy;
+  signal?: AbortSignal;
+}
+
+const PAGE = 50;
+
+/** Sends a prompt, into a new conversation if none is named. */
+export function callSend(
+  connection: Connection,
+  conversation: string | undefined,
+  prompt: Prompt,
+  { id = newId(), model, whenBusy, signal }: SendOptions,
+): Promise<Session> {
+  return connection.call(
+    "send",
+    {
+      ...(conversation !== undefined && { conversation }),
+      id,
+      ...(typeof prompt === "string" ? { text: prompt } : { parts: prompt }),
+      ...(model !== undefined && { model }),
+      ...(whenBusy !== undefined && { when_busy: whenBusy }),
+    },
+    { signal },
+  );
+}
+
+export class Conversation {
+  readonly id: string;
+  readonly #connection: Connection;
+  readonly #reduce: Reduce;
+  readonly #onClose: () => void;
+  readonly #state = new Cell(emptyConversation);
+  readonly #follower: Follower<Session, ConversationEvent>;
+  #reachesBeginning = false;
+
+  /** `ChatClient` makes these; `session` is there when a call has just begun the conversation. */
+  constructor(
+    id: string,
+    connection: Connection,
+    reduce: Reduce,
+    onClose: () => void,
+    session?: Session,
+  ) {
+    this.id = id;
+    this.#connection = connection;
+    this.#reduce = reduce;
+    this.#onClose = onClose;
+    this.#follower = new Follower(connection, {
+      load: () => connection.call("open", { conversation: id, limit: PAGE }, { within: 0 }),
+      show: (shown) => {
+        this.#reachesBeginning = shown.messages.length < PAGE;
+        this.#receive({ type: "session", session: shown, whole: true });
+      },
+      receive: (event) => this.#receive(event),
+      settled: (shown, covered) => this.#settled(shown, covered),
+      intact: () => !hasHole(this.#state.value),
+    });
+    const stop = this.sync.subscribe((sync) => {
+      if (sync !== "gone") return;
+      stop();
+      onClose();
+    });
+    if (session === undefined) void this.#follower.synchronise();
+    else this.#follower.begin(session);
+  }
+
+  get state(): Observable<ConversationState> {
+    return this.#state;
+  }
+
+  get sync(): Observable<Sync> {
+    return this.#follower.sync;
+  }
+
+  /** Resolves once the conversation is shown and followed; rejects when it cannot be. */
+  ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const check = (sync: Sync): boolean => {
+        if (sync === "live") resolve();
+        else if (sync === "gone")
+          reject(new CallError(403, "There is no such conversation.", false));
+        else return false;
+        return true;
+      };
+      if (check(this.sync.value)) return;
+      const stop = this.sync.subscribe((sync) => check(sync) && stop());
+    });
+  }
+
+  /** Resolves when the prompt is accepted and stored; its answer arrives in `state`. */
+  async send(prompt: Prompt, options: SendOptions = {}): Promise<Session> {
+    const session = await callSend(this.#connection, this.id, prompt, options);
+    this.#follower.deliver({ type: "session", session, whole: false });
+    return session;
+  }
+
+  /** Makes an answer anew, and all that followed it void. */
+  async regenerate(message: string): Promise<void> {
+    try {
+      const session = await this.#connection.call("regenerate", {
+        conversation: this.id,
+        message,
+      });
+      this.#follower.deliver({ type: "session", session, whole: false });
+    } catch (error) {
+      if (!(error instanceof CallError) || error.code !== 404) throw error;
+      // it is no longer there: another tab was first, or a try of ours whose reply was lost
+      await this.#follower.synchronise();
+    }
+  }
+
+  /** Stops the running answer and cancels the queued ones; with a message, that one alone. */
+  async stop(message?: string): Promise<boolean> {
+    const { stopped } = await this.#connection.call("stop", {
+      conversation: this.id,
+      ...(message !== undefined && { message }),
+    });
+    return stopped;
+  }
+
+  /** Whether there may be messages before the first. */
+  get hasEarlier(): boolean {
+    return !this.#reachesBeginning;
+  }
+
+  async loadEarlier(): Promise<void> {
+    const before = this.#state.value.messages[0]?.id;
+    if (before === undefined) return;
+    const page = await this.#connection.call("history", {
+      conversation: this.id,
+      limit: PAGE,
+      before,
+    });
+    this.#reachesBeginning = page.next === undefined;
+    this.#receive({ type: "history", messages: page.messages });
+  }
+
+  /** Leaves the channel; the answer goes on without us. */
+  close(): void {
+    this.#follower.close();
+    this.#onClose();
+  }
+
+  #receive(event: ConversationEvent): void {
+    this.#state.set(this.#reduce(this.#state.value, event));
+    if (this.#state.value.deleted) this.#follower.close("gone");
+  }
+
+  #settled(session: Session, covered: Position): boolean {
+    if (hasHole(this.#state.value)) return false;
+    const { generation, since } = session;
+    return (
+      generation === null ||
+      (since.epoch === covered.epoch && since.offset >= covered.offset) ||
+      // what came live has continued the session's text
+      progressOf(this.#state.value, generation.message) > generation.seq
+    );
+  }
+}

@@ -1,0 +1,83 @@
+/** The user's conversations, newest first, kept in step over the user's own channel. */
+
+import type { Connection } from "./connection.ts";
+import { Follower, type Sync } from "./follower.ts";
+import { Cell, type Observable } from "./observable.ts";
+import type { ConversationPage, ListPublication, Summary } from "./protocol.ts";
+
+const PAGE = 50;
+
+export interface ListState {
+  readonly conversations: readonly Summary[];
+  /** Where the next page begins; null when all are here. */
+  readonly next: string | null;
+}
+
+/** The list after a publication; one that is older than what is known is a replay. */
+export function reduceList(
+  conversations: readonly Summary[],
+  publication: ListPublication,
+): readonly Summary[] {
+  if (publication.type === "deleted") {
+    return conversations.filter(({ id }) => id !== publication.conversation);
+  }
+  if (publication.type !== "conversation") return conversations;
+  const changed = publication.conversation;
+  const known = conversations.find(({ id }) => id === changed.id);
+  if (known !== undefined && known.updated_at > changed.updated_at) return conversations;
+  return [changed, ...conversations.filter((other) => other !== known)].sort(
+    (one, other) => other.updated_at - one.updated_at,
+  );
+}
+
+export class ConversationList {
+  readonly #connection: Connection;
+  readonly #state = new Cell<ListState>({ conversations: [], next: null });
+  readonly #follower: Follower<ConversationPage, ListPublication>;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#follower = new Follower(connection, {
+      load: () => connection.call("list", { limit: PAGE }, { within: 0 }),
+      show: ({ conversations, next }) => this.#state.set({ conversations, next: next ?? null }),
+      receive: (publication) => {
+        const { conversations, next } = this.#state.value;
+        this.#state.set({ conversations: reduceList(conversations, publication), next });
+      },
+      // a page that was asked for while the channel is followed leaves nothing out
+      settled: () => true,
+      intact: () => true,
+    });
+    void this.#follower.synchronise();
+  }
+
+  get state(): Observable<ListState> {
+    return this.#state;
+  }
+
+  get sync(): Observable<Sync> {
+    return this.#follower.sync;
+  }
+
+  async loadMore(): Promise<void> {
+    const before = this.#state.value.next;
+    if (before === null) return;
+    const page = await this.#connection.call("list", { limit: PAGE, before });
+    const { conversations } = this.#state.value;
+    const known = new Set(conversations.map(({ id }) => id));
+    const added = page.conversations.filter(({ id }) => !known.has(id));
+    this.#state.set({ conversations: [...conversations, ...added], next: page.next ?? null });
+  }
+
+  async rename(conversation: string, title: string): Promise<void> {
+    await this.#connection.call("rename", { conversation, title });
+  }
+
+  async delete(conversation: string): Promise<void> {
+    await this.#connection.call("delete", { conversation });
+  }
+
+  close(): void {
+    this.#follower.close();
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Following a channel from a snapshot on, so that the two together leave nothing out.
+ *
+ * A snapshot is loaded by a call and says since which position of the channel it is to be continued. Where
+ * Centrifugo cannot continue from there (its history is gone, or too short), a second snapshot is loaded while the
+ * subscription already delivers, and so on until the two overlap.
+ */
+
+import type { Connection } from "./connection.ts";
+import { CallError } from "./errors.ts";
+import { Cell, type Observable } from "./observable.ts";
+import type { Position } from "./protocol.ts";
+import { backoff, sleep } from "./retry.ts";
+
+export interface Snapshot {
+  channel: string;
+  since: Position;
+}
+
+/** What is followed. */
+export interface Followed<S extends Snapshot, E> {
+  load(): Promise<S>;
+  show(snapshot: S): void;
+  receive(event: E): void;
+  /** Whether nothing is missing, with all that was published after `covered` delivered. */
+  settled(snapshot: S, covered: Position): boolean;
+  /** Whether what was received leaves no hole. */
+  intact(): boolean;
+}
+
+/** `behind` while something may be missing; `gone` when the server refuses for good, or it was deleted. */
+export type Sync = "opening" | "live" | "behind" | "gone";
+
+const DELAYS = { firstDelay: 100, maxDelay: 5_000 };
+/** After this time without a visible hole the owner has stored all that was published before: two checkpoints. */
+const PATIENCE = 5_000;
+
+export class Follower<S extends Snapshot, E> {
+  readonly #connection: Connection;
+  readonly #followed: Followed<S, E>;
+  readonly #sync = new Cell<Sync>("opening");
+  readonly #closed = new AbortController();
+  #leave: (() => void) | null = null;
+  /** Since when the present subscription has left nothing out; null until Centrifugo has said so. */
+  #covered: Position | null = null;
+  /** What arrives while a snapshot is on its way, which may be older. */
+  #meanwhile: E[] | null = null;
+  #synchronising = false;
+
+  constructor(connection: Connection, followed: Followed<S, E>) {
+    this.#connection = connection;
+    this.#followed = followed;
+  }
+
+  get sync(): Observable<Sync> {
+    return this.#sync;
+  }
+
+  /** Follows from a snapshot that is already there. */
+  begin(snapshot: S): void {
+    this.#followed.show(snapshot);
+    this.#sync.set("live");
+    void this.#follow(snapshot);
+  }
+
+  /** Takes an event from wherever it comes; a hole begins the search for what is missing. */
+  deliver(event: E): void {
+    this.#meanwhile?.push(event);
+    this.#followed.receive(event);
+    if (!this.#followed.intact()) void this.synchronise();
+  }
+
+  close(sync: Sync = this.#sync.value): void {
+    this.#closed.abort();
+    this.#leave?.();
+    this.#leave = null;
+    this.#sync.set(sync);
+  }
+
+  /** Loads snapshots until one is continued by the subscription without a gap. */
+  async synchronise(): Promise<void> {
+    if (this.#synchronising || this.#closed.signal.aborted) return;
+    this.#synchronising = true;
+    if (this.#sync.value === "live") this.#sync.set("behind");
+    const began = Date.now();
+    try {
+      for (let attempt = 0; !(await this.#attempt(began)); attempt++) {
+        // the second snapshot is wanted at once: the first served to subscribe
+        if (attempt > 0) await sleep(backoff(attempt - 1, DELAYS), this.#closed.signal);
+      }
+      this.#sync.set("live");
+    } catch (error) {
+      if (this.#closed.signal.aborted) return;
+      this.close("gone");
+      if (!(error instanceof CallError)) throw error;
+    } finally {
+      this.#synchronising = false;
+    }
+  }
+
+  async #attempt(began: number): Promise<boolean> {
+    const covered = this.#covered;
+    const snapshot = await this.#load();
+    if (snapshot === null) return false;
+    this.#closed.signal.throwIfAborted();
+    // only a snapshot that was asked for after the subscription began can be compared with it
+    if (covered !== null && covered === this.#covered) {
+      if (this.#followed.settled(snapshot, covered)) return true;
+      const patient = Date.now() - began < PATIENCE || !this.#followed.intact();
+      if (covered.epoch !== snapshot.since.epoch) return !patient;
+    }
+    const recovered = await this.#follow(snapshot);
+    return recovered && this.#followed.intact();
+  }
+
+  async #load(): Promise<S | null> {
+    const meanwhile: E[] = [];
+    this.#meanwhile = meanwhile;
+    try {
+      const snapshot = await this.#followed.load();
+      this.#followed.show(snapshot);
+      for (const event of meanwhile) this.#followed.receive(event);
+      return snapshot;
+    } catch (error) {
+      if (error instanceof CallError && error.temporary) return null;
+      throw error;
+    } finally {
+      this.#meanwhile = null;
+    }
+  }
+
+  /** Subscribes anew; says whether everything since the snapshot was delivered. */
+  #follow({ channel, since }: S): Promise<boolean> {
+    this.#leave?.();
+    this.#covered = null;
+    return new Promise((resolve) => {
+      this.#leave = this.#connection.subscribe(channel, since, {
+        subscribed: (recovered, position) => {
+          if (!recovered) this.#covered = position;
+          else this.#covered ??= { offset: since.offset, epoch: position.epoch };
+          resolve(recovered);
+          if (!recovered) void this.synchronise();
+        },
+        publication: (data) => this.deliver(data as E),
+        ended: () => {
+          this.#leave?.();
+          this.#leave = null;
+          this.#covered = null;
+          resolve(false);
+          void this.synchronise();
+        },
+      });
+    });
+  }
+}

@@ -1,0 +1,89 @@
+/** The lasting identity of an anonymous visitor: a token that the server mints once and the browser keeps. */
+
+export interface TokenStorage {
+  read(): string | null;
+  write(token: string): void;
+  /** Waits until nobody else who shares this storage holds it; call the result to let go. */
+  hold?(signal: AbortSignal): Promise<() => void>;
+}
+
+const HOLD_TIMEOUT = 10_000;
+
+/** The browser's storage, or memory where it has none (private windows, Node). */
+export function browserStorage(key = "centrifugo-llm.token"): TokenStorage {
+  try {
+    globalThis.localStorage.getItem(key);
+  } catch {
+    return memoryStorage();
+  }
+  const storage: TokenStorage = {
+    read: () => globalThis.localStorage.getItem(key),
+    write: (token) => globalThis.localStorage.setItem(key, token),
+  };
+  // absent where the page came over plain HTTP
+  const locks: LockManager | undefined = globalThis.navigator?.locks;
+  if (locks !== undefined) storage.hold = (signal) => holdLock(locks, key, signal);
+  return storage;
+}
+
+export function memoryStorage(token: string | null = null): TokenStorage {
+  let kept = token;
+  return {
+    read: () => kept,
+    write: (next) => {
+      kept = next;
+    },
+  };
+}
+
+function holdLock(locks: LockManager, name: string, signal: AbortSignal): Promise<() => void> {
+  return new Promise((held, failed) => {
+    locks
+      .request(name, { signal }, () => new Promise<void>((release) => held(release)))
+      .catch(failed);
+  });
+}
+
+interface ConnectReply {
+  token?: string;
+  user?: string;
+}
+
+/** What a connection says of itself, and what it is told. */
+export class Identity {
+  readonly #storage: TokenStorage;
+  #release: (() => void) | null = null;
+
+  constructor(storage: TokenStorage) {
+    this.#storage = storage;
+  }
+
+  /**
+   * The data to connect with. Without a token this waits for its turn: two tabs that a new visitor
+   * opens together must become one user, so the second connects with the token that the first was given.
+   */
+  async credentials(): Promise<{ token?: string }> {
+    if (this.#storage.read() === null && this.#release === null) {
+      this.#release =
+        (await this.#storage.hold?.(AbortSignal.timeout(HOLD_TIMEOUT)).catch(() => null)) ?? null;
+    }
+    const token = this.#storage.read();
+    if (token === null) return {};
+    this.letGo();
+    return { token };
+  }
+
+  /** Takes the connect reply; false when another tab has become somebody else meanwhile, whom to join. */
+  connected(reply: ConnectReply, sent: string | undefined): boolean {
+    const kept = this.#storage.read();
+    const outrun = kept !== null && kept !== (sent ?? null) && kept !== reply.token;
+    if (!outrun && reply.token !== undefined) this.#storage.write(reply.token);
+    this.letGo();
+    return !outrun;
+  }
+
+  letGo(): void {
+    this.#release?.();
+    this.#release = null;
+  }
+}

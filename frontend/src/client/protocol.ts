@@ -1,0 +1,129 @@
+/** What client and proxy server say to each other; names inside messages and chunks are the Vercel AI SDK's. */
+
+export type Status = "queued" | "streaming" | "complete" | "stopped" | "failed" | "interrupted";
+
+export type Part =
+  | { type: "text"; text: string; state?: "streaming" | "done" }
+  | { type: "reasoning"; text: string; state?: "streaming" | "done" }
+  | { type: "file"; mediaType: string; url: string; filename?: string };
+
+export interface Usage {
+  input_tokens: number;
+  output_tokens: number;
+  reasoning_tokens?: number;
+  cached_input_tokens?: number;
+  estimated?: boolean;
+}
+
+export interface Metadata {
+  status?: Status;
+  model?: string;
+  finish_reason?: string;
+  usage?: Usage;
+  /** Unix seconds. */
+  created_at?: number;
+  error?: string;
+}
+
+export interface Message {
+  id: string;
+  role: "user" | "assistant";
+  parts: readonly Part[];
+  metadata: Metadata;
+}
+
+/** A place in a channel's history. */
+export interface Position {
+  offset: number;
+  epoch: string;
+}
+
+export interface Session {
+  conversation: string;
+  channel: string;
+  messages: readonly Message[];
+  since: Position;
+  generation: { message: string; seq: number; status: Status } | null;
+}
+
+export type Chunk =
+  | { type: "start"; messageId: string; messageMetadata?: Metadata }
+  | { type: "text-start" | "text-end" | "reasoning-start" | "reasoning-end"; id: string }
+  | { type: "text-delta" | "reasoning-delta"; id: string; delta: string }
+  | { type: "finish"; finishReason?: string; messageMetadata?: Metadata }
+  | { type: "abort"; reason?: string; messageMetadata?: Metadata }
+  | { type: "error"; errorText: string; messageMetadata?: Metadata };
+
+/** What arrives on a conversation's channel. */
+export type Publication =
+  | { type: "message"; message: Message }
+  | { type: "chunks"; message: string; seq: number; chunks: readonly Chunk[] }
+  | { type: "removed"; messages: readonly string[] }
+  | { type: "title"; title: string }
+  | { type: "deleted" };
+
+export interface Summary {
+  id: string;
+  title: string;
+  /** Unix seconds. */
+  updated_at: number;
+  status: Status;
+}
+
+/** What arrives on the user's own channel. */
+export type ListPublication =
+  | { type: "conversation"; conversation: Summary }
+  | { type: "deleted"; conversation: string };
+
+export interface ConversationPage {
+  conversations: readonly Summary[];
+  next?: string;
+  channel: string;
+  since: Position;
+}
+
+export interface HistoryPage {
+  messages: readonly Message[];
+  next?: string;
+}
+
+export type WhenBusy = "reject" | "queue" | "interrupt";
+
+/** Each method's request and reply. */
+export interface Methods {
+  send: [
+    {
+      conversation?: string;
+      id: string;
+      text?: string;
+      parts?: readonly Part[];
+      model?: string;
+      when_busy?: WhenBusy;
+    },
+    Session,
+  ];
+  open: [{ conversation: string; limit?: number }, Session];
+  stop: [{ conversation: string; message?: string }, { stopped: boolean }];
+  regenerate: [{ conversation: string; message?: string; id?: string }, Session];
+  list: [{ limit?: number; before?: string }, ConversationPage];
+  history: [{ conversation: string; limit?: number; before?: string }, HistoryPage];
+  rename: [{ conversation: string; title: string }, Record<string, never>];
+  delete: [{ conversation: string }, Record<string, never>];
+}
+
+const ENDED: ReadonlySet<Status | undefined> = new Set<Status>([
+  "complete",
+  "stopped",
+  "failed",
+  "interrupted",
+]);
+
+/** Whether nothing more can come for this message. */
+export function isClosed(message: Message): boolean {
+  return message.role === "user" || ENDED.has(message.metadata.status);
+}
+
+/** The text a message shows, its reasoning left out. */
+export function textOf(message: Message): string {
+  return message.parts.map((part) => (part.type === "text" ? part.text : "")).join("");
+}

@@ -1,0 +1,175 @@
+/**
+ * A conversation as a pure function of the sessions and publications that arrived, in whatever order they did.
+ *
+ * For each open message `progress` is the last `seq` that its text contains. A publication is applied when it is the
+ * next one, ignored when it is contained, and kept in `ahead` when those before it are missing: as long as `ahead` is
+ * not empty there is a hole, and only a session that stands further can close it.
+ */
+
+import { applyChunks, blankMessage } from "./chunks.ts";
+import { type Chunk, isClosed, type Message, type Publication, type Session } from "./protocol.ts";
+
+export interface ConversationState {
+  readonly messages: readonly Message[];
+  readonly progress: ReadonlyMap<string, number>;
+  readonly ahead: ReadonlyMap<string, ReadonlyMap<number, readonly Chunk[]>>;
+  readonly title: string | null;
+  readonly deleted: boolean;
+}
+
+/** A session; `whole` when it shows the conversation's latest messages, not just the ones a call has made. */
+export interface SessionEvent {
+  type: "session";
+  session: Session;
+  whole: boolean;
+}
+
+/** Earlier messages, to stand before all that are there. */
+export interface HistoryEvent {
+  type: "history";
+  messages: readonly Message[];
+}
+
+export type ConversationEvent = Publication | SessionEvent | HistoryEvent;
+
+export type Reduce = (state: ConversationState, event: ConversationEvent) => ConversationState;
+
+export const emptyConversation: ConversationState = {
+  messages: [],
+  progress: new Map(),
+  ahead: new Map(),
+  title: null,
+  deleted: false,
+};
+
+/** Whether publications are missing between those that were applied and those that arrived. */
+export function hasHole(state: ConversationState): boolean {
+  return state.ahead.size > 0;
+}
+
+/** The last `seq` that is contained in what is shown of a message; infinite for one that is closed. */
+export function progressOf(state: ConversationState, id: string): number {
+  const message = find(state, id);
+  return message === undefined ? 0 : stands(message, state.progress.get(id) ?? 0);
+}
+
+export const reduce: Reduce = (state, event) => {
+  switch (event.type) {
+    case "session":
+      return event.whole ? replaced(state, event.session) : joined(state, event.session);
+    case "history":
+      return { ...state, messages: [...unknownOf(state, event.messages), ...state.messages] };
+    case "message":
+      return { ...state, messages: [...state.messages, ...unknownOf(state, [event.message])] };
+    case "chunks":
+      return chunked(state, event.message, event.seq, event.chunks);
+    case "removed":
+      return without(state, new Set(event.messages));
+    case "title":
+      return { ...state, title: event.title };
+    case "deleted":
+      return { ...state, deleted: true };
+    default:
+      return state;
+  }
+};
+
+function find(state: ConversationState, id: string): Message | undefined {
+  return state.messages.find((message) => message.id === id);
+}
+
+function unknownOf(state: ConversationState, messages: readonly Message[]): readonly Message[] {
+  return messages.filter((message) => find(state, message.id) === undefined);
+}
+
+function chunked(
+  state: ConversationState,
+  id: string,
+  seq: number,
+  chunks: readonly Chunk[],
+): ConversationState {
+  const message = find(state, id);
+  if (message !== undefined && isClosed(message)) return state;
+  const known = state.progress.get(id) ?? 0;
+  if (seq <= known) return state;
+  if (seq > known + 1) {
+    const waiting = new Map(state.ahead.get(id)).set(seq, chunks);
+    return { ...state, ahead: new Map(state.ahead).set(id, waiting) };
+  }
+  const grown = applyChunks(message ?? blankMessage(id), chunks);
+  const next = {
+    ...state,
+    messages:
+      message === undefined
+        ? [...state.messages, grown]
+        : state.messages.map((other) => (other === message ? grown : other)),
+    progress: new Map(state.progress).set(id, seq),
+  };
+  if (isClosed(grown)) next.progress.delete(id);
+  return state.ahead.has(id) ? caughtUp(next, id) : next;
+}
+
+/** Applies what waited for the publication that has just been applied, and forgets what is contained. */
+function caughtUp(state: ConversationState, id: string): ConversationState {
+  const waiting = state.ahead.get(id);
+  if (waiting === undefined) return state;
+  const message = find(state, id);
+  const known = state.progress.get(id) ?? 0;
+  const rest = new Map(
+    message !== undefined && isClosed(message) ? [] : [...waiting].filter(([seq]) => seq > known),
+  );
+  const ahead = new Map(state.ahead);
+  if (rest.size > 0) ahead.set(id, rest);
+  else ahead.delete(id);
+  const next = rest.get(known + 1);
+  const trimmed = { ...state, ahead };
+  return next === undefined ? trimmed : chunked(trimmed, id, known + 1, next);
+}
+
+function without(state: ConversationState, gone: ReadonlySet<string>): ConversationState {
+  return {
+    ...state,
+    messages: state.messages.filter((message) => !gone.has(message.id)),
+    progress: new Map([...state.progress].filter(([id]) => !gone.has(id))),
+    ahead: new Map([...state.ahead].filter(([id]) => !gone.has(id))),
+  };
+}
+
+/** The latest messages in place of ours; earlier ones stay where the two lists connect. */
+function replaced(state: ConversationState, session: Session): ConversationState {
+  const first = session.messages[0]?.id;
+  const overlap = state.messages.findIndex((message) => message.id === first);
+  const earlier = state.messages.slice(0, Math.max(overlap, 0));
+  const present = new Set([...earlier, ...session.messages].map((message) => message.id));
+  const gone = [...state.messages.map(({ id }) => id), ...state.ahead.keys()].filter(
+    (id) => !present.has(id),
+  );
+  // What the session does not show was removed, or is older than its page: a publication for it that
+  // arrived before the session was asked for will never be preceded by those that are missing.
+  const merged = joined(without(state, new Set(gone)), session);
+  const newest = session.messages.flatMap(({ id }) => find(merged, id) ?? []);
+  return { ...merged, messages: [...earlier, ...newest] };
+}
+
+/** Takes from the session each message that is unknown here, or stands further there. */
+function joined(state: ConversationState, session: Session): ConversationState {
+  const messages = [...state.messages];
+  const progress = new Map(state.progress);
+  for (const message of session.messages) {
+    const seq = session.generation?.message === message.id ? session.generation.seq : 0;
+    const at = messages.findIndex((other) => other.id === message.id);
+    const known = messages[at];
+    if (known === undefined) messages.push(message);
+    else if (stands(message, seq) > stands(known, progress.get(known.id) ?? 0))
+      messages[at] = message;
+    else continue;
+    if (isClosed(message)) progress.delete(message.id);
+    else progress.set(message.id, seq);
+  }
+  const next: ConversationState = { ...state, messages, progress };
+  return session.messages.reduce((reached, { id }) => caughtUp(reached, id), next);
+}
+
+function stands(message: Message, seq: number): number {
+  return isClosed(message) ? Number.POSITIVE_INFINITY : seq;
+}
