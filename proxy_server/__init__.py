@@ -1,0 +1,1 @@
+"""LLM answers, streamed over the Centrifugo connection that a browser already holds."""

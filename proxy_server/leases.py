@@ -1,0 +1,288 @@
+"""Who makes which answer: assignments, their leases and their checkpoints, as statements and rows.
+
+A row of `generations` is an answer that is queued or being made; its runner holds a lease on it.
+Every statement that writes for an assignment names the runner, so one that lost its lease writes
+nothing any more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from proxy_server.chunks import (
+    Message,
+    Metadata,
+    Part,
+    Position,
+    Status,
+    Summary,
+    decode_metadata,
+    decode_parts,
+    encode,
+)
+from proxy_server.store import Store, admissions, conversations, generations, messages, now
+
+_MINUTE = 60.0
+_CONTEXT_MESSAGES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One answer to make or to end, with its checkpoint: `parts` are those up to `seq`.
+
+    `was_queued` tells that its position is older than other answers of the conversation.
+    """
+
+    conversation: str
+    message: str
+    owner: str
+    model: str
+    ordinal: int
+    created_at: float
+    seq: int
+    parts: list[Part]
+    position: Position
+    was_queued: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    message: str
+    seq: int
+    parts: list[Part]
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An answer's end as stored: the queued one to start now, and the conversation as it stands.
+
+    `summary` is None where the conversation was deleted meanwhile.
+    """
+
+    next: Assignment | None
+    summary: Summary | None
+
+
+class Leases:
+    """The assignments of one runner."""
+
+    def __init__(self, store: Store, runner: str, seconds: float) -> None:
+        self._store = store
+        self._runner = runner
+        self.seconds = seconds
+
+    def grant(self) -> dict[str, Any]:
+        """The columns that give a generation to this runner."""
+        return {"status": "streaming", "runner": self._runner, "lease": now() + self.seconds}
+
+    async def renew(self) -> dict[str, str | None]:
+        """Renews all leases of this runner; gives each message with why to stop it, if so."""
+
+        def work(connection: sa.Connection) -> dict[str, str | None]:
+            rows = connection.execute(
+                sa.update(generations)
+                .where(generations.c.runner == self._runner)
+                .values(lease=now() + self.seconds)
+                .returning(generations.c.message, generations.c.stop)
+            )
+            return {row.message: row.stop for row in rows}
+
+        return await self._store.write(work)
+
+    async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> None:
+        statement = (
+            sa.update(generations)
+            .where(
+                generations.c.message == sa.bindparam("of_message"),
+                generations.c.runner == self._runner,
+            )
+            .values(
+                seq=sa.bindparam("new_seq"),
+                parts=sa.bindparam("new_parts"),
+                position_offset=sa.bindparam("offset"),
+                position_epoch=sa.bindparam("epoch"),
+            )
+        )
+        rows = [
+            {
+                "of_message": checkpoint.message,
+                "new_seq": checkpoint.seq,
+                "new_parts": encode(checkpoint.parts).decode(),
+                "offset": checkpoint.position.offset,
+                "epoch": checkpoint.position.epoch,
+            }
+            for checkpoint in checkpoints
+        ]
+        await self._store.write(lambda connection: connection.execute(statement, rows))
+
+    async def finish(
+        self, assignment: Assignment, parts: Sequence[Part], metadata: Metadata, *, go_on: bool
+    ) -> Finished | None:
+        """Stores an answer's end, and with `go_on` takes the next queued one of the conversation.
+
+        None, and nothing stored, where the lease was lost.
+        """
+
+        def work(connection: sa.Connection) -> Finished | None:
+            ended = connection.execute(
+                sa.delete(generations).where(
+                    generations.c.message == assignment.message,
+                    generations.c.runner == self._runner,
+                )
+            )
+            if not ended.rowcount:
+                return None
+            store_message(connection, assignment.owner, assignment.message, parts, metadata)
+            following = self._claim(connection, assignment.conversation) if go_on else None
+            status = "streaming" if following else metadata.status or "complete"
+            summary = set_status(connection, assignment.conversation, status)
+            return Finished(following, summary)
+
+        return await self._store.write(work, assignment.owner)
+
+    async def give_back(self, message: str) -> None:
+        """Makes an answer that has not begun a queued one, so that any replica starts it."""
+        statement = (
+            sa.update(generations)
+            .where(generations.c.message == message, generations.c.runner == self._runner)
+            .values(status="queued", runner=None, lease=None)
+        )
+        await self._store.write(lambda connection: connection.execute(statement))
+
+    async def take_over(self, limit: int) -> list[Assignment]:
+        """Takes answers whose runner has gone silent."""
+        silent = sa.and_(generations.c.status == "streaming", generations.c.lease < now())
+        chosen = sa.select(generations.c.message).where(silent).limit(limit).scalar_subquery()
+
+        def work(connection: sa.Connection) -> list[Assignment]:
+            rows = connection.execute(
+                sa.update(generations)
+                # The condition stands twice: of two replicas that chose the same row, the one
+                # that waited for it must find that it is not silent any more.
+                .where(generations.c.message.in_(chosen), silent)
+                .values(self.grant())
+                .returning(*generations.c)
+            )
+            return [_assignment(row) for row in rows]
+
+        return await self._store.write(work)
+
+    async def start_orphans(self, limit: int) -> list[Assignment]:
+        """Takes queued answers whose predecessor ended without starting them."""
+        others = generations.alias()
+        first = ~sa.exists().where(
+            others.c.conversation == generations.c.conversation,
+            others.c.ordinal < generations.c.ordinal,
+        )
+        orphans = (
+            sa.select(generations.c.conversation)
+            .where(generations.c.status == "queued", first)
+            .limit(limit)
+        )
+
+        def work(connection: sa.Connection) -> list[Assignment]:
+            found = connection.execute(orphans).scalars().all()
+            claimed = [self._claim(connection, conversation) for conversation in found]
+            connection.execute(sa.delete(admissions).where(admissions.c.at < now() - _MINUTE))
+            return [assignment for assignment in claimed if assignment is not None]
+
+        try:
+            return await self._store.write(work)
+        except IntegrityError:
+            # Another replica started one of them in this very moment; the next look is soon.
+            return []
+
+    async def context(self, assignment: Assignment, characters: int) -> list[Message]:
+        """The messages before an answer, oldest first, within so many characters of text.
+
+        The prompt itself is always among them.
+        """
+        statement = (
+            sa.select(messages)
+            .where(
+                messages.c.conversation == assignment.conversation,
+                messages.c.ordinal < assignment.ordinal,
+            )
+            .order_by(messages.c.ordinal.desc())
+            .limit(_CONTEXT_MESSAGES)
+        )
+        rows = await self._store.read(lambda connection: connection.execute(statement).all())
+        chosen: list[Message] = []
+        for row in rows:
+            characters -= len(row.parts)
+            if chosen and characters < 0:
+                break
+            chosen.append(message_of(row))
+        return chosen[::-1]
+
+    def _claim(self, connection: sa.Connection, conversation: str) -> Assignment | None:
+        """Takes the first queued answer of a conversation in which none is being made."""
+        first = (
+            sa.select(generations.c.message)
+            .where(generations.c.conversation == conversation)
+            .order_by(generations.c.ordinal)
+            .limit(1)
+            .scalar_subquery()
+        )
+        row = connection.execute(
+            sa.update(generations)
+            .where(generations.c.message == first, generations.c.status == "queued")
+            .values(self.grant())
+            .returning(*generations.c)
+        ).first()
+        return _assignment(row, was_queued=True) if row else None
+
+
+def message_of(row: sa.Row[Any]) -> Message:
+    """A message from a row of `messages`."""
+    return Message(row.id, row.role, decode_parts(row.parts), decode_metadata(row.metadata))
+
+
+def store_message(
+    connection: sa.Connection, owner: str, id: str, parts: Sequence[Part], metadata: Metadata
+) -> None:
+    connection.execute(
+        sa.update(messages)
+        .where(messages.c.owner == owner, messages.c.id == id)
+        .values(parts=encode(parts).decode(), metadata=encode(metadata).decode())
+    )
+
+
+def set_status(connection: sa.Connection, conversation: str, status: Status) -> Summary | None:
+    """Marks a conversation as changed now; None where it is gone."""
+    row = connection.execute(
+        sa.update(conversations)
+        .where(conversations.c.id == conversation)
+        .values(status=status, updated_at=now())
+        .returning(*conversations.c)
+    ).first()
+    return summary_of(row) if row else None
+
+
+def summary_of(row: sa.Row[Any]) -> Summary:
+    """A conversation in its owner's list, from a row of `conversations`."""
+    return Summary(row.id, row.title, row.updated_at, row.status)
+
+
+def position_of(row: sa.Row[Any]) -> Position:
+    """The position of a checkpoint, from a row of `generations`."""
+    return Position(row.position_offset, row.position_epoch)
+
+
+def _assignment(row: sa.Row[Any], *, was_queued: bool = False) -> Assignment:
+    return Assignment(
+        conversation=row.conversation,
+        message=row.message,
+        owner=row.owner,
+        model=row.model,
+        ordinal=row.ordinal,
+        created_at=row.created_at,
+        seq=row.seq,
+        parts=decode_parts(row.parts),
+        position=position_of(row),
+        was_queued=was_queued,
+    )

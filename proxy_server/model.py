@@ -1,0 +1,345 @@
+"""The model edge: a conversation in, an OpenAI-compatible server's answer out as deltas.
+
+The SDK makes the request, with its retries and its errors; the stream is read below its chunk
+objects, which cost several times the rest of a token's way. Nothing is read ahead: what the
+caller does not take stays in the socket, where TCP slows the provider down.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import msgspec
+import openai
+from msgspec import Struct
+
+from proxy_server.chunks import Usage
+from proxy_server.errors import ModelFailed
+from proxy_server.transcript import Delta
+from proxy_server.transport import Stream, Transport
+
+_MAX_EVENT = 1 << 20
+
+
+class Model:
+    """An OpenAI-compatible server."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        connections: int,
+        first_token_seconds: float,
+        idle_seconds: float,
+        max_output_tokens: int = 0,
+    ) -> None:
+        self._first_token_seconds = first_token_seconds
+        self._idle_seconds = idle_seconds
+        self._options: dict[str, Any] = (
+            {"max_completion_tokens": max_output_tokens} if max_output_tokens else {}
+        )
+        self._client = openai.AsyncOpenAI(
+            api_key=api_key,
+            base_url=base_url,
+            http_client=httpx2.AsyncClient(transport=Transport(connections), timeout=None),
+            max_retries=2,
+        )
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    @asynccontextmanager
+    async def answer(
+        self, model: str, messages: Sequence[dict[str, Any]]
+    ) -> AsyncIterator["Answer"]:
+        """Asks for an answer; leaving the context ends the provider's request.
+
+        Raises ModelFailed, here and from the answer's iteration.
+        """
+        patience = _Patience(self._first_token_seconds)
+        try:
+            with patience:
+                request = self._client.chat.completions.with_streaming_response.create(
+                    model=model,
+                    messages=messages,  # type: ignore[arg-type]
+                    stream=True,
+                    stream_options={"include_usage": True},
+                    extra_headers={"Accept-Encoding": "identity"},
+                    **self._options,
+                )
+                response = await request.__aenter__()
+        except TimeoutError as error:
+            raise _too_late("first_token_timeout") from error
+        except openai.APIError as error:
+            raise _failed(error, model) from error
+        try:
+            kind = response.headers.get("content-type", "")
+            if not kind.startswith("text/event-stream"):
+                raise ModelFailed("not_sse", _BAD_ANSWER, f"content type {kind!r}")
+            stream = response.http_response.stream
+            assert isinstance(stream, Stream)
+            yield Answer(stream, patience, self._idle_seconds)
+        finally:
+            patience.close()
+            await request.__aexit__(None, None, None)
+
+    async def complete(self, model: str, messages: Sequence[dict[str, Any]]) -> str:
+        """A short answer in one piece, for our own use."""
+        try:
+            async with asyncio.timeout(self._first_token_seconds):
+                completion = await self._client.chat.completions.create(
+                    model=model,
+                    messages=messages,  # type: ignore[arg-type]
+                )
+        except TimeoutError as error:
+            raise _too_late("first_token_timeout") from error
+        except openai.APIError as error:
+            raise _failed(error, model) from error
+        return (completion.choices[0].message.content or "") if completion.choices else ""
+
+
+class Answer:
+    """The model's stream: iteration gives all deltas that one read of the socket brought.
+
+    `finish_reason` and `usage` are there after the end, `usage` only if the provider gave it.
+    `events` counts the events with text or reasoning: most providers send one per token.
+    """
+
+    def __init__(self, stream: Stream, patience: "_Patience", idle_seconds: float) -> None:
+        self.finish_reason: str | None = None
+        self.usage: Usage | None = None
+        self.events = 0
+        self._stream = stream
+        self._patience = patience
+        self._idle_seconds = idle_seconds
+        self._rest = b""
+        self._done = False
+        self._surrogate = ""
+
+    def __aiter__(self) -> "Answer":
+        return self
+
+    async def __anext__(self) -> list[Delta]:
+        while not self._done:
+            if deltas := self._parse(await self._read()):
+                self._patience.renew(self._idle_seconds)
+                return deltas
+        raise StopAsyncIteration
+
+    async def _read(self) -> bytes:
+        """What the socket has; nothing at the stream's end, if the answer is whole by then."""
+        try:
+            with self._patience:
+                data = await self._stream.read()
+            cause = "the stream ended early"
+        except TimeoutError as error:
+            raise _too_late("idle_timeout" if self.events else "first_token_timeout") from error
+        except ConnectionError as error:
+            data, cause = b"", repr(error)
+        if not data:
+            if self.finish_reason is None:
+                raise ModelFailed("broken_off", _BROKEN_OFF, cause)
+            self._done = True
+        return data
+
+    def _parse(self, data: bytes) -> list[Delta]:
+        if b"\r" in data:
+            # JSON escapes a carriage return, so each one here belongs to a line's end.
+            data = data.replace(b"\r", b"")
+        *events, self._rest = (self._rest + data).split(b"\n\n")
+        if len(self._rest) > _MAX_EVENT:
+            raise ModelFailed("malformed", _BAD_ANSWER, f"an event beyond {_MAX_EVENT} bytes")
+        deltas: list[Delta] = []
+        for event in events:
+            if event.startswith(b"data: ") and b"\n" not in event:
+                payload = event[6:]
+            else:
+                payload = _payload(event)
+            if payload == b"[DONE]":
+                if self.finish_reason is None and not self.events:
+                    raise ModelFailed("empty", _BAD_ANSWER, "no chunk before [DONE]")
+                self.finish_reason = self.finish_reason or "stop"
+                self._done = True
+                break
+            if payload:
+                self._take(payload, deltas)
+        return deltas
+
+    def _take(self, payload: bytes, deltas: list[Delta]) -> None:
+        chunk = _decode(payload)
+        if chunk.error is not None:
+            raise ModelFailed("provider_error", _BROKEN_OFF, payload[:500].decode(errors="replace"))
+        if chunk.usage is not None:
+            self.usage = chunk.usage.counted()
+        for choice in chunk.choices:
+            delta = choice.delta
+            if choice.finish_reason is not None:
+                self.finish_reason = choice.finish_reason
+            if delta is None:
+                continue
+            if reasoning := delta.reasoning_content or delta.reasoning:
+                self.events += 1
+                if reasoning := self._whole(reasoning):
+                    deltas.append(Delta("reasoning", reasoning))
+            if text := delta.content or delta.refusal:
+                self.events += 1
+                if text := self._whole(text):
+                    deltas.append(Delta("text", text))
+
+    def _whole(self, text: str) -> str:
+        """Joins a character that the provider split between two events as escaped surrogates."""
+        if not self._surrogate and text.isascii():
+            return text
+        text = self._surrogate + text
+        self._surrogate = ""
+        if "\ud800" <= text[-1] <= "\udbff":
+            self._surrogate, text = text[-1], text[:-1]
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+class _Patience:
+    """A bound on waiting, renewed by progress; time spent elsewhere does not count.
+
+    One timer serves many waits: it looks, when it fires, whether its time has really come. A
+    timer per read would cost more than the rest of the read.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._left = seconds
+        self._since = 0.0
+        self._task: asyncio.Task[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._expired = False
+
+    def renew(self, seconds: float) -> None:
+        self._left = seconds
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def __enter__(self) -> None:
+        self._since = self._loop.time()
+        self._task = asyncio.current_task()
+        if self._timer is None or self._timer.when() > self._since + self._left:
+            self._arm(self._since + self._left)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        task, self._task = self._task, None
+        self._left -= self._loop.time() - self._since
+        if self._expired:
+            assert task is not None
+            self._expired = False
+            if task.uncancel() == 0 and isinstance(error, asyncio.CancelledError):
+                raise TimeoutError from error
+
+    def _arm(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        if self._task is None:
+            return
+        due = self._since + self._left
+        if self._loop.time() < due:
+            self._arm(due)
+        else:
+            self._expired = True
+            self._task.cancel()
+
+
+class _UsageDetails(Struct, gc=False):
+    reasoning_tokens: int | None = None
+    cached_tokens: int | None = None
+
+
+class _Usage(Struct, gc=False):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    completion_tokens_details: _UsageDetails | None = None
+    prompt_tokens_details: _UsageDetails | None = None
+
+    def counted(self) -> Usage:
+        none = _UsageDetails()
+        return Usage(
+            input_tokens=self.prompt_tokens,
+            output_tokens=self.completion_tokens,
+            reasoning_tokens=(self.completion_tokens_details or none).reasoning_tokens or 0,
+            cached_input_tokens=(self.prompt_tokens_details or none).cached_tokens or 0,
+        )
+
+
+class _Delta(Struct, gc=False):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(Struct, gc=False):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(Struct, gc=False):
+    choices: list[_Choice] = []
+    usage: _Usage | None = None
+    error: msgspec.Raw | None = None
+
+
+_chunks = msgspec.json.Decoder(_Chunk)
+
+
+def _decode(payload: bytes) -> _Chunk:
+    try:
+        return _chunks.decode(payload)
+    except msgspec.ValidationError as error:
+        raise ModelFailed("malformed", _BAD_ANSWER, repr(error)) from error
+    except msgspec.DecodeError as error:
+        # The typed decoder refuses half a surrogate pair, which some providers do send.
+        try:
+            return msgspec.convert(json.loads(payload), _Chunk)
+        except (ValueError, RecursionError):
+            details = f"{error}: {payload[:200]!r}"
+            raise ModelFailed("malformed", _BAD_ANSWER, details) from error
+
+
+def _payload(event: bytes) -> bytes:
+    """The data of an event that has more lines than one, or a comment, or no space."""
+    lines = (line for line in event.split(b"\n") if line.startswith(b"data:"))
+    return b"\n".join(line[5:].removeprefix(b" ") for line in lines)
+
+
+_BAD_ANSWER = "The model gave an answer that makes no sense. Try again."
+_BROKEN_OFF = "The model broke off its answer. Try again."
+
+
+def _too_late(reason: str) -> ModelFailed:
+    return ModelFailed(reason, "The model did not answer in time. Try again.")
+
+
+def _failed(error: openai.APIError, model: str) -> ModelFailed:
+    match error:
+        case openai.AuthenticationError() | openai.PermissionDeniedError():
+            sentence = "The model's provider does not accept this service's key."
+        case openai.NotFoundError():
+            sentence = f"The model {model} is not available."
+        case openai.RateLimitError():
+            after = error.response.headers.get("retry-after", "")
+            when = f"in {after} seconds" if after.isdigit() else "in a moment"
+            sentence = f"The model is busy. Try again {when}."
+        case openai.BadRequestError() | openai.UnprocessableEntityError():
+            sentence = "The model does not accept this conversation. It may be too long for it."
+        case openai.APIConnectionError():
+            sentence = "The model cannot be reached. Try again in a moment."
+        case _:
+            sentence = "The model has a problem. Try again in a moment."
+    reason = f"status_{error.status_code}" if isinstance(error, openai.APIStatusError) else "away"
+    return ModelFailed(reason, sentence, f"{type(error).__name__}: {error.message}"[:500])

@@ -1,0 +1,124 @@
+"""One frozen object of settings, built from the environment; nobody else reads that."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_Seconds = Annotated[float, Field(gt=0)]
+_Count = Annotated[int, Field(ge=1)]
+_CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+
+
+class Settings(BaseSettings):
+    """Every setting with its default; each is the environment variable of its name in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    grpc_listen: str = Field("127.0.0.1:50051", description="Where Centrifugo's proxy calls arrive")
+    grpc_credential: SecretStr = Field(
+        SecretStr(""),
+        description="What Centrifugo must send as metadata `x-centrifugo-credential`; without it "
+        "the server listens on loopback only",
+    )
+    grpc_tls_cert: str = Field("", description="File of the certificate chain; with the key, TLS")
+    grpc_tls_key: str = Field("", description="File of the private key")
+
+    centrifugo_api_url: str = Field(
+        "grpc://127.0.0.1:10000",
+        description="Centrifugo's server API: grpc://, grpcs://, http://…/api or https://…/api",
+        pattern=r"^(grpcs?|https?)://",
+    )
+    centrifugo_api_key: SecretStr = Field(SecretStr(""), description="Its API key")
+    channel_namespace: str = Field("ai", description="Namespace of the channels", min_length=1)
+    rpc_namespace: str = Field("ai", description="Namespace of the RPC methods", min_length=1)
+    signing_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        description="Sign conversation ids and visitors' tokens; comma separated, the first "
+        "signs, all are accepted; at least 16 characters each",
+    )
+
+    database_url: str = Field(
+        "sqlite:///data/conversations.db",
+        description="sqlite:///path or postgresql://user:password@host/name",
+        pattern=r"^(sqlite|postgresql)://",
+        repr=False,
+    )
+
+    openai_api_key: SecretStr = Field(SecretStr("none"), description="Key of the model's provider")
+    openai_base_url: str = Field(
+        "https://api.openai.com/v1", description="Any OpenAI-compatible server"
+    )
+    openai_model: str = Field("gpt-5-mini", description="The model, unless a prompt names another")
+    models: _CommaSeparated = Field((), description="Further models that prompts may name")
+    system_prompt: str = Field("", description="Put before every conversation")
+    context_characters: _Count = Field(
+        32_000, description="How much of a conversation the model is given, newest messages first"
+    )
+    max_output_tokens: int = Field(0, ge=0, description="Bound on an answer; 0 is the model's own")
+    titles: Literal["prompt", "model"] = Field(
+        "prompt", description="Titles from the first prompt, or made by the model"
+    )
+    first_token_seconds: _Seconds = Field(60, description="How long the model may take to begin")
+    idle_seconds: _Seconds = Field(30, description="How long it may pause between tokens")
+    generation_seconds: _Seconds = Field(600, description="How long an answer may take in all")
+
+    max_prompt_bytes: _Count = Field(48_000, description="Bound on one prompt, as UTF-8")
+    generations_per_user: _Count = Field(4, description="Answers of one user at once, with queued")
+    prompts_per_minute: _Count = Field(30, description="Prompts of one user in a minute")
+    max_generations: _Count = Field(1000, description="Answers of this process at once")
+    max_waiting: int = Field(200, ge=0, description="Answers that wait for a place beyond those")
+
+    coalesce_seconds: float = Field(
+        0.04, ge=0, le=1, description="Least time between two publications of one answer"
+    )
+    checkpoint_seconds: _Seconds = Field(2, description="How often growing answers are stored")
+    lease_seconds: _Seconds = Field(
+        5, description="How long after its last sign of life another replica takes an answer over"
+    )
+    shutdown_grace_seconds: float = Field(
+        30, ge=0, description="How long running answers may go on after SIGTERM"
+    )
+
+    metrics_listen: str = Field("127.0.0.1:9102", description="Prometheus; `off` for none")
+    log_format: Literal["json", "console"] = Field("json", description="json or console")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Level")
+
+    @field_validator("signing_secrets", "models", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part for part in (part.strip() for part in value.split(",")) if part)
+        return value
+
+    @field_validator("signing_secrets")
+    @classmethod
+    def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not value or any(len(secret.get_secret_value()) < 16 for secret in value):
+            raise ValueError("give at least one secret of at least 16 characters")
+        return value
+
+    @field_validator("grpc_listen")
+    @classmethod
+    def _has_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdigit():
+            raise ValueError("give host:port")
+        return value
+
+    @model_validator(mode="after")
+    def _one_door(self) -> "Settings":
+        if not self.grpc_credential.get_secret_value():
+            host = self.grpc_listen.rpartition(":")[0]
+            if host not in _LOOPBACK:
+                raise ValueError(
+                    f"GRPC_LISTEN={self.grpc_listen} is open to others: set GRPC_CREDENTIAL, "
+                    "so that Centrifugo alone is heard, or listen on 127.0.0.1"
+                )
+        if bool(self.grpc_tls_cert) != bool(self.grpc_tls_key):
+            raise ValueError("GRPC_TLS_CERT and GRPC_TLS_KEY go together")
+        return self
+
+    @property
+    def allowed_models(self) -> tuple[str, ...]:
+        return (self.openai_model, *self.models)

@@ -1,0 +1,214 @@
+"""The database: its tables, its connections and its failures, for SQLite and PostgreSQL alike."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from proxy_server.errors import StoreUnavailable
+
+_PATIENCE_SECONDS = 3.0
+_T = TypeVar("_T")
+
+schema = sa.MetaData()
+
+conversations = sa.Table(
+    "conversations",
+    schema,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("updated_at", sa.Double, nullable=False),
+    sa.Index("conversations_of_owner", "owner", "updated_at", "id"),
+)
+
+messages = sa.Table(
+    "messages",
+    schema,
+    sa.Column("conversation", sa.Text, nullable=False),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("parts", sa.Text, nullable=False),
+    sa.Column("metadata", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("conversation", "ordinal"),
+    # A message's id is its client's: unique for one user, meaningless between users.
+    sa.UniqueConstraint("owner", "id"),
+)
+
+# What is queued or running, and nothing else: a row goes when its answer ends. `parts`, `seq`,
+# `position_offset` and `position_epoch` are the checkpoint, always of one moment.
+generations = sa.Table(
+    "generations",
+    schema,
+    sa.Column("message", sa.Text, primary_key=True),
+    sa.Column("conversation", sa.Text, nullable=False),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("runner", sa.Text),
+    sa.Column("lease", sa.Double),
+    sa.Column("stop", sa.Text),
+    sa.Column("seq", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("parts", sa.Text, nullable=False, server_default=sa.text("'[]'")),
+    sa.Column("position_offset", sa.BigInteger, nullable=False),
+    sa.Column("position_epoch", sa.Text, nullable=False),
+    sa.Index("generations_of_conversation", "conversation", "ordinal"),
+    sa.Index("generations_of_owner", "owner"),
+    sa.Index("generations_of_runner", "runner"),
+    sa.Index(
+        "one_running_generation",
+        "conversation",
+        unique=True,
+        sqlite_where=sa.text("status = 'streaming'"),
+        postgresql_where=sa.text("status = 'streaming'"),
+    ),
+)
+
+# When each user last asked for answers: what the limit per minute counts. Regenerating removes
+# messages, so those cannot be counted instead.
+admissions = sa.Table(
+    "admissions",
+    schema,
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Index("admissions_of_owner", "owner", "at"),
+)
+
+
+class now(FunctionElement[float]):  # noqa: N801 -- reads like the SQL function it stands for
+    """The database's clock in Unix seconds: the one that all replicas share."""
+
+    type = sa.Double()
+    inherit_cache = True
+
+
+@compiles(now, "sqlite")
+def _sqlite_now(*_: Any, **__: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(now, "postgresql")
+def _postgresql_now(*_: Any, **__: Any) -> str:
+    return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
+
+
+class Store:
+    """Runs work on the database; every failure to reach it is StoreUnavailable.
+
+    Work is a plain function of a connection, so that one text serves both databases and a whole
+    transaction costs one change of thread on SQLite, not one per statement.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database: _Sqlite | _Postgresql = (
+            _Sqlite(url) if url.startswith("sqlite:") else _Postgresql(url)
+        )
+
+    async def read(self, work: Callable[[sa.Connection], _T]) -> _T:
+        """Runs work whose statements stand alone."""
+        return await self._run(work, begin=False)
+
+    async def write(self, work: Callable[[sa.Connection], _T], owner: str | None = None) -> _T:
+        """Runs work in a transaction: an exception rolls it back.
+
+        With `owner`, no other such transaction for the same user runs beside it: what it counts
+        and checks holds until its end.
+        """
+        if owner is None or isinstance(self._database, _Sqlite):
+            return await self._run(work, begin=True)
+
+        def locked(connection: sa.Connection) -> _T:
+            key = sa.func.hashtextextended(owner, 0)
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+            return work(connection)
+
+        return await self._run(locked, begin=True)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def _run(self, work: Callable[[sa.Connection], _T], *, begin: bool) -> _T:
+        try:
+            return await self._database.run(work, begin=begin)
+        except (OperationalError, InterfaceError, PoolTimeout, OSError, TimeoutError) as error:
+            raise StoreUnavailable(repr(error)) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise StoreUnavailable(repr(error)) from error
+            raise
+
+
+class _Sqlite:
+    """One connection and one thread: SQLite has one writer, and a queue is fair to it."""
+
+    def __init__(self, url: str) -> None:
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        self._engine = sa.create_engine(
+            url,
+            poolclass=sa.StaticPool,
+            connect_args={"timeout": _PATIENCE_SECONDS, "check_same_thread": False},
+        )
+        sa.event.listen(self._engine, "connect", _configure_sqlite)
+
+    async def run(self, work: Callable[[sa.Connection], _T], *, begin: bool) -> _T:
+        def transaction() -> _T:
+            with self._engine.connect() as connection:
+                if not begin:
+                    return work(connection)
+                # The write lock is taken at the beginning: a transaction that reads first and
+                # then finds that another process has written fails, however long it waits.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                try:
+                    result = work(connection)
+                    connection.exec_driver_sql("COMMIT")
+                except BaseException:
+                    connection.exec_driver_sql("ROLLBACK")
+                    raise
+                return result
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
+        self._thread.shutdown()
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    # NORMAL: a commit survives the process; a crash of the machine may cost the last commits but
+    # never the database. FULL would add the disk's latency to every prompt.
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+class _Postgresql:
+    def __init__(self, url: str) -> None:
+        self._engine = create_async_engine(
+            url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            pool_size=8,
+            max_overflow=8,
+            pool_timeout=_PATIENCE_SECONDS,
+            pool_pre_ping=True,
+            connect_args={"timeout": _PATIENCE_SECONDS, "command_timeout": 2 * _PATIENCE_SECONDS},
+        )
+
+    async def run(self, work: Callable[[sa.Connection], _T], *, begin: bool) -> _T:
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def close(self) -> None:
+        await self._engine.dispose()

@@ -1,0 +1,88 @@
+"""aiohttp under the SDK: the model's connections, whose streams are read only when asked.
+
+The SDK's own transports read a stream as it comes, one wake-up per token. Here a stream's socket
+rests between two reads: what arrives meanwhile gathers in the kernel and comes out in one piece,
+and a provider that is faster than its reader is slowed down by TCP.
+"""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import httpx2
+
+_CONNECT_SECONDS = 10
+
+
+class Transport(httpx2.AsyncBaseTransport):
+    """Sends the SDK's requests through one aiohttp session."""
+
+    def __init__(self, connections: int) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections, ttl_dns_cache=300),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=True,
+        )
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        try:
+            response = await self._session.request(
+                request.method,
+                str(request.url),
+                headers=request.headers.multi_items(),
+                data=request.content or None,
+                allow_redirects=False,
+            )
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise httpx2.ConnectError(str(error) or repr(error), request=request) from error
+        return httpx2.Response(
+            response.status,
+            headers=list(response.raw_headers),
+            stream=Stream(response),
+            request=request,
+        )
+
+    async def aclose(self) -> None:
+        await self._session.close()
+
+
+class Stream(httpx2.AsyncByteStream):
+    """A response's body."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._content = response.content
+
+    async def read(self) -> bytes:
+        """All that has arrived, waiting for something if nothing has; empty at the end.
+
+        Raises ConnectionError when the connection broke before the end.
+        """
+        # None once the body has been received to its end.
+        connection = self._response.connection
+        protocol = connection.protocol if connection is not None else None
+        try:
+            if protocol is not None:
+                protocol.resume_reading()
+            data = await self._content.readany()
+            if protocol is not None and not self._content.is_eof():
+                protocol.pause_reading()
+        except (aiohttp.ClientError, OSError) as error:
+            raise ConnectionError(repr(error)) from error
+        return data
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            while data := await self.read():
+                yield data
+        except ConnectionError as error:
+            raise httpx2.ReadError(str(error)) from error
+
+    async def aclose(self) -> None:
+        # A body that was read to its end leaves the connection for the next request; any other
+        # ends with its connection, which is what tells the provider to stop.
+        if self._content.is_eof():
+            self._response.release()
+        else:
+            self._response.close()
