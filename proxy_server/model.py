@@ -19,7 +19,7 @@ from msgspec import Struct
 from proxy_server.chunks import Usage
 from proxy_server.errors import ModelFailed
 from proxy_server.transcript import Delta
-from proxy_server.transport import Stream, Transport
+from proxy_server.transport import STREAM, Stream, Transport
 
 _MAX_EVENT = 1 << 20
 
@@ -80,8 +80,7 @@ class Model:
             kind = response.headers.get("content-type", "")
             if not kind.startswith("text/event-stream"):
                 raise ModelFailed("not_sse", _BAD_ANSWER, f"content type {kind!r}")
-            stream = response.http_response.stream
-            assert isinstance(stream, Stream)
+            stream: Stream = response.http_response.extensions[STREAM]
             yield Answer(stream, patience, self._idle_seconds)
         finally:
             patience.close()

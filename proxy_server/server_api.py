@@ -219,7 +219,7 @@ class _HistoryPublication(msgspec.Struct):
     offset: int = 0
 
 
-class _HistoryResult(msgspec.Struct):
+class _HistoryResult(msgspec.Struct, frozen=True):
     publications: list[_HistoryPublication] = []
     epoch: str = ""
     offset: int = 0

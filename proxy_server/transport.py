@@ -11,6 +11,8 @@ import aiohttp
 import httpx2
 
 _CONNECT_SECONDS = 10
+STREAM = "stream"
+"""The extension of a response that holds its Stream."""
 
 
 class Transport(httpx2.AsyncBaseTransport):
@@ -36,11 +38,14 @@ class Transport(httpx2.AsyncBaseTransport):
             )
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise httpx2.ConnectError(str(error) or repr(error), request=request) from error
+        stream = Stream(response)
         return httpx2.Response(
             response.status,
             headers=list(response.raw_headers),
-            stream=Stream(response),
+            stream=stream,
             request=request,
+            # httpx wraps the stream that it is given; below that wrapper it is read more cheaply.
+            extensions={STREAM: stream},
         )
 
     async def aclose(self) -> None:

@@ -1,0 +1,64 @@
+"""The command: settings, logging, signals."""
+
+import asyncio
+import logging
+import signal
+import sys
+
+import structlog
+import uvloop
+from pydantic import ValidationError
+
+from proxy_server.server import serve
+from proxy_server.settings import Settings
+
+
+def main() -> None:
+    try:
+        settings = Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        sys.exit(f"These settings do not go:\n{_problems(error)}")
+    _configure_logging(settings)
+    uvloop.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await serve(settings, stop)
+    except RuntimeError as error:
+        sys.exit(f"The server cannot listen on {settings.grpc_listen}: {error}")
+
+
+def _problems(error: ValidationError) -> str:
+    return "\n".join(
+        f"  {'.'.join(str(place) for place in problem['loc']).upper() or 'all'}: {problem['msg']}"
+        for problem in error.errors(include_input=False)
+    )
+
+
+def _configure_logging(settings: Settings) -> None:
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelName(settings.log_level.upper())
+        ),
+        logger_factory=structlog.WriteLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,316 @@
+"""One assistant message, from its start to its end."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Literal
+
+import structlog
+
+from proxy_server import metrics
+from proxy_server.channels import Channels
+from proxy_server.chunks import (
+    Abort,
+    Chunk,
+    ChunksPublication,
+    Closing,
+    Error,
+    FilePart,
+    Finish,
+    Message,
+    Metadata,
+    Position,
+    Start,
+    Status,
+    TextPart,
+    Usage,
+    encode,
+)
+from proxy_server.errors import ApiRejected, ApiUnreachable, ModelFailed, StoreUnavailable
+from proxy_server.leases import Assignment, Checkpoint, Finished, Leases
+from proxy_server.model import Answer, Model
+from proxy_server.publisher import Publisher
+from proxy_server.transcript import Transcript
+
+StopReason = Literal["stopped", "time_limit", "shutdown", "lost"]
+_RETRY_SECONDS = 0.5
+_CHARACTERS_PER_TOKEN = 4
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    status: Status
+    finish_reason: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What every generation of this service has in common."""
+
+    system_prompt: str
+    context_characters: int
+    coalesce_seconds: float
+    generation_seconds: float
+
+
+class Deadline:
+    """When a task is to end, and why; it can only come nearer."""
+
+    def __init__(self, seconds: float) -> None:
+        self.reason: StopReason = "time_limit"
+        self._when = asyncio.get_running_loop().time() + seconds
+        self._timeout = asyncio.timeout_at(self._when)
+        self._entered = False
+
+    def pull(self, reason: StopReason, seconds: float = 0) -> None:
+        """Brings the end near: in so many seconds, for that reason."""
+        when = asyncio.get_running_loop().time() + seconds
+        if when < self._when:
+            self.reason, self._when = reason, when
+            if self._entered and not self._timeout.expired():
+                self._timeout.reschedule(when)
+
+    async def __aenter__(self) -> None:
+        self._entered = True
+        await self._timeout.__aenter__()
+        self._timeout.reschedule(self._when)
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        self._entered = False
+        await self._timeout.__aexit__(kind, error, trace)
+
+
+class Generation:
+    """Makes the answer of an assignment and tells its conversation's channel.
+
+    The publications of a message are numbered from 1; each waits for the acknowledgement of the
+    one before it, so what is acknowledged is always a beginning of the text, and a checkpoint is
+    exact.
+    """
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        *,
+        model: Model,
+        publisher: Publisher,
+        leases: Leases,
+        channels: Channels,
+        style: Style,
+        alive: Callable[[], "asyncio.Future[None] | None"],
+    ) -> None:
+        self.assignment = assignment
+        self.deadline = Deadline(style.generation_seconds)
+        self._model = model
+        self._publisher = publisher
+        self._leases = leases
+        self._channel = channels.of_conversation(assignment.conversation)
+        self._style = style
+        self._alive = alive
+        self._transcript = Transcript()
+        self._seq = 0
+        self._acknowledged = 0
+        self._position = assignment.position
+        self._stored = 0
+        self._pending: asyncio.Future[Position] | None = None
+        self._answer: Answer | None = None
+        self._context_size = 0
+        self._log = log.bind(
+            conversation=assignment.conversation,
+            message=assignment.message,
+            user=assignment.owner,
+        )
+
+    async def run(self, slot: asyncio.Semaphore, *, go_on: Callable[[], bool]) -> Finished | None:
+        """Makes the answer, stores its end and announces it; None where the lease was lost."""
+        began = monotonic()
+        try:
+            async with self.deadline:
+                async with slot:
+                    await self._stream(began)
+            outcome = self._completed()
+        except TimeoutError:
+            outcome = self._cut_short()
+        except ModelFailed as error:
+            metrics.MODEL_FAILURES.labels(error.reason).inc()
+            self._log.warning("model_failed", reason=error.reason, details=str(error))
+            outcome = Outcome("failed", "error", error.sentence)
+        except (ApiRejected, ApiUnreachable) as error:
+            self._log.error("publishing_failed", error=str(error))
+            outcome = Outcome("interrupted", "error")
+        except Exception:
+            self._log.exception("generation_crashed")
+            outcome = Outcome("interrupted", "error")
+        if self.deadline.reason == "lost" and outcome.status == "interrupted":
+            return None
+        return await self._end(outcome, began, go_on)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """The answer as far as it is acknowledged, if that is further than the last one given."""
+        if self._acknowledged == self._stored:
+            return None
+        self._stored = self._acknowledged
+        return Checkpoint(
+            self.assignment.message,
+            self._acknowledged,
+            self._transcript.published(),
+            self._position,
+        )
+
+    async def _stream(self, began: float) -> None:
+        metadata = Metadata(self.assignment.created_at, "streaming", self.assignment.model)
+        self._post([Start(self.assignment.message, metadata)])
+        context = await self._leases.context(self.assignment, self._style.context_characters)
+        prompt = _prompt(context, self._style.system_prompt)
+        self._context_size = sum(len(str(message["content"])) for message in prompt)
+        loop = asyncio.get_running_loop()
+        async with self._model.answer(self.assignment.model, prompt) as answer:
+            self._answer = answer
+            first = True
+            async for deltas in answer:
+                if first:
+                    metrics.FIRST_TOKEN_SECONDS.observe(monotonic() - began)
+                    first = False
+                await self._acknowledge()
+                posted_at = loop.time()
+                self._post(self._transcript.add(deltas))
+                await self._acknowledge()
+                # What the model says meanwhile waits in the socket and goes out in one piece.
+                pause = posted_at + self._style.coalesce_seconds - loop.time()
+                if pause > 0:
+                    await asyncio.sleep(pause)
+        await self._acknowledge()
+
+    def _post(self, chunks: list[Chunk]) -> None:
+        self._seq += 1
+        message = self.assignment.message
+        data = encode(ChunksPublication(message, self._seq, chunks))
+        self._pending = self._publisher.post(self._channel, data, f"{message}:{self._seq}")
+
+    async def _acknowledge(self) -> None:
+        if self._pending is None:
+            return
+        position = await asyncio.shield(self._pending)
+        self._pending = None
+        history_lost = self._position.epoch not in ("", position.epoch)
+        first_of_queued = self.assignment.was_queued and self._acknowledged == 0
+        self._position = position
+        self._acknowledged = self._seq
+        self._transcript.mark()
+        if history_lost or first_of_queued:
+            await self._checkpoint_now()
+        if paused := self._alive():
+            await paused
+
+    async def _checkpoint_now(self) -> None:
+        checkpoint = self.checkpoint()
+        if checkpoint is None:
+            return
+        try:
+            await self._leases.checkpoint([checkpoint])
+        except StoreUnavailable:
+            self._stored = 0
+
+    def _completed(self) -> Outcome:
+        assert self._answer is not None
+        return Outcome("complete", _FINISH_REASONS.get(self._answer.finish_reason or "", "other"))
+
+    def _cut_short(self) -> Outcome:
+        match self.deadline.reason:
+            case "stopped":
+                return Outcome("stopped", "other")
+            case "time_limit":
+                return Outcome("failed", "error", "The answer took too long. Try again.")
+            case _:
+                return Outcome("interrupted", "other")
+
+    async def _end(
+        self, outcome: Outcome, began: float, go_on: Callable[[], bool]
+    ) -> Finished | None:
+        metadata = Metadata(
+            self.assignment.created_at,
+            outcome.status,
+            self.assignment.model,
+            outcome.finish_reason,
+            self._usage(),
+            outcome.error,
+        )
+        finished = await self._store_end(metadata, go_on)
+        if finished is None:
+            self._log.warning("lease_lost")
+            return None
+        # One that was stopped before its turn came has not been announced yet.
+        start = [] if self._seq else [Start(self.assignment.message, metadata)]
+        self._post([*start, *self._transcript.close(), _closing(outcome, metadata)])
+        metrics.GENERATIONS.labels(outcome.status).inc()
+        if metadata.usage is not None:
+            metrics.TOKENS.labels("input").inc(metadata.usage.input_tokens)
+            metrics.TOKENS.labels("output").inc(metadata.usage.output_tokens)
+        self._log.info(
+            "generation_ended",
+            status=outcome.status,
+            seconds=round(monotonic() - began, 3),
+            characters=self._transcript.size(),
+            publications=self._seq,
+        )
+        return finished
+
+    async def _store_end(self, metadata: Metadata, go_on: Callable[[], bool]) -> Finished | None:
+        parts = self._transcript.parts()
+        while True:
+            try:
+                return await self._leases.finish(self.assignment, parts, metadata, go_on=go_on())
+            except StoreUnavailable as error:
+                self._log.warning("end_not_stored_yet", error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    def _usage(self) -> Usage | None:
+        if self._answer is None:
+            return None
+        return self._answer.usage or Usage(
+            input_tokens=self._context_size // _CHARACTERS_PER_TOKEN,
+            output_tokens=self._answer.events,
+            estimated=True,
+        )
+
+
+_FINISH_REASONS = {
+    "stop": "stop",
+    "length": "length",
+    "content_filter": "content-filter",
+    "tool_calls": "tool-calls",
+}
+
+
+def _closing(outcome: Outcome, metadata: Metadata) -> Closing:
+    match outcome.status:
+        case "complete":
+            return Finish(outcome.finish_reason, metadata)
+        case "failed":
+            return Error(outcome.error or "", metadata)
+        case _:
+            return Abort(outcome.status, metadata)
+
+
+def _prompt(context: list[Message], system_prompt: str) -> list[dict[str, Any]]:
+    """The conversation in the words of the chat completions API."""
+    prompt: list[dict[str, Any]] = []
+    if system_prompt:
+        prompt.append({"role": "system", "content": system_prompt})
+    for message in context:
+        content: list[dict[str, Any]] = []
+        for part in message.parts:
+            if isinstance(part, TextPart):
+                content.append({"type": "text", "text": part.text})
+            elif isinstance(part, FilePart):
+                content.append({"type": "image_url", "image_url": {"url": part.url}})
+        if content and all(part["type"] == "text" for part in content):
+            text = "\n".join(part["text"] for part in content)
+            prompt.append({"role": message.role, "content": text})
+        elif content:
+            prompt.append({"role": message.role, "content": content})
+    return prompt

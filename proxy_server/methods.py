@@ -1,0 +1,361 @@
+"""The RPC methods: each parses, authorises and calls; one table."""
+
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import structlog
+from msgspec import Struct
+
+from proxy_server.channels import Channels
+from proxy_server.chunks import (
+    BEGINNING,
+    Abort,
+    ChunksPublication,
+    ConversationPublication,
+    DeletedPublication,
+    FilePart,
+    Message,
+    MessagePublication,
+    Part,
+    Position,
+    Publication,
+    RemovedPublication,
+    Session,
+    Start,
+    Summary,
+    TextPart,
+    TitlePublication,
+    decode_request,
+    encode,
+)
+from proxy_server.conversations import Accepted, Conversations, Stopped, Turn, View
+from proxy_server.errors import (
+    ApiRejected,
+    ApiUnreachable,
+    Forbidden,
+    Malformed,
+    NotFound,
+    NoUser,
+    TooLarge,
+    Unavailable,
+)
+from proxy_server.publisher import Publisher
+from proxy_server.runner import Runner
+from proxy_server.server_api import ServerApi
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_TITLE_CHARACTERS = 60
+_MOST_TITLE_CHARACTERS = 200
+_MOST_PARTS = 20
+
+log = structlog.get_logger()
+
+
+class _Send(Struct):
+    conversation: str | None = None
+    id: str | None = None
+    text: str | None = None
+    parts: list[TextPart | FilePart] | None = None
+    model: str | None = None
+    when_busy: Literal["reject", "queue", "interrupt"] = "reject"
+
+
+class _Open(Struct):
+    conversation: str
+    limit: int = 50
+
+
+class _OneMessage(Struct):
+    conversation: str
+    message: str | None = None
+
+
+class _List(Struct):
+    limit: int = 50
+    before: str | None = None
+
+
+class _History(Struct):
+    conversation: str
+    limit: int = 50
+    before: str | None = None
+
+
+class _Rename(Struct):
+    conversation: str
+    title: str
+
+
+class _Conversation(Struct):
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRules:
+    models: tuple[str, ...]
+    max_prompt_bytes: int
+
+
+class Methods:
+    """What a user may call; every method raises a Refusal where it says no."""
+
+    def __init__(
+        self,
+        *,
+        namespace: str,
+        rules: PromptRules,
+        channels: Channels,
+        conversations: Conversations,
+        runner: Runner,
+        publisher: Publisher,
+        api: ServerApi,
+    ) -> None:
+        self._rules = rules
+        self._channels = channels
+        self._conversations = conversations
+        self._runner = runner
+        self._publisher = publisher
+        self._api = api
+        table: dict[str, tuple[type[Any], Callable[[str, Any], Awaitable[Any]]]] = {
+            "send": (_Send, self._send),
+            "open": (_Open, self._open),
+            "stop": (_OneMessage, self._stop),
+            "regenerate": (_OneMessage, self._regenerate),
+            "list": (_List, self._list),
+            "history": (_History, self._history),
+            "rename": (_Rename, self._rename),
+            "delete": (_Conversation, self._delete),
+        }
+        self._table = {f"{namespace}:{name}": entry for name, entry in table.items()}
+
+    def __contains__(self, method: str) -> bool:
+        return method in self._table
+
+    async def call(self, user: str, method: str, data: bytes) -> bytes:
+        """Calls a method for a user: JSON in, JSON out."""
+        if not user:
+            raise NoUser
+        if method not in self._table:
+            raise NotFound("There is no such method.")
+        shape, handler = self._table[method]
+        return encode(await handler(user, decode_request(data, shape)))
+
+    def announce(self, user: str, summary: Summary) -> None:
+        """Tells all tabs of a user how a conversation stands in the list."""
+        self._tell_user(user, ConversationPublication(summary))
+
+    async def _send(self, user: str, request: _Send) -> Session:
+        turn = await self._turn(user, request)
+        accepted = await self._conversations.accept(turn)
+        if not accepted.repeated:
+            log.info(
+                "prompt_accepted",
+                conversation=turn.conversation,
+                message=turn.answer,
+                user=user,
+                queued=accepted.start is None,
+            )
+            self._publish(turn.conversation, MessagePublication(accepted.view.messages[0]))
+            self._carry_out(user, accepted)
+        return self._session(accepted.conversation, accepted.view, turn.since)
+
+    async def _turn(self, user: str, request: _Send) -> Turn:
+        parts = self._parts(request)
+        model = request.model or self._rules.models[0]
+        if model not in self._rules.models:
+            raise NotFound("There is no such model.")
+        if request.id is not None and not _ID.fullmatch(request.id):
+            raise Malformed("The field id must be 1 to 64 letters, digits, - or _.")
+        if request.conversation is not None:
+            self._own(user, request.conversation)
+        self._runner.admit()
+        since = await self._position(user, request.conversation)
+        return Turn(
+            user=user,
+            conversation=request.conversation or self._channels.new_conversation(user),
+            is_new=request.conversation is None,
+            message=request.id or str(uuid.uuid4()),
+            answer=str(uuid.uuid4()),
+            parts=parts,
+            model=model,
+            title=_title(parts),
+            when_busy=request.when_busy,
+            since=since,
+        )
+
+    def _parts(self, request: _Send) -> list[Part]:
+        if (request.text is None) == (request.parts is None):
+            raise Malformed("Give either the field text or the field parts.")
+        parts: list[Part] = (
+            [TextPart(request.text)] if request.text is not None else list(request.parts or ())
+        )
+        if len(parts) > _MOST_PARTS:
+            raise TooLarge(f"A prompt has at most {_MOST_PARTS} parts.")
+        size = 0
+        for part in parts:
+            content = part.url if isinstance(part, FilePart) else part.text
+            if "\0" in content:
+                raise Malformed("The prompt contains a NUL character.")
+            if isinstance(part, FilePart):
+                if not part.media_type.startswith("image/"):
+                    raise Malformed("The field parts may hold text and images.")
+                if not part.url.startswith(("https://", "http://", "data:image/")):
+                    raise Malformed("The url of an image must begin with https:// or data:image/.")
+            size += len(content.encode())
+        if size > self._rules.max_prompt_bytes:
+            raise TooLarge(f"The prompt is larger than {self._rules.max_prompt_bytes} bytes.")
+        if not any(isinstance(part, FilePart) or part.text.strip() for part in parts):
+            raise Malformed("The prompt is empty.")
+        return [part for part in parts if isinstance(part, FilePart) or part.text]
+
+    async def _position(self, user: str, conversation: str | None) -> Position:
+        """Where the conversation's channel stands: asked before anything is stored.
+
+        What is published after this moment a client receives, so it must come before the store is
+        read. It also refuses prompts whose answers could not be delivered.
+        """
+        if conversation is None and self._publisher.reachable:
+            return BEGINNING
+        channel = (
+            self._channels.of_user(user)[0]
+            if conversation is None
+            else self._channels.of_conversation(conversation)
+        )
+        try:
+            top = (await self._api.history(channel, limit=0)).top
+        except (ApiUnreachable, ApiRejected) as error:
+            log.error("centrifugo_api_failed", error=str(error))
+            raise Unavailable("Answers cannot be delivered at the moment. Try again.") from error
+        return BEGINNING if conversation is None else top
+
+    async def _open(self, user: str, request: _Open) -> Session:
+        self._own(user, request.conversation)
+        channel = self._channels.of_conversation(request.conversation)
+        try:
+            since = (await self._api.history(channel, limit=0)).top
+        except (ApiUnreachable, ApiRejected):
+            # A client that follows from the beginning gets more than it needs, or opens again.
+            since = BEGINNING
+        view = await self._conversations.view(
+            user, request.conversation, _page_size(request.limit)
+        )
+        return self._session(request.conversation, view, since)
+
+    async def _regenerate(self, user: str, request: _OneMessage) -> Session:
+        self._own(user, request.conversation)
+        self._runner.admit()
+        since = await self._position(user, request.conversation)
+        accepted = await self._conversations.regenerate(
+            user, request.conversation, request.message, str(uuid.uuid4()), since
+        )
+        self._publish(request.conversation, RemovedPublication(accepted.removed))
+        self._carry_out(user, accepted)
+        return self._session(request.conversation, accepted.view, since)
+
+    async def _stop(self, user: str, request: _OneMessage) -> dict[str, bool]:
+        self._own(user, request.conversation)
+        stopped = await self._conversations.stop(user, request.conversation, request.message)
+        self._end(request.conversation, stopped)
+        return {"stopped": bool(stopped.running or stopped.cancelled)}
+
+    async def _list(self, user: str, request: _List) -> dict[str, Any]:
+        channel = self._channels.of_user(user)[0]
+        try:
+            since = (await self._api.history(channel, limit=0)).top
+        except (ApiUnreachable, ApiRejected):
+            since = BEGINNING
+        found, cursor = await self._conversations.list(
+            user, _page_size(request.limit), request.before
+        )
+        page = {"conversations": found, "channel": channel, "since": since}
+        return page | ({"next": cursor} if cursor else {})
+
+    async def _history(self, user: str, request: _History) -> dict[str, Any]:
+        self._own(user, request.conversation)
+        view = await self._conversations.view(
+            user, request.conversation, _page_size(request.limit), request.before
+        )
+        return {"messages": view.messages} | ({"next": view.next} if view.next else {})
+
+    async def _rename(self, user: str, request: _Rename) -> dict[str, Any]:
+        self._own(user, request.conversation)
+        title = " ".join(request.title.replace("\0", "").split())[:_MOST_TITLE_CHARACTERS]
+        if not title:
+            raise Malformed("The field title is empty.")
+        summary = await self._conversations.rename(user, request.conversation, title)
+        self._publish(request.conversation, TitlePublication(title))
+        self.announce(user, summary)
+        return {}
+
+    async def _delete(self, user: str, request: _Conversation) -> dict[str, Any]:
+        self._own(user, request.conversation)
+        for message in await self._conversations.delete(user, request.conversation):
+            self._runner.stop(message, "lost")
+        channel = self._channels.of_conversation(request.conversation)
+        self._tell_user(user, DeletedPublication(request.conversation))
+        told = self._publish(request.conversation, DeletedPublication())
+        try:
+            await told
+            await self._api.unsubscribe(channel, user)
+        except (ApiUnreachable, ApiRejected) as error:
+            log.warning("unsubscribe_failed", channel=channel, error=str(error))
+        return {}
+
+    def _carry_out(self, user: str, accepted: Accepted) -> None:
+        self._end(accepted.conversation, accepted.stopped)
+        if accepted.summary is not None:
+            self.announce(user, accepted.summary)
+        if accepted.start is not None:
+            self._runner.start(accepted.start)
+
+    def _end(self, conversation: str, stopped: Stopped) -> None:
+        for message in stopped.running:
+            self._runner.stop(message)
+        for cancelled in stopped.cancelled:
+            self._publish(conversation, _cancellation(cancelled))
+
+    def _own(self, user: str, conversation: str) -> None:
+        if not self._channels.owns(user, conversation):
+            raise Forbidden
+
+    def _session(self, conversation: str, view: View, since: Position) -> Session:
+        return Session(
+            conversation,
+            self._channels.of_conversation(conversation),
+            view.messages,
+            view.since or since,
+            view.generation,
+        )
+
+    def _publish(self, conversation: str, publication: Publication) -> Any:
+        channel = self._channels.of_conversation(conversation)
+        return self._publisher.post(channel, encode(publication), uuid.uuid4().hex)
+
+    def _tell_user(self, user: str, publication: Publication) -> None:
+        data, key = encode(publication), uuid.uuid4().hex
+        for channel in self._channels.of_user(user):
+            self._publisher.post(channel, data, key)
+
+
+def _cancellation(message: Message) -> ChunksPublication:
+    metadata = message.metadata
+    return ChunksPublication(
+        message.id, 1, [Start(message.id, metadata), Abort("stopped", metadata)]
+    )
+
+
+def _title(parts: list[Part]) -> str:
+    words = " ".join(part.text for part in parts if isinstance(part, TextPart)).split()
+    title = " ".join(words)
+    if len(title) <= _TITLE_CHARACTERS:
+        return title or "Image"
+    return title[:_TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
+
+
+def _page_size(limit: int) -> int:
+    if limit < 1:
+        raise Malformed("The field limit must be at least 1.")
+    return min(limit, 200)

@@ -1,0 +1,187 @@
+"""Which generations run here: started, stopped, kept alive, taken over and drained."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from proxy_server import metrics
+from proxy_server.chunks import Summary
+from proxy_server.errors import StoreUnavailable, Unavailable
+from proxy_server.generation import Generation, StopReason
+from proxy_server.leases import Assignment, Finished, Leases
+from proxy_server.takeover import Takeover
+
+_BEAT_SECONDS = 0.5
+_SCAN_SECONDS = 1.0
+_SCAN_LIMIT = 50
+
+log = structlog.get_logger()
+
+
+class Runner:
+    """Owns the generations of this process; their callers may come and go."""
+
+    def __init__(
+        self,
+        *,
+        leases: Leases,
+        takeover: Takeover,
+        generation: Callable[[Assignment], Generation],
+        announce: Callable[[str, Summary], None],
+        max_generations: int,
+        max_waiting: int,
+        checkpoint_seconds: float,
+    ) -> None:
+        self._leases = leases
+        self._takeover = takeover
+        self._generation = generation
+        self._announce = announce
+        self._slot = asyncio.Semaphore(max_generations)
+        self._most = max_generations + max_waiting
+        self._max_generations = max_generations
+        self._checkpoint_seconds = checkpoint_seconds
+        self._running: dict[str, Generation] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+        self._loop = asyncio.get_running_loop()
+        self._beaten_at = self._loop.time()
+        self._next_beat: asyncio.Future[None] | None = None
+        # No takeover before the database has answered for as long as a lease lasts: after an
+        # outage the owners must have had the chance to renew theirs.
+        self._trusted_since = self._loop.time()
+        self.draining = False
+
+    def begin(self) -> None:
+        for work, seconds in (
+            (self._beat, _BEAT_SECONDS),
+            (self._checkpoint, self._checkpoint_seconds),
+            (self._scan, _SCAN_SECONDS),
+        ):
+            self._loops.append(self._loop.create_task(self._repeat(work, seconds)))
+
+    def admit(self) -> None:
+        """Raises Unavailable where this process takes no further generation."""
+        if self.draining:
+            raise Unavailable("The service is restarting. Try again.")
+        if len(self._running) >= self._most:
+            raise Unavailable("The service is full at the moment. Try again.")
+
+    def start(self, assignment: Assignment) -> None:
+        generation = self._generation(assignment)
+        self._running[assignment.message] = generation
+        self._gauge()
+        self._spawn(self._run(generation), f"generation {assignment.message}")
+
+    def stop(self, message: str, reason: StopReason = "stopped") -> None:
+        """Ends a generation, if it runs here."""
+        if generation := self._running.get(message):
+            generation.deadline.pull(reason)
+
+    def alive(self) -> "asyncio.Future[None] | None":
+        """None while this process is known to hold its leases, or else what to wait for.
+
+        A process that was paused for longer than a lease must not go on before it has looked
+        whether its generations are still its own.
+        """
+        if self._loop.time() - self._beaten_at < self._leases.seconds:
+            return None
+        if self._next_beat is None:
+            self._next_beat = self._loop.create_future()
+        return self._next_beat
+
+    async def drain(self, seconds: float) -> None:
+        """Lets running answers end within that time; the rest ends as interrupted."""
+        self.draining = True
+        log.info("draining", generations=len(self._running), seconds=seconds)
+        for generation in self._running.values():
+            generation.deadline.pull("shutdown", seconds)
+        until = self._loop.time() + seconds + 5
+        while self._tasks and self._loop.time() < until:
+            await asyncio.wait(self._tasks, timeout=until - self._loop.time())
+        for task in (*self._loops, *self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._loops, *self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = self._loop.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, generation: Generation) -> None:
+        assignment = generation.assignment
+        try:
+            finished = await generation.run(self._slot, go_on=lambda: not self.draining)
+        finally:
+            del self._running[assignment.message]
+            self._gauge()
+        self._follow_up(assignment, finished)
+
+    def _follow_up(self, assignment: Assignment, finished: Finished | None) -> None:
+        if finished is None:
+            return
+        if finished.summary is not None:
+            self._announce(assignment.owner, finished.summary)
+        if finished.next is not None:
+            self.start(finished.next)
+
+    def _gauge(self) -> None:
+        metrics.ACTIVE.set(min(len(self._running), self._max_generations))
+        metrics.WAITING.set(max(0, len(self._running) - self._max_generations))
+
+    async def _repeat(self, work: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except StoreUnavailable as error:
+                self._trusted_since = self._loop.time()
+                log.warning("store_unavailable", error=str(error))
+            except Exception:
+                log.exception("runner_failed")
+
+    async def _beat(self) -> None:
+        began = self._loop.time()
+        if self._running:
+            held_before = list(self._running)
+            try:
+                leases = await self._leases.renew()
+            finally:
+                self._beaten(began)
+            for message in held_before:
+                if message not in leases:
+                    self.stop(message, "lost")
+                elif leases[message]:
+                    self.stop(message)
+        else:
+            self._beaten(began)
+
+    def _beaten(self, began: float) -> None:
+        self._beaten_at = began
+        if self._next_beat is not None:
+            self._next_beat.set_result(None)
+            self._next_beat = None
+
+    async def _checkpoint(self) -> None:
+        found = (generation.checkpoint() for generation in self._running.values())
+        if checkpoints := [checkpoint for checkpoint in found if checkpoint is not None]:
+            await self._leases.checkpoint(checkpoints)
+
+    async def _scan(self) -> None:
+        if self.draining:
+            return
+        if self._loop.time() - self._trusted_since >= self._leases.seconds:
+            for assignment in await self._leases.take_over(_SCAN_LIMIT):
+                metrics.TAKEN_OVER.inc()
+                log.warning(
+                    "taken_over", conversation=assignment.conversation, message=assignment.message
+                )
+                self._spawn(self._close(assignment), f"takeover {assignment.message}")
+        for assignment in await self._leases.start_orphans(_SCAN_LIMIT):
+            self.start(assignment)
+
+    async def _close(self, assignment: Assignment) -> None:
+        self._follow_up(
+            assignment, await self._takeover.close(assignment, go_on=not self.draining)
+        )

@@ -1,0 +1,140 @@
+"""The whole service: built in order, waiting, drained, and closed in reverse."""
+
+import asyncio
+import uuid
+from contextlib import AsyncExitStack
+from functools import partial
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from proxy_server import metrics
+from proxy_server.channels import Channels
+from proxy_server.conversations import Conversations, Limits
+from proxy_server.generation import Generation, Style
+from proxy_server.identity import Visitors
+from proxy_server.leases import Leases
+from proxy_server.methods import Methods, PromptRules
+from proxy_server.migrate import migrate
+from proxy_server.model import Model
+from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
+from proxy_server.publisher import Publisher
+from proxy_server.runner import Runner
+from proxy_server.server_api import server_api
+from proxy_server.servicer import Servicer
+from proxy_server.settings import Settings
+from proxy_server.signatures import Signer
+from proxy_server.store import Store
+from proxy_server.takeover import Takeover
+
+_SERVICE = "centrifugal.centrifugo.proxy.CentrifugoProxy"
+_FLUSH_SECONDS = 3.0
+
+log = structlog.get_logger()
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Serves until `stop` is set, then lets running answers end within the grace time."""
+    async with AsyncExitStack() as stack:
+        store = Store(settings.database_url)
+        stack.push_async_callback(store.close)
+        await migrate(store)
+
+        signer = Signer([secret.get_secret_value() for secret in settings.signing_secrets])
+        channels = Channels(settings.channel_namespace, signer)
+        api = server_api(
+            settings.centrifugo_api_url, settings.centrifugo_api_key.get_secret_value()
+        )
+        stack.push_async_callback(api.close)
+        publisher = Publisher(api)
+        stack.push_async_callback(publisher.close)
+        model = Model(
+            base_url=settings.openai_base_url,
+            api_key=settings.openai_api_key.get_secret_value(),
+            connections=settings.max_generations + 10,
+            first_token_seconds=settings.first_token_seconds,
+            idle_seconds=settings.idle_seconds,
+            max_output_tokens=settings.max_output_tokens,
+        )
+        stack.push_async_callback(model.close)
+
+        leases = Leases(store, f"runner-{uuid.uuid4()}", settings.lease_seconds)
+        limits = Limits(settings.generations_per_user, settings.prompts_per_minute)
+        style = Style(
+            settings.system_prompt,
+            settings.context_characters,
+            settings.coalesce_seconds,
+            settings.generation_seconds,
+        )
+        runner = Runner(
+            leases=leases,
+            takeover=Takeover(api, publisher, leases, channels),
+            generation=lambda assignment: Generation(
+                assignment,
+                model=model,
+                publisher=publisher,
+                leases=leases,
+                channels=channels,
+                style=style,
+                alive=runner.alive,
+            ),
+            announce=lambda user, summary: methods.announce(user, summary),
+            max_generations=settings.max_generations,
+            max_waiting=settings.max_waiting,
+            checkpoint_seconds=settings.checkpoint_seconds,
+        )
+        methods = Methods(
+            namespace=settings.rpc_namespace,
+            rules=PromptRules(settings.allowed_models, settings.max_prompt_bytes),
+            channels=channels,
+            conversations=Conversations(store, leases, limits),
+            runner=runner,
+            publisher=publisher,
+            api=api,
+        )
+        servicer = Servicer(
+            credential=settings.grpc_credential.get_secret_value(),
+            visitors=Visitors(signer),
+            channels=channels,
+            methods=methods,
+        )
+        server, healthy = _grpc_server(settings, servicer)
+        runner.begin()
+        await server.start()
+        stack.push_async_callback(server.stop, 1)
+        if settings.metrics_listen != "off":
+            metrics.serve(settings.metrics_listen)
+        log.info("ready", grpc=settings.grpc_listen)
+
+        await stop.wait()
+        for name in ("", _SERVICE):
+            await healthy.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+        await runner.drain(settings.shutdown_grace_seconds)
+        await publisher.drain(_FLUSH_SECONDS)
+        log.info("stopped")
+
+
+def _grpc_server(
+    settings: Settings, servicer: Servicer
+) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    proxy_pb2_grpc.add_CentrifugoProxyServicer_to_server(servicer, server)
+    healthy = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    reflection.enable_server_reflection(
+        (
+            proxy_pb2.DESCRIPTOR.services_by_name["CentrifugoProxy"].full_name,
+            health.SERVICE_NAME,
+            reflection.SERVICE_NAME,
+        ),
+        server,
+    )
+    bind = partial(server.add_insecure_port, settings.grpc_listen)
+    if settings.grpc_tls_cert:
+        with open(settings.grpc_tls_key, "rb") as key, open(settings.grpc_tls_cert, "rb") as cert:
+            credentials = grpc.ssl_server_credentials([(key.read(), cert.read())])
+        bind = partial(server.add_secure_port, settings.grpc_listen, credentials)
+    bind()
+    return server, healthy

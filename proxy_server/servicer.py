@@ -1,0 +1,121 @@
+"""Centrifugo's proxy calls: protobuf to values and back, for Connect, Subscribe and RPC."""
+
+import asyncio
+import hmac
+from base64 import b64decode
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+import grpc
+import structlog
+from msgspec import Struct
+
+from proxy_server.channels import Channels
+from proxy_server.chunks import decode_request, encode
+from proxy_server.errors import (
+    Forbidden,
+    NoUser,
+    OurFault,
+    Refusal,
+    StoreUnavailable,
+    Unavailable,
+)
+from proxy_server.identity import Visitors
+from proxy_server.methods import Methods
+from proxy_server.metrics import CALLS
+from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
+
+_CREDENTIAL = "x-centrifugo-credential"
+_T = TypeVar("_T")
+
+log = structlog.get_logger()
+
+
+class _ConnectData(Struct):
+    token: str | None = None
+
+
+class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):  # type: ignore[misc]
+    """Answers Centrifugo alone: who calls must send the credential, if one is set."""
+
+    def __init__(
+        self, *, credential: str, visitors: Visitors, channels: Channels, methods: Methods
+    ) -> None:
+        self._credential = credential.encode()
+        self._visitors = visitors
+        self._channels = channels
+        self._methods = methods
+        self._calls: set[asyncio.Task[Any]] = set()
+
+    async def Connect(self, request: Any, context: Any) -> Any:
+        await self._authenticate(context)
+        try:
+            data = decode_request(request.data or b64decode(request.b64data), _ConnectData)
+            visitor = self._visitors.welcome(data.token)
+        except Exception as error:
+            return proxy_pb2.ConnectResponse(error=self._refused("Connect", "", error))
+        reply = encode({"token": visitor.token, "user": visitor.user})
+        return proxy_pb2.ConnectResponse(
+            result=proxy_pb2.ConnectResult(user=visitor.user, data=reply)
+        )
+
+    async def Subscribe(self, request: Any, context: Any) -> Any:
+        await self._authenticate(context)
+        if not self._channels.belongs_to(request.user, request.channel):
+            refusal = Forbidden("This channel is not yours.") if request.user else NoUser()
+            return proxy_pb2.SubscribeResponse(
+                error=self._refused("Subscribe", request.user, refusal)
+            )
+        return proxy_pb2.SubscribeResponse(result=proxy_pb2.SubscribeResult())
+
+    async def RPC(self, request: Any, context: Any) -> Any:
+        await self._authenticate(context)
+        try:
+            data = request.data or b64decode(request.b64data)
+            reply = await self._to_its_end(self._methods.call(request.user, request.method, data))
+        except Exception as error:
+            method = request.method if request.method in self._methods else "unknown"
+            return proxy_pb2.RPCResponse(error=self._refused(method, request.user, error))
+        CALLS.labels(request.method, "ok").inc()
+        return proxy_pb2.RPCResponse(result=proxy_pb2.RPCResult(data=reply))
+
+    async def _authenticate(self, context: Any) -> None:
+        if not self._credential:
+            return
+        for key, value in context.invocation_metadata():
+            if key == _CREDENTIAL:
+                given = value.encode() if isinstance(value, str) else value
+                if hmac.compare_digest(given, self._credential):
+                    return
+        CALLS.labels("any", "unauthenticated").inc()
+        log.warning("caller_refused", peer=context.peer())
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, "The caller is not known.")
+
+    async def _to_its_end(self, work: Awaitable[_T]) -> _T:
+        """Centrifugo cancels the call when the browser leaves: what was begun is not left half."""
+        task = asyncio.ensure_future(work)
+        self._calls.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    def _done(self, task: "asyncio.Future[Any]") -> None:
+        self._calls.discard(task)  # type: ignore[arg-type]
+        if not task.cancelled():
+            task.exception()
+
+    def _refused(self, method: str, user: str, error: Exception) -> Any:
+        """An error for the client; what it must not read goes into the log."""
+        match error:
+            case Refusal():
+                refusal = error
+            case StoreUnavailable():
+                log.warning("store_unavailable", method=method, error=str(error))
+                refusal = Unavailable()
+            case _:
+                log.error("call_failed", method=method, user=user, exc_info=error)
+                refusal = OurFault()
+        CALLS.labels(method, str(refusal.code)).inc()
+        log.info("call_refused", method=method, user=user, code=refusal.code, why=str(refusal))
+        return proxy_pb2.Error(
+            code=refusal.code, message=str(refusal), temporary=refusal.temporary
+        )
