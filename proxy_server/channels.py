@@ -49,9 +49,7 @@ class Channels:
 
     def belongs_to(self, user: str, channel: str) -> bool:
         """Whether that user may follow the channel."""
-        return channel.startswith(self._prefix) and self._signed(
-            user, channel[len(self._prefix) :]
-        )
+        return channel.startswith(self._prefix) and self._signed(user, channel[len(self._prefix) :])
 
     def _signed(self, user: str, name: str) -> bool:
         nonce, signature = name[: 1 + _NONCE], name[1 + _NONCE :]

@@ -215,9 +215,7 @@ class Conversations:
     ) -> View:
         """The last messages, or the last before a cursor. Raises Forbidden and Malformed."""
         statement = (
-            _messages_in_work(conversation)
-            .order_by(messages.c.ordinal.desc())
-            .limit(limit + 1)
+            _messages_in_work(conversation).order_by(messages.c.ordinal.desc()).limit(limit + 1)
         )
         if before is not None:
             statement = statement.where(messages.c.ordinal < _integer(before))

@@ -1,21 +1,21 @@
 """The refusals that a client can receive, and the failures of the edges.
 
-    Refusal                 reaches the client: code, temporary, one sentence for a person
-     ├─ Malformed           400
-     ├─ NoUser              401
-     ├─ Forbidden           403
-     ├─ NotFound            404
-     ├─ Busy                409
-     ├─ TooLarge            413
-     ├─ LimitReached        429, temporary
-     ├─ OurFault            500, temporary
-     └─ Unavailable         503, temporary
-    Failure                 an edge did not do its part; decided on by the caller, told in the log
-     ├─ ModelFailed         the provider refused, broke off or kept silent
-     ├─ ApiUnreachable      Centrifugo's server API did not answer: the effect is unknown
-     ├─ ApiRejected         it answered with an error: there was no effect
-     │   └─ PositionLost    the channel's history no longer reaches back to that position
-     └─ StoreUnavailable    the database cannot be reached: nothing was stored
+Refusal                 reaches the client: code, temporary, one sentence for a person
+ ├─ Malformed           400
+ ├─ NoUser              401
+ ├─ Forbidden           403
+ ├─ NotFound            404
+ ├─ Busy                409
+ ├─ TooLarge            413
+ ├─ LimitReached        429, temporary
+ ├─ OurFault            500, temporary
+ └─ Unavailable         503, temporary
+Failure                 an edge did not do its part; decided on by the caller, told in the log
+ ├─ ModelFailed         the provider refused, broke off or kept silent
+ ├─ ApiUnreachable      Centrifugo's server API did not answer: the effect is unknown
+ ├─ ApiRejected         it answered with an error: there was no effect
+ │   └─ PositionLost    the channel's history no longer reaches back to that position
+ └─ StoreUnavailable    the database cannot be reached: nothing was stored
 """
 
 from typing import ClassVar

@@ -239,9 +239,7 @@ class Methods:
         except (ApiUnreachable, ApiRejected):
             # A client that follows from the beginning gets more than it needs, or opens again.
             since = BEGINNING
-        view = await self._conversations.view(
-            user, request.conversation, _page_size(request.limit)
-        )
+        view = await self._conversations.view(user, request.conversation, _page_size(request.limit))
         return self._session(request.conversation, view, since)
 
     async def _regenerate(self, user: str, request: _OneMessage) -> Session:

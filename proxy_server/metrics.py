@@ -20,9 +20,13 @@ PUBLISH_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
 )
 BATCH_SIZE = Histogram(
-    "llm_publish_batch_size", "Publications in one batch", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500)
+    "llm_publish_batch_size",
+    "Publications in one batch",
+    buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500),
 )
-CALLS = Counter("llm_proxy_calls_total", "Calls from Centrifugo, by method and code", ["method", "code"])
+CALLS = Counter(
+    "llm_proxy_calls_total", "Calls from Centrifugo, by method and code", ["method", "code"]
+)
 
 
 def serve(listen: str) -> None:

@@ -20,7 +20,9 @@ async def migrate(store: Store) -> None:
 def _is_newest(connection: sa.Connection) -> bool:
     if not sa.inspect(connection).has_table("alembic_version"):
         return False
-    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() == _NEWEST
+    return (
+        connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() == _NEWEST
+    )
 
 
 def _upgrade(connection: sa.Connection) -> None:

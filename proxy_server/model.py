@@ -63,9 +63,9 @@ class Model:
         patience = _Patience(self._first_token_seconds)
         try:
             with patience:
-                request = self._client.chat.completions.with_streaming_response.create(
+                request = self._client.chat.completions.with_streaming_response.create(  # type: ignore[call-overload]
                     model=model,
-                    messages=messages,  # type: ignore[arg-type]
+                    messages=messages,
                     stream=True,
                     stream_options={"include_usage": True},
                     extra_headers={"Accept-Encoding": "identity"},

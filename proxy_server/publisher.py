@@ -134,14 +134,15 @@ class Publisher:
         PUBLISH_SECONDS.observe(perf_counter() - began)
         BATCH_SIZE.observe(len(batch))
         failed: list[_Item] = []
+        cause: ApiUnreachable | None = None
         for item, result in zip(batch, results, strict=True):
             if isinstance(result, ApiUnreachable):
                 failed.append(item)
-                unreachable = result
+                cause = result
             else:
                 self._settle(item, result)
-        if failed:
-            self._put_back(failed, unreachable)
+        if cause is not None:
+            self._put_back(failed, cause)
             return
         if not self.reachable:
             self.reachable = True

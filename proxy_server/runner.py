@@ -182,6 +182,4 @@ class Runner:
             self.start(assignment)
 
     async def _close(self, assignment: Assignment) -> None:
-        self._follow_up(
-            assignment, await self._takeover.close(assignment, go_on=not self.draining)
-        )
+        self._follow_up(assignment, await self._takeover.close(assignment, go_on=not self.draining))

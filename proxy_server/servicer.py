@@ -35,7 +35,7 @@ class _ConnectData(Struct):
     token: str | None = None
 
 
-class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):  # type: ignore[misc]
+class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
     """Answers Centrifugo alone: who calls must send the credential, if one is set."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):  # type: ignore[misc]
         self._visitors = visitors
         self._channels = channels
         self._methods = methods
-        self._calls: set[asyncio.Task[Any]] = set()
+        self._calls: set[asyncio.Future[Any]] = set()
 
     async def Connect(self, request: Any, context: Any) -> Any:
         await self._authenticate(context)
@@ -99,7 +99,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):  # type: ignore[misc]
         return await asyncio.shield(task)
 
     def _done(self, task: "asyncio.Future[Any]") -> None:
-        self._calls.discard(task)  # type: ignore[arg-type]
+        self._calls.discard(task)
         if not task.cancelled():
             task.exception()
 
@@ -116,6 +116,4 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):  # type: ignore[misc]
                 refusal = OurFault()
         CALLS.labels(method, str(refusal.code)).inc()
         log.info("call_refused", method=method, user=user, code=refusal.code, why=str(refusal))
-        return proxy_pb2.Error(
-            code=refusal.code, message=str(refusal), temporary=refusal.temporary
-        )
+        return proxy_pb2.Error(code=refusal.code, message=str(refusal), temporary=refusal.temporary)

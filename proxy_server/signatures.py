@@ -30,9 +30,7 @@ class Signer:
 
     def verify(self, signature: str, *fields: str) -> bool:
         given = signature.encode()
-        return any(
-            hmac.compare_digest(given, _digest(key, fields).encode()) for key in self._keys
-        )
+        return any(hmac.compare_digest(given, _digest(key, fields).encode()) for key in self._keys)
 
 
 def _digest(key: bytes, fields: Sequence[str]) -> str:

@@ -36,8 +36,8 @@ class Takeover:
     async def close(self, assignment: Assignment, *, go_on: bool) -> Finished | None:
         channel = self._channels.of_conversation(assignment.conversation)
         metadata = Metadata(assignment.created_at, "interrupted", assignment.model, "other")
+        transcript, seq, closed = await self._read_back(channel, assignment)
         for _ in range(_ATTEMPTS):
-            transcript, seq, closed = await self._read_back(channel, assignment)
             if closed:
                 break
             data = encode(
@@ -59,6 +59,7 @@ class Takeover:
                 await self._publisher.post(channel, data, key, seconds=_PUBLISH_SECONDS)
             except (ApiRejected, ApiUnreachable):
                 break
+            transcript, seq, closed = await self._read_back(channel, assignment)
         return await self._leases.finish(assignment, transcript.parts(), metadata, go_on=go_on)
 
     async def _read_back(

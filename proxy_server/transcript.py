@@ -1,4 +1,4 @@
-"""A growing assistant message: the deltas it is made of, and the chunks that tell clients of them."""
+"""A growing assistant message: the deltas it is made of, and the chunks that tell of them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
@@ -18,10 +18,19 @@ from proxy_server.chunks import (
 
 Kind = Literal["text", "reasoning"]
 
-_STARTS = {"text": TextStart, "reasoning": ReasoningStart}
-_DELTAS = {"text": TextDelta, "reasoning": ReasoningDelta}
-_ENDS = {"text": TextEnd, "reasoning": ReasoningEnd}
-_PARTS = {"text": TextPart, "reasoning": ReasoningPart}
+_STARTS: dict[Kind, type[TextStart | ReasoningStart]] = {
+    "text": TextStart,
+    "reasoning": ReasoningStart,
+}
+_DELTAS: dict[Kind, type[TextDelta | ReasoningDelta]] = {
+    "text": TextDelta,
+    "reasoning": ReasoningDelta,
+}
+_ENDS: dict[Kind, type[TextEnd | ReasoningEnd]] = {"text": TextEnd, "reasoning": ReasoningEnd}
+_PARTS: dict[Kind, type[TextPart | ReasoningPart]] = {
+    "text": TextPart,
+    "reasoning": ReasoningPart,
+}
 
 
 class Delta(NamedTuple):
