@@ -38,6 +38,9 @@ export interface SubscriptionHandlers {
   ended(error: CallError): void;
 }
 
+/** What following a conversation needs of a connection. */
+export type Link = Pick<Connection, "call" | "subscribe">;
+
 const ENVELOPE_BYTES = 512;
 const DEFAULT_MESSAGE_SIZE_LIMIT = 65_536;
 const encoder = new TextEncoder();

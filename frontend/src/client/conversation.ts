@@ -1,6 +1,6 @@
 /** One conversation, followed live and exactly, and what a user can do in it. */
 
-import type { Connection } from "./connection.ts";
+import type { Link } from "./connection.ts";
 import { CallError } from "./errors.ts";
 import { Follower, type Sync } from "./follower.ts";
 import { newId } from "./ids.ts";
@@ -30,7 +30,7 @@ const PAGE = 50;
 
 /** Sends a prompt, into a new conversation if none is named. */
 export function callSend(
-  connection: Connection,
+  connection: Link,
   conversation: string | undefined,
   prompt: Prompt,
   { id = newId(), model, whenBusy, signal }: SendOptions,
@@ -50,17 +50,19 @@ export function callSend(
 
 export class Conversation {
   readonly id: string;
-  readonly #connection: Connection;
+  readonly #connection: Link;
   readonly #reduce: Reduce;
   readonly #onClose: () => void;
   readonly #state = new Cell(emptyConversation);
   readonly #follower: Follower<Session, ConversationEvent>;
   #reachesBeginning = false;
+  /** The cursor of the page before ours; a session has none, so the first page is the latest once more. */
+  #earlier: string | null = null;
 
   /** `ChatClient` makes these; `session` is there when a call has just begun the conversation. */
   constructor(
     id: string,
-    connection: Connection,
+    connection: Link,
     reduce: Reduce,
     onClose: () => void,
     session?: Session,
@@ -72,8 +74,9 @@ export class Conversation {
     this.#follower = new Follower(connection, {
       load: () => connection.call("open", { conversation: id, limit: PAGE }, { within: 0 }),
       show: (shown) => {
-        this.#reachesBeginning = shown.messages.length < PAGE;
         this.#receive({ type: "session", session: shown, whole: true });
+        this.#earlier = null;
+        this.#reachesBeginning = this.#state.value.messages.length < PAGE;
       },
       receive: (event) => this.#receive(event),
       settled: (shown, covered) => this.#settled(shown, covered),
@@ -127,9 +130,10 @@ export class Conversation {
       });
       this.#follower.deliver({ type: "session", session, whole: false });
     } catch (error) {
-      if (!(error instanceof CallError) || error.code !== 404) throw error;
-      // it is no longer there: another tab was first, or a try of ours whose reply was lost
+      if (!(error instanceof CallError) || (error.code !== 404 && error.code !== 409)) throw error;
+      // perhaps it is being made already: another tab was first, or a try of ours whose reply was lost
       await this.#follower.synchronise();
+      if (this.#state.value.messages.some(({ id }) => id === message)) throw error;
     }
   }
 
@@ -148,15 +152,17 @@ export class Conversation {
   }
 
   async loadEarlier(): Promise<void> {
-    const before = this.#state.value.messages[0]?.id;
-    if (before === undefined) return;
-    const page = await this.#connection.call("history", {
-      conversation: this.id,
-      limit: PAGE,
-      before,
-    });
-    this.#reachesBeginning = page.next === undefined;
-    this.#receive({ type: "history", messages: page.messages });
+    const known = this.#state.value.messages.length;
+    while (this.hasEarlier && this.#state.value.messages.length === known) {
+      const page = await this.#connection.call("history", {
+        conversation: this.id,
+        limit: PAGE,
+        ...(this.#earlier !== null && { before: this.#earlier }),
+      });
+      this.#earlier = page.next ?? null;
+      this.#reachesBeginning = this.#earlier === null;
+      this.#receive({ type: "history", messages: page.messages });
+    }
   }
 
   /** Leaves the channel; the answer goes on without us. */

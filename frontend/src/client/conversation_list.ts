@@ -1,6 +1,6 @@
 /** The user's conversations, newest first, kept in step over the user's own channel. */
 
-import type { Connection } from "./connection.ts";
+import type { Link } from "./connection.ts";
 import { Follower, type Sync } from "./follower.ts";
 import { Cell, type Observable } from "./observable.ts";
 import type { ConversationPage, ListPublication, Summary } from "./protocol.ts";
@@ -31,11 +31,11 @@ export function reduceList(
 }
 
 export class ConversationList {
-  readonly #connection: Connection;
+  readonly #connection: Link;
   readonly #state = new Cell<ListState>({ conversations: [], next: null });
   readonly #follower: Follower<ConversationPage, ListPublication>;
 
-  constructor(connection: Connection) {
+  constructor(connection: Link) {
     this.#connection = connection;
     this.#follower = new Follower(connection, {
       load: () => connection.call("list", { limit: PAGE }, { within: 0 }),

@@ -6,7 +6,7 @@
  * subscription already delivers, and so on until the two overlap.
  */
 
-import type { Connection } from "./connection.ts";
+import type { Link } from "./connection.ts";
 import { CallError } from "./errors.ts";
 import { Cell, type Observable } from "./observable.ts";
 import type { Position } from "./protocol.ts";
@@ -36,7 +36,7 @@ const DELAYS = { firstDelay: 100, maxDelay: 5_000 };
 const PATIENCE = 5_000;
 
 export class Follower<S extends Snapshot, E> {
-  readonly #connection: Connection;
+  readonly #connection: Link;
   readonly #followed: Followed<S, E>;
   readonly #sync = new Cell<Sync>("opening");
   readonly #closed = new AbortController();
@@ -45,9 +45,9 @@ export class Follower<S extends Snapshot, E> {
   #covered: Position | null = null;
   /** What arrives while a snapshot is on its way, which may be older. */
   #meanwhile: E[] | null = null;
-  #synchronising = false;
+  #synchronising: Promise<void> | null = null;
 
-  constructor(connection: Connection, followed: Followed<S, E>) {
+  constructor(connection: Link, followed: Followed<S, E>) {
     this.#connection = connection;
     this.#followed = followed;
   }
@@ -78,9 +78,15 @@ export class Follower<S extends Snapshot, E> {
   }
 
   /** Loads snapshots until one is continued by the subscription without a gap. */
-  async synchronise(): Promise<void> {
-    if (this.#synchronising || this.#closed.signal.aborted) return;
-    this.#synchronising = true;
+  synchronise(): Promise<void> {
+    if (this.#closed.signal.aborted) return Promise.resolve();
+    this.#synchronising ??= this.#untilWhole().finally(() => {
+      this.#synchronising = null;
+    });
+    return this.#synchronising;
+  }
+
+  async #untilWhole(): Promise<void> {
     if (this.#sync.value === "live") this.#sync.set("behind");
     const began = Date.now();
     try {
@@ -93,8 +99,6 @@ export class Follower<S extends Snapshot, E> {
       if (this.#closed.signal.aborted) return;
       this.close("gone");
       if (!(error instanceof CallError)) throw error;
-    } finally {
-      this.#synchronising = false;
     }
   }
 

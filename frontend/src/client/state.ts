@@ -137,18 +137,18 @@ function without(state: ConversationState, gone: ReadonlySet<string>): Conversat
 
 /** The latest messages in place of ours; earlier ones stay where the two lists connect. */
 function replaced(state: ConversationState, session: Session): ConversationState {
-  const first = session.messages[0]?.id;
-  const overlap = state.messages.findIndex((message) => message.id === first);
-  const earlier = state.messages.slice(0, Math.max(overlap, 0));
-  const present = new Set([...earlier, ...session.messages].map((message) => message.id));
+  const newest = new Set(session.messages.map(({ id }) => id));
+  const overlap = state.messages.findIndex(({ id }) => id === session.messages[0]?.id);
+  const earlier = state.messages.slice(0, Math.max(overlap, 0)).filter(({ id }) => !newest.has(id));
+  const present = new Set([...earlier.map(({ id }) => id), ...newest]);
   const gone = [...state.messages.map(({ id }) => id), ...state.ahead.keys()].filter(
     (id) => !present.has(id),
   );
   // What the session does not show was removed, or is older than its page: a publication for it that
   // arrived before the session was asked for will never be preceded by those that are missing.
   const merged = joined(without(state, new Set(gone)), session);
-  const newest = session.messages.flatMap(({ id }) => find(merged, id) ?? []);
-  return { ...merged, messages: [...earlier, ...newest] };
+  const latest = session.messages.flatMap(({ id }) => find(merged, id) ?? []);
+  return { ...merged, messages: [...earlier, ...latest] };
 }
 
 /** Takes from the session each message that is unknown here, or stands further there. */
