@@ -1,0 +1,219 @@
+"""A prompt over the websocket, its answer back over the same, through all the real parts."""
+
+import asyncio
+import uuid
+
+import grpc
+import pytest
+
+from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
+from tests.client import Client
+from tests.conftest import CREDENTIAL, Deployment, kill
+from tests.model_server import text
+
+
+async def test_an_answer_comes_back_exactly(client: Client) -> None:
+    session = await client.rpc("ai:send", text="/tokens 60")
+    assert [message["role"] for message in session["messages"]] == ["user", "assistant"]
+
+    answer = await client.follow(session)
+
+    assert answer["text"] == text(60)
+    assert answer["closing"]["type"] == "finish"
+    opened = await client.rpc("ai:open", conversation=session["conversation"])
+    assert opened["generation"] is None
+    stored = opened["messages"][-1]
+    assert stored["parts"] == [{"type": "text", "text": text(60)}]
+    assert stored["metadata"]["status"] == "complete"
+    assert stored["metadata"]["usage"] == {"input_tokens": 7, "output_tokens": 9}
+
+
+async def test_a_late_joiner_sees_the_same(client: Client, deployment: Deployment) -> None:
+    session = await client.rpc("ai:send", text="/tokens 400")
+    await asyncio.sleep(2.5)
+    second = await deployment.connect(token=client.hello["data"]["token"])
+    opened = await second.rpc("ai:open", conversation=session["conversation"])
+    assert opened["generation"]["seq"] > 0
+    assert opened["messages"][-1]["parts"][-1]["state"] == "streaming"
+    late, first = await asyncio.gather(second.follow(opened), client.follow(session))
+    await second.close()
+    assert late["text"] == first["text"] == text(400)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [("/crlf", "ok"), ("/bytes", text(9)), ("/surrogates", "😀"), ("/reasoning", "so")],
+)
+async def test_shapes_of_streams(client: Client, prompt: str, expected: str) -> None:
+    answer = await client.follow(await client.rpc("ai:send", text=prompt))
+    assert answer["text"] == expected
+    assert answer["reasoning"] == ("hmm" if prompt == "/reasoning" else "")
+    assert answer["closing"]["type"] == "finish"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kept", "sentence"),
+    [
+        ("/status 401", 0, "does not accept this service's key"),
+        ("/status 404", 0, "is not available"),
+        ("/status 429 1", 0, "busy. Try again in 1 seconds"),
+        ("/status 500", 0, "Try again"),
+        ("/not-sse", 0, "makes no sense"),
+        ("/empty", 0, "makes no sense"),
+        ("/silent", 0, "in time"),
+        ("/stall 5", 5, "in time"),
+        ("/cut 5", 5, "broke off"),
+        ("/half 5", 5, "broke off"),
+    ],
+)
+async def test_what_a_model_does_wrong_is_told_in_a_sentence(
+    client: Client, prompt: str, kept: int, sentence: str
+) -> None:
+    answer = await client.follow(await client.rpc("ai:send", text=prompt))
+    assert answer["text"] == text(kept)
+    assert answer["closing"]["type"] == "error"
+    assert sentence in answer["closing"]["errorText"]
+
+
+async def test_the_same_id_twice_is_one_prompt(client: Client) -> None:
+    id = str(uuid.uuid4())
+    first, second = await asyncio.gather(
+        client.rpc("ai:send", text="/tokens 5", id=id), client.rpc("ai:send", text="/tokens 5", id=id)
+    )
+    assert first["conversation"] == second["conversation"]
+    assert first["generation"]["message"] == second["messages"][-1]["id"]
+    assert len((await client.rpc("ai:list"))["conversations"]) == 1
+
+
+async def test_stop_keeps_what_was_shown(client: Client) -> None:
+    session = await client.rpc("ai:send", text="/tokens 2000")
+    following = asyncio.create_task(client.follow(session))
+    await asyncio.sleep(0.5)
+    assert await client.rpc("ai:stop", conversation=session["conversation"]) == {"stopped": True}
+    answer = await following
+    assert answer["closing"]["type"] == "abort"
+    opened = await client.rpc("ai:open", conversation=session["conversation"])
+    stored = opened["messages"][-1]
+    assert stored["metadata"]["status"] == "stopped"
+    assert stored["metadata"]["usage"]["estimated"] is True
+    assert stored["parts"][0]["text"] == answer["text"] != ""
+
+
+async def test_busy_queue_and_interrupt(client: Client) -> None:
+    first = await client.rpc("ai:send", text="/tokens 2000")
+    conversation = first["conversation"]
+    refused = await client.rpc("ai:send", text="no", conversation=conversation)
+    assert refused["error"]["code"] == 409
+    queued = await client.rpc(
+        "ai:send", text="/tokens 3", conversation=conversation, when_busy="queue"
+    )
+    assert queued["generation"]["status"] == "queued"
+    message = first["generation"]["message"]
+    await client.rpc("ai:stop", conversation=conversation, message=message)
+    assert (await client.follow(queued))["text"] == text(3)
+
+    await client.rpc("ai:send", text="/tokens 2000", conversation=conversation)
+    after = await client.rpc(
+        "ai:send", text="/tokens 4", conversation=conversation, when_busy="interrupt"
+    )
+    client.publications = asyncio.Queue()
+    await client.command("unsubscribe", {"channel": after["channel"]})
+    assert (await client.follow(after))["text"] == text(4)
+
+
+async def test_regenerate_rename_delete(client: Client) -> None:
+    session = await client.rpc("ai:send", text="/tokens 3")
+    conversation = session["conversation"]
+    await client.follow(session)
+    await client.command("unsubscribe", {"channel": session["channel"]})
+    again = await client.rpc("ai:regenerate", conversation=conversation)
+    assert (await client.follow(again))["text"] == text(3)
+    history = (await client.rpc("ai:history", conversation=conversation))["messages"]
+    assert [message["role"] for message in history] == ["user", "assistant"]
+    await client.rpc("ai:rename", conversation=conversation, title="A name")
+    assert (await client.rpc("ai:list"))["conversations"][0]["title"] == "A name"
+    assert await client.rpc("ai:delete", conversation=conversation) == {}
+    assert (await client.rpc("ai:open", conversation=conversation))["error"]["code"] == 403
+
+
+async def test_nobody_else_gets_in(client: Client, deployment: Deployment) -> None:
+    session = await client.rpc("ai:send", text="/tokens 3")
+    stranger = await deployment.connect()
+    assert (await stranger.subscribe(session["channel"]))["error"]["code"] == 403
+    for method in ("open", "stop", "history", "regenerate", "delete"):
+        refused = await stranger.rpc(f"ai:{method}", conversation=session["conversation"])
+        assert refused["error"]["code"] == 403
+    await stranger.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "data", "code"),
+    [
+        ("ai:nothing", {}, 404),
+        ("ai:send", {}, 400),
+        ("ai:send", {"text": ""}, 400),
+        ("ai:send", {"text": 5}, 400),
+        ("ai:send", {"text": "a\0b"}, 400),
+        ("ai:send", {"text": "x" * 50_000}, 413),
+        ("ai:send", {"text": "x", "model": "unknown"}, 404),
+        ("ai:send", {"text": "x", "conversation": "forged"}, 403),
+        ("ai:send", {"text": "x", "id": "not an id"}, 400),
+        ("ai:list", {"before": "nonsense"}, 400),
+    ],
+)
+async def test_bad_requests_get_their_codes(
+    client: Client, method: str, data: dict[str, object], code: int
+) -> None:
+    error = (await client.rpc(method, **data))["error"]
+    assert error["code"] == code
+    assert "Traceback" not in error["message"]
+
+
+async def test_the_door_is_for_centrifugo_alone(deployment: Deployment, server: int) -> None:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{deployment.grpc_port}") as channel:
+        stub = proxy_pb2_grpc.CentrifugoProxyStub(channel)
+        request = proxy_pb2.RPCRequest(user="anna", method="ai:list", data=b"{}")
+        for metadata in ((), (("x-centrifugo-credential", "wrong"),)):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.RPC(request, metadata=metadata)
+            assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+        known = (("x-centrifugo-credential", CREDENTIAL),)
+        assert (await stub.RPC(request, metadata=known)).result.data
+        request.user = ""
+        assert (await stub.RPC(request, metadata=known)).error.code == 401
+        for broken in (b"{", b"\xff", b'{"limit":"\\ud800"}', b"[" * 10_000):
+            request.user, request.data = "anna", broken
+            assert (await stub.RPC(request, metadata=known)).error.code == 400
+
+
+async def test_a_killed_server_leaves_no_open_message(deployment: Deployment) -> None:
+    with deployment.serving() as pid:
+        client = await deployment.connect()
+        session = await client.rpc("ai:send", text="/tokens 2000")
+        following = asyncio.create_task(client.follow(session))
+        await asyncio.sleep(1)
+        kill(pid)
+    with deployment.serving():
+        answer = await asyncio.wait_for(following, 15)
+        assert answer["closing"] | {"messageMetadata": None} == {
+            "type": "abort",
+            "reason": "interrupted",
+            "messageMetadata": None,
+        }
+        opened = await client.rpc("ai:open", conversation=session["conversation"])
+        assert opened["messages"][-1]["metadata"]["status"] == "interrupted"
+        assert opened["messages"][-1]["parts"][0]["text"] == answer["text"]
+        assert text(2000).startswith(answer["text"])
+        assert answer["text"]
+    await client.close()
+
+
+async def test_a_drained_server_closes_what_it_cannot_end(deployment: Deployment) -> None:
+    with deployment.serving():
+        client = await deployment.connect()
+        session = await client.rpc("ai:send", text="/tokens 2000")
+        following = asyncio.create_task(client.follow(session))
+        await asyncio.sleep(0.5)
+    answer = await following
+    assert answer["closing"]["reason"] == "interrupted"
+    await client.close()
