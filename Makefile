@@ -54,3 +54,33 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" $(VENV)/.uv/bin/uv pip 
 
 $(VENV)/.uv: | $(BIN)/python
 	@$(BIN)/python -m venv $@ && $@/bin/pip install --quiet uv
+
+frontend/node_modules/.installed: frontend/package.json frontend/package-lock.json
+	cd frontend && npm ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: page
+page: frontend/node_modules/.installed ## builds the page and the client library
+	cd frontend && npm run --silent build
+
+.PHONY: lint
+lint: $(VENV)/.dev frontend/node_modules/.installed ## ruff, mypy --strict, and the frontend's own
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cd frontend && npm run --silent lint
+
+.PHONY: format
+format: $(VENV)/.dev ## formats the Python code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: test
+test: $(VENV)/.dev frontend/node_modules/.installed ## sets everything up and runs all tests
+	$(BIN)/python -m centrifugo.build
+	cd frontend && npm test
+	$(BIN)/pytest
+
+.PHONY: clean
+clean: ## removes what was built; data/ and .env stay
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache frontend/node_modules frontend/dist frontend/dist-lib

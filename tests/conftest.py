@@ -99,7 +99,7 @@ def deployment(
         "OPENAI_API_KEY": "none",
         "OPENAI_MODEL": "test",
         "PROMPTS_PER_MINUTE": "1000",
-        "FIRST_TOKEN_SECONDS": "1.5",
+        "FIRST_TOKEN_SECONDS": "3",
         "IDLE_SECONDS": "1",
         "LEASE_SECONDS": "2",
         "SHUTDOWN_GRACE_SECONDS": "0.5",
