@@ -55,8 +55,9 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" $(VENV)/.uv/bin/uv pip 
 $(VENV)/.uv: | $(BIN)/python
 	@$(BIN)/python -m venv $@ && $@/bin/pip install --quiet uv
 
+# not `npm ci`: it refuses a lock file without addresses where packages are made for one platform
 frontend/node_modules/.installed: frontend/package.json frontend/package-lock.json
-	cd frontend && npm ci --no-audit --no-fund
+	cd frontend && npm install --no-audit --no-fund --no-save
 	@touch $@
 
 .PHONY: page

@@ -238,8 +238,10 @@ class Conversations:
             .limit(limit + 1)
         )
         if before is not None:
-            at, _, id = before.partition("_")
-            statement = statement.where(sa.tuple_(c.updated_at, c.id) < sa.tuple_(_float(at), id))
+            at, _, last_id = before.partition("_")
+            statement = statement.where(
+                sa.tuple_(c.updated_at, c.id) < sa.tuple_(_float(at), last_id)
+            )
         rows = await self._store.read(lambda connection: connection.execute(statement).all())
         last = rows[limit - 1] if len(rows) > limit else None
         cursor = f"{last.updated_at!r}_{last.id}" if last else None
@@ -294,7 +296,8 @@ class Conversations:
             ordinal = 1
         else:
             changed = set_status(connection, turn.conversation, "streaming")
-            assert changed is not None
+            if changed is None:
+                raise Forbidden
             summary = changed
             ordinal = _next_ordinal(connection, turn.conversation)
         prompt = Message(turn.message, "user", turn.parts, Metadata(summary.updated_at))
@@ -442,13 +445,13 @@ def _stop(connection: sa.Connection, user: str, rows: Sequence[sa.Row[Any]]) -> 
     return stopped
 
 
-def _answer(connection: sa.Connection, conversation: str, id: str | None) -> sa.Row[Any]:
+def _answer(connection: sa.Connection, conversation: str, message: str | None) -> sa.Row[Any]:
     """The assistant message of that id, or the last one."""
     statement = sa.select(messages).where(
         messages.c.conversation == conversation, messages.c.role == "assistant"
     )
-    if id is not None:
-        statement = statement.where(messages.c.id == id)
+    if message is not None:
+        statement = statement.where(messages.c.id == message)
     row = connection.execute(statement.order_by(messages.c.ordinal.desc()).limit(1)).first()
     if row is None:
         raise NotFound("There is no such answer in this conversation.")

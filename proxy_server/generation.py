@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
+from types import TracebackType
 from typing import Any, Literal
 
 import structlog
@@ -79,7 +80,12 @@ class Deadline:
         await self._timeout.__aenter__()
         self._timeout.reschedule(self._when)
 
-    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._entered = False
         await self._timeout.__aexit__(kind, error, trace)
 
@@ -129,9 +135,8 @@ class Generation:
         """Makes the answer, stores its end and announces it; None where the lease was lost."""
         began = monotonic()
         try:
-            async with self.deadline:
-                async with slot:
-                    await self._stream(began)
+            async with self.deadline, slot:
+                await self._stream(began)
             outcome = self._completed()
         except TimeoutError:
             outcome = self._cut_short()
@@ -216,8 +221,8 @@ class Generation:
             self._stored = 0
 
     def _completed(self) -> Outcome:
-        assert self._answer is not None
-        return Outcome("complete", _FINISH_REASONS.get(self._answer.finish_reason or "", "other"))
+        reason = self._answer.finish_reason if self._answer else None
+        return Outcome("complete", _FINISH_REASONS.get(reason or "", "other"))
 
     def _cut_short(self) -> Outcome:
         match self.deadline.reason:

@@ -243,11 +243,11 @@ def message_of(row: sa.Row[Any]) -> Message:
 
 
 def store_message(
-    connection: sa.Connection, owner: str, id: str, parts: Sequence[Part], metadata: Metadata
+    connection: sa.Connection, owner: str, message: str, parts: Sequence[Part], metadata: Metadata
 ) -> None:
     connection.execute(
         sa.update(messages)
-        .where(messages.c.owner == owner, messages.c.id == id)
+        .where(messages.c.owner == owner, messages.c.id == message)
         .values(parts=encode(parts).decode(), metadata=encode(metadata).decode())
     )
 

@@ -232,9 +232,9 @@ class _Patience:
         task, self._task = self._task, None
         self._left -= self._loop.time() - self._since
         if self._expired:
-            assert task is not None
             self._expired = False
-            if task.uncancel() == 0 and isinstance(error, asyncio.CancelledError):
+            uncancelled = task is not None and task.uncancel() == 0
+            if uncancelled and isinstance(error, asyncio.CancelledError):
                 raise TimeoutError from error
 
     def _arm(self, when: float) -> None:

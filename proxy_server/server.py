@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 
 import grpc
 import structlog
@@ -133,8 +134,11 @@ def _grpc_server(
     )
     bind = partial(server.add_insecure_port, settings.grpc_listen)
     if settings.grpc_tls_cert:
-        with open(settings.grpc_tls_key, "rb") as key, open(settings.grpc_tls_cert, "rb") as cert:
-            credentials = grpc.ssl_server_credentials([(key.read(), cert.read())])
+        pair = (
+            Path(settings.grpc_tls_key).read_bytes(),
+            Path(settings.grpc_tls_cert).read_bytes(),
+        )
+        credentials = grpc.ssl_server_credentials([pair])
         bind = partial(server.add_secure_port, settings.grpc_listen, credentials)
     bind()
     return server, healthy

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def free_port() -> int:
 def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
     until = time.monotonic() + WAIT
     while time.monotonic() < until:
-        assert process.poll() is None, f"{process.args} ended: {process.returncode}"
+        assert process.poll() is None, f"the process ended: {process.returncode}"
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
@@ -67,7 +67,7 @@ class Deployment:
     url: str
     grpc_port: int
     log: Path
-    serving: Callable[..., "contextmanager[int]"]
+    serving: Callable[..., AbstractContextManager[int]]
 
     def connect(self, **data: str) -> "asyncio.Future[Client]":
         return asyncio.ensure_future(Client.connect(self.url, data))
@@ -106,8 +106,8 @@ def deployment(
         "METRICS_LISTEN": "off",
     }
 
-    def serving(**changed: str) -> "contextmanager[int]":
-        return process(  # type: ignore[return-value]
+    def serving(**changed: str) -> AbstractContextManager[int]:
+        return process(
             [sys.executable, "-m", "proxy_server"],
             server_environment | changed,
             grpc_port,
@@ -136,7 +136,10 @@ def server(deployment: Deployment) -> Iterator[int]:
 
 
 @pytest.fixture
-async def client(deployment: Deployment, server: int) -> AsyncIterator[Client]:
+async def client(
+    deployment: Deployment,
+    server: int,  # noqa: ARG001 -- there to be running
+) -> AsyncIterator[Client]:
     """A new anonymous visitor."""
     connected = await deployment.connect()
     yield connected

@@ -44,7 +44,9 @@ async def complete(request: web.Request) -> web.StreamResponse:
             await response.write(bytes([byte]))
     if command == "/surrogates":
         for half in ("\\ud83d", "\\ude00"):
-            await response.write(b'data: {"choices":[{"delta":{"content":"%b"}}]}\n\n' % half.encode())
+            await response.write(
+                b'data: {"choices":[{"delta":{"content":"%b"}}]}\n\n' % half.encode()
+            )
     if command in ("/tokens", "/stall", "/cut", "/half"):
         for i in range(int(argument or 5)):
             await response.write(event({"content": WORDS[i % len(WORDS)]}))

@@ -76,9 +76,10 @@ async def test_what_a_model_does_wrong_is_told_in_a_sentence(
 
 
 async def test_the_same_id_twice_is_one_prompt(client: Client) -> None:
-    id = str(uuid.uuid4())
+    prompt = str(uuid.uuid4())
     first, second = await asyncio.gather(
-        client.rpc("ai:send", text="/tokens 5", id=id), client.rpc("ai:send", text="/tokens 5", id=id)
+        client.rpc("ai:send", text="/tokens 5", id=prompt),
+        client.rpc("ai:send", text="/tokens 5", id=prompt),
     )
     assert first["conversation"] == second["conversation"]
     assert first["generation"]["message"] == second["messages"][-1]["id"]
@@ -169,7 +170,8 @@ async def test_bad_requests_get_their_codes(
     assert "Traceback" not in error["message"]
 
 
-async def test_the_door_is_for_centrifugo_alone(deployment: Deployment, server: int) -> None:
+@pytest.mark.usefixtures("server")
+async def test_the_door_is_for_centrifugo_alone(deployment: Deployment) -> None:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{deployment.grpc_port}") as channel:
         stub = proxy_pb2_grpc.CentrifugoProxyStub(channel)
         request = proxy_pb2.RPCRequest(user="anna", method="ai:list", data=b"{}")
