@@ -190,6 +190,17 @@ class Conversations:
             raise Forbidden
         return summary_of(row)
 
+    async def entitle(self, conversation: str, old: str, new: str) -> Summary | None:
+        """Gives a title in place of the old one; None where it is no longer that."""
+        statement = (
+            sa.update(conversations)
+            .where(conversations.c.id == conversation, conversations.c.title == old)
+            .values(title=new)
+            .returning(*conversations.c)
+        )
+        row = await self._store.write(lambda connection: connection.execute(statement).first())
+        return summary_of(row) if row else None
+
     async def delete(self, user: str, conversation: str) -> list[str]:
         """Removes a conversation; gives the answers that were being made or queued.
 

@@ -27,6 +27,8 @@ from proxy_server.store import Store, admissions, conversations, generations, me
 
 _MINUTE = 60.0
 _CONTEXT_MESSAGES = 200
+FIRST_ANSWER = 2
+"""The ordinal of a conversation's first answer: messages count from 1, and the prompt is first."""
 
 
 @dataclass(frozen=True, slots=True)

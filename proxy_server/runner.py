@@ -10,8 +10,9 @@ from proxy_server import metrics
 from proxy_server.chunks import Summary
 from proxy_server.errors import StoreUnavailable, Unavailable
 from proxy_server.generation import Generation, StopReason
-from proxy_server.leases import Assignment, Finished, Leases
+from proxy_server.leases import FIRST_ANSWER, Assignment, Finished, Leases
 from proxy_server.takeover import Takeover
+from proxy_server.titles import Titles
 
 _BEAT_SECONDS = 0.5
 _SCAN_SECONDS = 1.0
@@ -30,6 +31,7 @@ class Runner:
         takeover: Takeover,
         generation: Callable[[Assignment], Generation],
         announce: Callable[[str, Summary], None],
+        titles: Titles | None,
         max_generations: int,
         max_waiting: int,
         checkpoint_seconds: float,
@@ -38,6 +40,7 @@ class Runner:
         self._takeover = takeover
         self._generation = generation
         self._announce = announce
+        self._titles = titles
         self._slot = asyncio.Semaphore(max_generations)
         self._most = max_generations + max_waiting
         self._max_generations = max_generations
@@ -123,6 +126,9 @@ class Runner:
             return
         if finished.summary is not None:
             self._announce(assignment.owner, finished.summary)
+            if self._titles and assignment.ordinal == FIRST_ANSWER:
+                title = self._titles.make(assignment, finished.summary.title)
+                self._spawn(title, f"title {assignment.conversation}")
         if finished.next is not None:
             self.start(finished.next)
 

@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 
 from proxy_server import metrics
 from proxy_server.channels import Channels
+from proxy_server.chunks import Summary
 from proxy_server.conversations import Conversations, Limits
 from proxy_server.generation import Generation, Style
 from proxy_server.identity import Visitors
@@ -29,6 +30,7 @@ from proxy_server.settings import Settings
 from proxy_server.signatures import Signer
 from proxy_server.store import Store
 from proxy_server.takeover import Takeover
+from proxy_server.titles import Titles
 
 _SERVICE = "centrifugal.centrifugo.proxy.CentrifugoProxy"
 _FLUSH_SECONDS = 3.0
@@ -69,6 +71,18 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             settings.coalesce_seconds,
             settings.generation_seconds,
         )
+
+        def announce(user: str, summary: Summary) -> None:
+            methods.announce(user, summary)
+
+        conversations = Conversations(store, leases, limits)
+        titles = Titles(
+            model=model,
+            conversations=conversations,
+            publisher=publisher,
+            channels=channels,
+            announce=announce,
+        )
         runner = Runner(
             leases=leases,
             takeover=Takeover(api, publisher, leases, channels),
@@ -81,7 +95,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 style=style,
                 alive=runner.alive,
             ),
-            announce=lambda user, summary: methods.announce(user, summary),
+            announce=announce,
+            titles=titles if settings.titles == "model" else None,
             max_generations=settings.max_generations,
             max_waiting=settings.max_waiting,
             checkpoint_seconds=settings.checkpoint_seconds,
@@ -90,7 +105,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             namespace=settings.rpc_namespace,
             rules=PromptRules(settings.allowed_models, settings.max_prompt_bytes),
             channels=channels,
-            conversations=Conversations(store, leases, limits),
+            conversations=conversations,
             runner=runner,
             publisher=publisher,
             api=api,

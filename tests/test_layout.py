@@ -12,6 +12,7 @@ ROWS = (
     ("transcript", "server_api", "store"),
     ("model", "publisher", "leases", "migrate"),
     ("conversations", "generation", "takeover"),
+    ("titles",),
     ("runner",),
     ("methods",),
     ("servicer",),

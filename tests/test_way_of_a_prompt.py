@@ -137,6 +137,17 @@ async def test_regenerate_rename_delete(client: Client) -> None:
     assert (await client.rpc("ai:open", conversation=conversation))["error"]["code"] == 403
 
 
+async def test_the_model_makes_the_title(deployment: Deployment) -> None:
+    with deployment.serving(TITLES="model"):
+        client = await deployment.connect()
+        session = await client.rpc("ai:send", text="/tokens 3")
+        await client.follow(session)
+        told = await asyncio.wait_for(client.publications.get(), 20)
+        assert told == {"type": "title", "title": "A made title"}
+        assert (await client.rpc("ai:list"))["conversations"][0]["title"] == "A made title"
+        await client.close()
+
+
 async def test_nobody_else_gets_in(client: Client, deployment: Deployment) -> None:
     session = await client.rpc("ai:send", text="/tokens 3")
     stranger = await deployment.connect()
