@@ -1,0 +1,102 @@
+/** The field for a prompt: Enter sends, Shift+Enter begins a line, Esc stops the answer. */
+
+import type { RefObject } from "preact";
+import { useEffect, useLayoutEffect } from "preact/hooks";
+import { SendIcon, StopIcon } from "./icons.tsx";
+
+interface ComposerProps {
+  field: RefObject<HTMLTextAreaElement | null>;
+  text: string;
+  /** Whether an answer is being made. */
+  busy: boolean;
+  disabled: boolean;
+  onInput: (text: string) => void;
+  onSend: (text: string, interrupt: boolean) => void;
+  onStop: () => void;
+}
+
+export function Composer({ field, text, busy, disabled, onInput, onSend, onStop }: ComposerProps) {
+  const empty = text.trim() === "";
+
+  useLayoutEffect(() => {
+    const area = field.current;
+    if (area === null) return;
+    area.style.height = "auto";
+    area.style.height = `${area.scrollHeight}px`;
+  }, [field, text]);
+
+  useEffect(() => {
+    if (!busy) return;
+    const stopOnEscape = (event: KeyboardEvent) => {
+      const inDialog = event.target instanceof Element && event.target.closest("dialog") !== null;
+      if (event.key === "Escape" && !event.defaultPrevented && !inDialog) onStop();
+    };
+    addEventListener("keydown", stopOnEscape);
+    return () => removeEventListener("keydown", stopOnEscape);
+  }, [busy, onStop]);
+
+  const send = (interrupt: boolean) => {
+    if (empty || disabled) return;
+    onSend(text, interrupt);
+    field.current?.focus();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    // Enter also ends the choice of a word in Japanese or Chinese, which must not send
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    send(busy && (event.ctrlKey || event.metaKey));
+  };
+
+  return (
+    <form
+      class="composer"
+      aria-label="Prompt"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send(false);
+      }}
+    >
+      <div class="field">
+        <textarea
+          id="prompt"
+          ref={field}
+          rows={1}
+          value={text}
+          placeholder="Ask anything"
+          aria-label="Your prompt"
+          aria-describedby="prompt-help"
+          enterkeyhint="send"
+          disabled={disabled}
+          onInput={(event) => onInput(event.currentTarget.value)}
+          onKeyDown={onKeyDown}
+        />
+        {busy && !empty && (
+          <button type="button" class="second" onClick={() => send(true)}>
+            Interrupt
+          </button>
+        )}
+        {busy && empty ? (
+          <button type="button" class="send" aria-label="Stop" onClick={onStop}>
+            <StopIcon />
+          </button>
+        ) : (
+          <button
+            type="submit"
+            class="send"
+            aria-label={busy ? "Queue" : "Send"}
+            disabled={empty || disabled}
+          >
+            <SendIcon />
+          </button>
+        )}
+      </div>
+      <p id="prompt-help" class="help">
+        {busy && !empty
+          ? "Enter: after the present answer · Ctrl+Enter: in its place · Esc: stop"
+          : busy
+            ? "Esc stops the answer"
+            : "Enter sends · Shift+Enter begins a new line"}
+      </p>
+    </form>
+  );
+}

@@ -1,0 +1,20 @@
+/** Prompts that were begun and not sent, kept through a reload; one for each conversation. */
+
+const key = (conversation: string) => `draft:${conversation}`;
+
+export function draftOf(conversation: string): string {
+  try {
+    return sessionStorage.getItem(key(conversation)) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+export function keepDraft(conversation: string, text: string): void {
+  try {
+    if (text === "") sessionStorage.removeItem(key(conversation));
+    else sessionStorage.setItem(key(conversation), text);
+  } catch {
+    // without storage a draft lives as long as the page
+  }
+}

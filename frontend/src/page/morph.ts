@@ -1,0 +1,36 @@
+/** Changing nodes into others in place, so that a selection or the focus inside of them survives. */
+
+/** Gives `target` the children of `source`, and reuses what it has. */
+export function morph(target: Node, source: Node): void {
+  const wanted = [...source.childNodes];
+  for (const [index, node] of wanted.entries()) {
+    const present = target.childNodes[index];
+    if (present === undefined) target.appendChild(node);
+    else if (!adapt(present, node)) target.replaceChild(node, present);
+  }
+  while (target.childNodes.length > wanted.length) target.lastChild?.remove();
+}
+
+function adapt(present: ChildNode, wanted: ChildNode): boolean {
+  if (present.nodeName !== wanted.nodeName) return false;
+  if (present instanceof CharacterData && wanted instanceof CharacterData) {
+    extend(present, wanted.data);
+  }
+  if (present instanceof Element && wanted instanceof Element) {
+    for (const { name } of [...present.attributes]) {
+      if (!wanted.hasAttribute(name)) present.removeAttribute(name);
+    }
+    for (const { name, value } of wanted.attributes) {
+      if (present.getAttribute(name) !== value) present.setAttribute(name, value);
+    }
+    morph(present, wanted);
+  }
+  return true;
+}
+
+/** Appending keeps a selection that ends in the text; replacing would not. */
+function extend(present: CharacterData, data: string): void {
+  if (data === present.data) return;
+  if (data.startsWith(present.data)) present.appendData(data.slice(present.length));
+  else present.data = data;
+}

@@ -1,0 +1,183 @@
+/** The user's conversations; a drawer where the screen is narrow. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { ConversationList, Summary } from "../client/client.ts";
+import { DeleteDialog } from "./delete_dialog.tsx";
+import { showConversation, useObservable } from "./hooks.ts";
+import { CloseIcon, DeleteIcon, NewIcon, RenameIcon } from "./icons.tsx";
+import { report } from "./problems.tsx";
+
+interface SidebarProps {
+  list: ConversationList;
+  current: string;
+  open: boolean;
+  onClose: () => void;
+}
+
+export function Sidebar({ list, current, open, onClose }: SidebarProps) {
+  const { conversations, next } = useObservable(list.state);
+  const [renaming, setRenaming] = useState<string | null>(null);
+  const [deleting, setDeleting] = useState<Summary | null>(null);
+  const close = useRef<HTMLButtonElement>(null);
+  const narrow = useNarrow();
+  const hidden = narrow && !open;
+
+  useEffect(() => {
+    if (!open) return;
+    close.current?.focus();
+    const closeOnEscape = (event: KeyboardEvent) => {
+      if (event.key !== "Escape") return;
+      event.preventDefault();
+      onClose();
+    };
+    addEventListener("keydown", closeOnEscape, { capture: true });
+    return () => removeEventListener("keydown", closeOnEscape, { capture: true });
+  }, [open, onClose]);
+
+  const begin = () => {
+    onClose();
+    showConversation("");
+  };
+  const rename = (id: string, title: string) => {
+    setRenaming(null);
+    if (title.trim() !== "") report(list.rename(id, title.trim()));
+  };
+  const remove = ({ id }: Summary) => {
+    setDeleting(null);
+    if (id === current) showConversation("");
+    report(list.delete(id));
+  };
+
+  return (
+    <>
+      <nav id="conversations" aria-label="Conversations" inert={hidden}>
+        <div class="nav-head">
+          <button type="button" class="new" onClick={begin}>
+            <NewIcon /> New conversation
+          </button>
+          <button
+            type="button"
+            class="icon narrow"
+            aria-label="Close"
+            ref={close}
+            onClick={onClose}
+          >
+            <CloseIcon />
+          </button>
+        </div>
+        <ul>
+          {conversations.map((summary) => (
+            <li key={summary.id} data-current={summary.id === current}>
+              {renaming === summary.id ? (
+                <RenameField
+                  title={summary.title}
+                  onDone={(title) => rename(summary.id, title)}
+                  onCancel={() => setRenaming(null)}
+                />
+              ) : (
+                <Row
+                  summary={summary}
+                  current={summary.id === current}
+                  onRename={() => setRenaming(summary.id)}
+                  onDelete={() => setDeleting(summary)}
+                />
+              )}
+            </li>
+          ))}
+        </ul>
+        {next !== null && (
+          <button type="button" class="plain" onClick={() => report(list.loadMore())}>
+            Show more
+          </button>
+        )}
+      </nav>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: a second way beside the close button and Esc */}
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: a second way beside the close button and Esc */}
+      <div class="veil" onClick={onClose} />
+      {deleting !== null && (
+        <DeleteDialog
+          title={deleting.title}
+          onConfirm={() => remove(deleting)}
+          onCancel={() => setDeleting(null)}
+        />
+      )}
+    </>
+  );
+}
+
+interface RowProps {
+  summary: Summary;
+  current: boolean;
+  onRename: () => void;
+  onDelete: () => void;
+}
+
+function Row({ summary: { id, title, status }, current, onRename, onDelete }: RowProps) {
+  const inWork = status === "streaming" || status === "queued";
+  return (
+    <>
+      <a href={`#${id}`} aria-current={current ? "page" : undefined}>
+        <span class="title">{title || "Untitled"}</span>
+        {inWork && (
+          <span class="in-work">
+            <span class="unseen">, being answered</span>
+          </span>
+        )}
+      </a>
+      <span class="row-actions">
+        <button type="button" class="icon" aria-label={`Rename ${title}`} onClick={onRename}>
+          <RenameIcon />
+        </button>
+        <button type="button" class="icon" aria-label={`Delete ${title}`} onClick={onDelete}>
+          <DeleteIcon />
+        </button>
+      </span>
+    </>
+  );
+}
+
+interface RenameProps {
+  title: string;
+  onDone: (title: string) => void;
+  onCancel: () => void;
+}
+
+function RenameField({ title, onDone, onCancel }: RenameProps) {
+  const field = useRef<HTMLInputElement>(null);
+  // a field that is taken away loses the focus too, which is no second answer
+  const ended = useRef(false);
+  useEffect(() => field.current?.select(), []);
+  const end = (answer: () => void) => {
+    if (!ended.current) answer();
+    ended.current = true;
+  };
+  return (
+    <input
+      ref={field}
+      defaultValue={title}
+      maxLength={200}
+      aria-label="Title"
+      onBlur={({ currentTarget }) => end(() => onDone(currentTarget.value))}
+      onKeyDown={(event) => {
+        const { key, currentTarget } = event;
+        if (key === "Enter") end(() => onDone(currentTarget.value));
+        if (key !== "Escape") return;
+        event.stopPropagation();
+        end(onCancel);
+      }}
+    />
+  );
+}
+
+const NARROW = "(max-width: 48rem)";
+
+function useNarrow(): boolean {
+  const [narrow, setNarrow] = useState(() => matchMedia(NARROW).matches);
+  useEffect(() => {
+    const query = matchMedia(NARROW);
+    const changed = () => setNarrow(query.matches);
+    query.addEventListener("change", changed);
+    return () => query.removeEventListener("change", changed);
+  }, []);
+  return narrow;
+}

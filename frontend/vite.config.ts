@@ -1,0 +1,37 @@
+import { defineConfig } from "vite";
+
+const centrifugo = process.env.CENTRIFUGO_URL ?? "http://127.0.0.1:8000";
+const host = process.env.PAGE_HOST ?? "localhost";
+const port = Number(process.env.PAGE_PORT ?? 9000);
+const proxy = {
+  "/connection": { target: centrifugo, ws: true },
+  "/emulation": { target: centrifugo },
+};
+
+// Nothing is inline and nothing comes from elsewhere, so the strictest policy holds.
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+export default defineConfig({
+  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  server: { host, port, strictPort: true, proxy },
+  preview: {
+    host,
+    port,
+    strictPort: true,
+    proxy,
+    headers: {
+      "Content-Security-Policy": policy,
+      "X-Content-Type-Options": "nosniff",
+      "Referrer-Policy": "no-referrer",
+    },
+  },
+});
