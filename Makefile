@@ -85,3 +85,10 @@ test: $(VENV)/.dev frontend/node_modules/.installed ## sets everything up and ru
 .PHONY: clean
 clean: ## removes what was built; data/ and .env stay
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache frontend/node_modules frontend/dist frontend/dist-lib
+
+.PHONY: run
+run: $(VENV)/.runtime $(VENV)/.local-model frontend/dist/index.html ## starts everything: http://localhost:9000
+	@$(BIN)/python -m run
+
+frontend/dist/index.html: frontend/node_modules/.installed $(shell find frontend/src frontend/index.html -type f 2>/dev/null)
+	cd frontend && npm run --silent build
