@@ -1,0 +1,107 @@
+"""The programs that no language registry brings: found on the machine, or installed by apt-get."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_FOLDERS = os.pathsep.join((os.defpath, "/usr/sbin", "/sbin", "/usr/local/sbin"))
+_POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def chromium() -> Path | None:
+    return _find("chromium") or _find("chromium-browser") or _find("google-chrome")
+
+
+def redis_server() -> Path | None:
+    return _find("redis-server")
+
+
+def nginx() -> Path | None:
+    return _find("nginx")
+
+
+def postgres() -> Path | None:
+    """The folder with initdb, pg_ctl and postgres; Debian keeps it off PATH."""
+    if initdb := _find("initdb"):
+        return initdb.resolve().parent
+    installed = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    return max((file.parent for file in installed), key=lambda f: int(f.parts[4]), default=None)
+
+
+# Debian's package, and what finds its program
+_PROGRAMS: tuple[tuple[str, Callable[[], Path | None]], ...] = (
+    ("chromium", chromium),
+    ("redis-server", redis_server),
+    ("nginx", nginx),
+    ("postgresql", postgres),
+)
+
+
+def missing() -> list[str]:
+    """Debian's names of the programs that are not there."""
+    return [package for package, find in _PROGRAMS if find() is None]
+
+
+def main() -> None:
+    if missing() and _may_install():
+        _install(missing())
+    if absent := missing():
+        print(
+            f"Not on this machine: {', '.join(absent)}; tests that need them are skipped until "
+            f"you install them (on Debian: apt-get install {' '.join(absent)}).",
+            file=sys.stderr,
+        )
+
+
+def _find(command: str) -> Path | None:
+    found = shutil.which(command) or shutil.which(command, path=_FOLDERS)
+    return Path(found) if found else None
+
+
+def _may_install() -> bool:
+    # Not on Debian's relatives: Ubuntu's package of Chromium is a stub that installs a snap.
+    try:
+        debian = platform.freedesktop_os_release()["ID"] == "debian"
+    except OSError:
+        return False
+    return debian and os.geteuid() == 0 and _find("apt-get") is not None
+
+
+def _install(packages: list[str]) -> None:
+    print(f"Installing {', '.join(packages)} with apt-get …", file=sys.stderr)
+    # without its recommended packages Chromium has no font to draw with
+    fonts = ["fonts-liberation"] if "chromium" in packages else []
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    with _no_services():
+        for command in (
+            ["update", "-qq"],
+            ["install", "-qq", "--yes", "--no-install-recommends", *packages, *fonts],
+        ):
+            done = subprocess.run(
+                ["apt-get", *command], env=environment, stdout=subprocess.DEVNULL, check=False
+            )
+            if done.returncode:
+                return
+
+
+@contextmanager
+def _no_services() -> Iterator[None]:
+    """Debian's packages start their servers as they are installed, unless this file says no."""
+    if _POLICY.exists():
+        yield
+        return
+    _POLICY.write_text("#!/bin/sh\nexit 101\n")
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()
