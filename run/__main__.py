@@ -1,145 +1,155 @@
 """Starts everything on one machine: Centrifugo, the model, the proxy server and the page."""
 
+import fcntl
+import http.client
 import os
-import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from centrifugo.build import BuildFailed, binary
-from centrifugo.environment import Environment
+from centrifugo.build import BuildFailed
+from run.environment import settings
+from run.parts import ROOT, Part, Ports, parts
 
-ROOT = Path(__file__).parent.parent
-ENV = ROOT / ".env"
-PAGE_PORT, CENTRIFUGO_PORT, API_PORT, GRPC_PORT, MODEL_PORT = 9000, 8000, 10000, 50051, 8012
 READY_SECONDS = 60.0
 END_SECONDS = 10.0
-SECRETS = ("SIGNING_SECRETS", "GRPC_CREDENTIAL", "CENTRIFUGO_API_KEY")
+POLL_SECONDS = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    name: str
-    port: int
-    command: list[str]
-    environment: dict[str, str]
-    folder: Path = ROOT
+class Asked:
+    """How often a signal asked for the end: once ends in order, twice at once."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        # A terminal's Ctrl-C, a plain kill, a terminal that is closed.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._count)
+
+    def _count(self, *_: object) -> None:
+        self.times += 1
 
 
 def main() -> None:
-    # A terminal's Ctrl-C reaches every process of its group by itself; SIGTERM does not.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    settings = read_env() | dict(os.environ)
-    parts = needed(settings)
-    for part in parts:
-        refuse_if_taken(part)
-    running: list[tuple[Part, subprocess.Popen[bytes]]] = []
+    # Until there are parts to end; a build of Centrifugo is one of its own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    given = settings()
     try:
-        for part in parts:
-            started = subprocess.Popen(
-                part.command,
-                env=settings | part.environment,
-                cwd=part.folder,
-                start_new_session=True,
-            )
-            running.append((part, started))
-            wait_until_ready(part, started)
-        print(f"\n  Ready: http://localhost:{PAGE_PORT}   (Ctrl-C ends it)\n", flush=True)
-        watch(running)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        end([process for _, process in reversed(running)])
-
-
-def read_env() -> dict[str, str]:
-    """The settings of `.env`, which is made with fresh secrets the first time."""
-    if not ENV.exists():
-        lines = [f"{name}={secrets.token_urlsafe(24)}\n" for name in SECRETS]
-        ENV.touch(mode=0o600)
-        ENV.write_text("".join(lines))
-    pairs = (line.partition("=") for line in ENV.read_text().splitlines())
-    return {name.strip(): value.strip() for name, sign, value in pairs if sign and name[:1] != "#"}
-
-
-def needed(settings: dict[str, str]) -> list[Part]:
-    """The processes in the order in which they start."""
-    try:
-        centrifugo = binary()
+        ports = Ports.of(given)
+        needed = parts(given, ports)
+    except ValueError as error:
+        sys.exit(f"A port among the settings is no number: {error}.")
     except BuildFailed as error:
         sys.exit(str(error))
-    environment = Environment(
-        api_key=settings["CENTRIFUGO_API_KEY"], grpc_credential=settings["GRPC_CREDENTIAL"]
-    ).variables() | {"CENTRIFUGO_LOG_LEVEL": "warn"}
-    config = str(ROOT / "centrifugo" / "config.json")
-    parts = [Part("Centrifugo", CENTRIFUGO_PORT, [str(centrifugo), "-c", config], environment)]
-    server: dict[str, str] = {"LOG_FORMAT": "console"}
-    if not settings.get("OPENAI_API_KEY"):
-        command = [sys.executable, "-m", "proxy_server.local_model", "--port", str(MODEL_PORT)]
-        parts.append(Part("the local model", MODEL_PORT, command, {}))
-        server |= {
-            "OPENAI_BASE_URL": f"http://127.0.0.1:{MODEL_PORT}/v1",
-            "OPENAI_MODEL": "SmolLM2-135M-Instruct",
-            "CONTEXT_CHARACTERS": "6000",
-            "MAX_OUTPUT_TOKENS": "1000",
-        }
-    parts.append(
-        Part("the proxy server", GRPC_PORT, [sys.executable, "-m", "proxy_server"], server)
-    )
-    page = {
-        "PAGE_PORT": str(PAGE_PORT),
-        "CENTRIFUGO_URL": f"http://127.0.0.1:{CENTRIFUGO_PORT}",
-    }
-    preview = [str(ROOT / "frontend" / "node_modules" / ".bin" / "vite"), "preview"]
-    parts.append(Part("the page", PAGE_PORT, preview, page, ROOT / "frontend"))
-    return parts
+    with _alone(ports.page):
+        for part in needed:
+            _refuse_if_taken(part)
+        _run(needed, f"http://localhost:{ports.page}", Asked())
 
 
-def refuse_if_taken(part: Part) -> None:
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", part.port)) == 0:
-            sys.exit(f"Port {part.port}, which {part.name} needs, is in use by another program.")
+def _run(needed: list[Part], address: str, asked: Asked) -> None:
+    running: list[tuple[Part, subprocess.Popen[bytes]]] = []
+    try:
+        for part in needed:
+            process = _start(part)
+            running.append((part, process))
+            _wait_until_ready(part, process, asked)
+        if not asked.times:
+            print(f"\n  Ready: {address}   (Ctrl-C ends it)\n", flush=True)
+        _watch(running, asked)
+    finally:
+        for _, process in reversed(running):
+            _end(process, asked)
 
 
-def wait_until_ready(part: Part, process: "subprocess.Popen[bytes]") -> None:
+def _start(part: Part) -> "subprocess.Popen[bytes]":
+    try:
+        # In a session of its own: Ctrl-C is ours to pass on, in order.
+        return subprocess.Popen(
+            part.command, env=part.environment, cwd=part.folder, start_new_session=True
+        )
+    except OSError as error:
+        sys.exit(f"{part.command[0]} does not start ({error.strerror}): use `make run`.")
+
+
+@contextmanager
+def _alone(port: int) -> Iterator[None]:
+    """Two at once would each wait for ports that the other opens."""
+    (ROOT / ".cache").mkdir(exist_ok=True)
+    with Path(ROOT / ".cache" / f"run-{port}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("It runs already: end the other `make run` first.")
+        yield
+
+
+def _refuse_if_taken(part: Part) -> None:
+    for port in part.ports:
+        if _listens(port):
+            sys.exit(f"Port {port}, which {part.name} needs, is in use by another program.")
+
+
+def _wait_until_ready(part: Part, process: "subprocess.Popen[bytes]", asked: Asked) -> None:
     until = time.monotonic() + READY_SECONDS
-    while time.monotonic() < until:
+    while not asked.times and not (all(map(_listens, part.ports)) and _healthy(part)):
         if process.poll() is not None:
-            sys.exit(f"{part.name} ended at its start (see above).")
-        for host in ("127.0.0.1", "::1"):
-            try:
-                socket.create_connection((host, part.port), timeout=1).close()
-            except OSError:
-                continue
-            return
-        time.sleep(0.05)
-    sys.exit(f"{part.name} does not listen on port {part.port} after {READY_SECONDS:.0f} seconds.")
+            sys.exit(f"{_named(part)} ended at its start (see above).")
+        if time.monotonic() > until:
+            sys.exit(f"{_named(part)} is not ready after {READY_SECONDS:.0f} seconds.")
+        time.sleep(POLL_SECONDS)
 
 
-def watch(running: "list[tuple[Part, subprocess.Popen[bytes]]]") -> None:
-    while True:
+def _watch(running: "list[tuple[Part, subprocess.Popen[bytes]]]", asked: Asked) -> None:
+    while not asked.times:
         for part, process in running:
             if process.poll() is not None:
-                sys.exit(f"{part.name} ended with status {process.returncode}; so ends the rest.")
-        time.sleep(0.5)
+                status = process.returncode
+                sys.exit(f"{_named(part)} ended with status {status}; so ends the rest.")
+        time.sleep(POLL_SECONDS)
 
 
-def end(processes: "list[subprocess.Popen[bytes]]") -> None:
-    """Ends what was started, each with the processes it may have started itself."""
-    for number, seconds in ((signal.SIGTERM, END_SECONDS), (signal.SIGKILL, END_SECONDS)):
-        left = [process for process in processes if process.poll() is None]
-        for process in left:
-            os.killpg(process.pid, number)
-        until = time.monotonic() + seconds
-        for process in left:
-            try:
-                process.wait(max(0.0, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                continue
+def _end(process: "subprocess.Popen[bytes]", asked: Asked) -> None:
+    """Ends it with the processes that it may have started itself."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+    until = time.monotonic() + END_SECONDS
+    while process.poll() is None:
+        if asked.times > 1 or time.monotonic() > until:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        time.sleep(POLL_SECONDS)
+
+
+def _listens(port: int) -> bool:
+    for host in ("127.0.0.1", "::1"):
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def _healthy(part: Part) -> bool:
+    if not part.health:
+        return True
+    asking = http.client.HTTPConnection("127.0.0.1", part.ports[0], timeout=1)
+    try:
+        asking.request("GET", "/health")
+        return asking.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        asking.close()
+
+
+def _named(part: Part) -> str:
+    return part.name[0].upper() + part.name[1:]
 
 
 if __name__ == "__main__":
