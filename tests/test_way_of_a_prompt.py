@@ -7,9 +7,9 @@ import grpc
 import pytest
 
 from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
-from tests.client import Client
-from tests.conftest import CREDENTIAL, Deployment, kill
-from tests.model_server import text
+from testbed.client import Client
+from testbed.deployment import CREDENTIAL, Deployment
+from testbed.text import text
 
 
 async def test_an_answer_comes_back_exactly(client: Client) -> None:
@@ -137,9 +137,9 @@ async def test_regenerate_rename_delete(client: Client) -> None:
     assert (await client.rpc("ai:open", conversation=conversation))["error"]["code"] == 403
 
 
-async def test_the_model_makes_the_title(deployment: Deployment) -> None:
-    with deployment.serving(TITLES="model"):
-        client = await deployment.connect()
+async def test_the_model_makes_the_title(serverless: Deployment) -> None:
+    with serverless.server(TITLES="model"):
+        client = await serverless.connect()
         session = await client.rpc("ai:send", text="/tokens 3")
         await client.follow(session)
         told = await asyncio.wait_for(client.publications.get(), 20)
@@ -181,9 +181,8 @@ async def test_bad_requests_get_their_codes(
     assert "Traceback" not in error["message"]
 
 
-@pytest.mark.usefixtures("server")
 async def test_the_door_is_for_centrifugo_alone(deployment: Deployment) -> None:
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{deployment.grpc_port}") as channel:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{deployment.door_port}") as channel:
         stub = proxy_pb2_grpc.CentrifugoProxyStub(channel)
         request = proxy_pb2.RPCRequest(user="anna", method="ai:list", data=b"{}")
         for metadata in ((), (("x-centrifugo-credential", "wrong"),)):
@@ -199,14 +198,14 @@ async def test_the_door_is_for_centrifugo_alone(deployment: Deployment) -> None:
             assert (await stub.RPC(request, metadata=known)).error.code == 400
 
 
-async def test_a_killed_server_leaves_no_open_message(deployment: Deployment) -> None:
-    with deployment.serving() as pid:
-        client = await deployment.connect()
+async def test_a_killed_server_leaves_no_open_message(serverless: Deployment) -> None:
+    with serverless.server() as server:
+        client = await serverless.connect()
         session = await client.rpc("ai:send", text="/tokens 2000")
         following = asyncio.create_task(client.follow(session))
         await asyncio.sleep(1)
-        kill(pid)
-    with deployment.serving():
+        server.kill()
+    with serverless.server():
         answer = await asyncio.wait_for(following, 15)
         assert answer["closing"] | {"messageMetadata": None} == {
             "type": "abort",
@@ -221,9 +220,9 @@ async def test_a_killed_server_leaves_no_open_message(deployment: Deployment) ->
     await client.close()
 
 
-async def test_a_drained_server_closes_what_it_cannot_end(deployment: Deployment) -> None:
-    with deployment.serving():
-        client = await deployment.connect()
+async def test_a_drained_server_closes_what_it_cannot_end(serverless: Deployment) -> None:
+    with serverless.server():
+        client = await serverless.connect()
         session = await client.rpc("ai:send", text="/tokens 2000")
         following = asyncio.create_task(client.follow(session))
         await asyncio.sleep(0.5)
