@@ -9,6 +9,7 @@ from pathlib import Path
 _CONTEXT_TOKENS = 8192
 _PARALLEL = 4
 _MISSING = "The local model is not installed: run `make setup`, or set OPENAI_API_KEY."
+_VERBOSITY = 1  # errors alone: it would write several lines for each prompt
 
 
 def main() -> None:
@@ -23,8 +24,12 @@ def serve(host: str, port: int) -> None:
     """Serves OpenAI's chat completions at http://host:port/v1 until SIGINT or SIGTERM."""
     try:
         import xllamacpp
-    except ImportError:
+    except ModuleNotFoundError:
         sys.exit(_MISSING)
+    except ImportError as error:
+        sys.exit(
+            f"The local model cannot be loaded ({error}): on Debian, apt-get install libgomp1."
+        )
     # Blocked before llama.cpp starts its threads, or one of them would take the signal and die.
     ends = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
@@ -34,6 +39,7 @@ def serve(host: str, port: int) -> None:
     parameters.n_parallel = _PARALLEL
     parameters.hostnames = [host]
     parameters.port = port
+    parameters.verbosity = _VERBOSITY
     server = xllamacpp.Server(parameters)
     print(f"The local model serves at {server.listening_address}/v1", flush=True)
     signal.sigwait(ends)
