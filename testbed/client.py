@@ -1,0 +1,91 @@
+"""A Centrifugo client over a raw websocket, as plain as the JSON protocol allows."""
+
+import asyncio
+import itertools
+import json
+from typing import Any
+
+import websockets
+
+WAIT = 20.0
+Json = dict[str, Any]
+
+
+class Client:
+    def __init__(self, socket: websockets.ClientConnection) -> None:
+        self._socket = socket
+        self._ids = itertools.count(1)
+        self._replies: dict[int, asyncio.Future[Json]] = {}
+        self._reader = asyncio.create_task(self._read())
+        self.publications: asyncio.Queue[Json] = asyncio.Queue()
+        self.hello: Json = {}
+
+    @classmethod
+    async def connect(cls, url: str, data: Json) -> "Client":
+        client = cls(await websockets.connect(url))
+        client.hello = (await client.command("connect", {"data": data}))["connect"]
+        return client
+
+    async def close(self) -> None:
+        await self._socket.close()
+        await self._reader
+
+    async def command(self, name: str, body: Json) -> Json:
+        number = next(self._ids)
+        reply = self._replies[number] = asyncio.get_running_loop().create_future()
+        await self._socket.send(json.dumps({"id": number, name: body}))
+        return await asyncio.wait_for(reply, WAIT)
+
+    async def rpc(self, method: str, **data: Any) -> Json:
+        """The reply's data, or `{"error": …}`."""
+        reply = await self.command("rpc", {"method": method, "data": data})
+        result: Json = {"error": reply["error"]} if "error" in reply else reply["rpc"]["data"]
+        return result
+
+    async def subscribe(self, channel: str, since: Json | None = None) -> Json:
+        recover = {"recover": True, **since} if since is not None else {}
+        reply = await self.command("subscribe", {"channel": channel, **recover})
+        if "error" in reply:
+            return {"error": reply["error"]}
+        result: Json = reply["subscribe"]
+        return result
+
+    async def follow(self, session: Json) -> Json:
+        """Follows the session's answer to its end: `{"text", "reasoning", "closing"}`."""
+        generation = session["generation"]
+        shown = next(m for m in session["messages"] if m["id"] == generation["message"])
+        text = {
+            kind: "".join(part["text"] for part in shown["parts"] if part["type"] == kind)
+            for kind in ("text", "reasoning")
+        }
+        seq = generation["seq"]
+        result = await self.subscribe(session["channel"], session["since"])
+        assert result.get("recovered"), result
+        while True:
+            publication = await asyncio.wait_for(self.publications.get(), WAIT)
+            if publication.get("message") != generation["message"] or publication["seq"] <= seq:
+                continue
+            assert publication["seq"] == seq + 1
+            seq += 1
+            for chunk in publication["chunks"]:
+                kind = chunk["type"]
+                if kind.endswith("-delta"):
+                    text[kind.removesuffix("-delta")] += chunk["delta"]
+                if kind in ("finish", "abort", "error"):
+                    return {**text, "closing": chunk}
+
+    async def _read(self) -> None:
+        async for frame in self._socket:
+            # not splitlines(): a text may hold U+2028
+            for line in str(frame).strip("\n").split("\n"):
+                message = json.loads(line)
+                if not message:
+                    await self._socket.send("{}")
+                elif "id" in message:
+                    # here, and not where the reply is awaited: a publication may follow it in
+                    # the same frame
+                    for publication in message.get("subscribe", {}).get("publications", []):
+                        self.publications.put_nowait(publication["data"])
+                    self._replies.pop(message["id"]).set_result(message)
+                elif "pub" in message.get("push", {}):
+                    self.publications.put_nowait(message["push"]["pub"]["data"])

@@ -1,0 +1,99 @@
+"""A TCP link to one server on which things go wrong when told to."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from testbed.ports import free_port
+
+_READ_BYTES = 1 << 16
+
+
+class Link:
+    """Listens on `port` and passes bytes to and from `target`, until told otherwise.
+
+    refusing: new connections are closed at once, as by a server that is away.
+    frozen: bytes in both directions wait, as in a network that drops packets.
+    losing_replies: requests arrive and have their effect; at the first byte of an answer the
+        connection is cut.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.port = free_port()
+        self.target = target
+        self.refusing = False
+        self.losing_replies = False
+        self.lost_replies = 0
+        self._passing = asyncio.Event()
+        self._passing.set()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def frozen(self) -> bool:
+        return not self._passing.is_set()
+
+    @frozen.setter
+    def frozen(self, value: bool) -> None:
+        if value:
+            self._passing.clear()
+        else:
+            self._passing.set()
+
+    def cut(self) -> int:
+        """Resets every connection; how many there were."""
+        writers = list(self._open)
+        for writer in writers:
+            writer.transport.abort()
+        return len(writers) // 2
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self.port)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        self._passing.set()
+        self.cut()
+        await self._server.wait_closed()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refusing:
+            writer.transport.abort()
+            return
+        try:
+            upstream = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        ends = {writer, upstream[1]}
+        self._open |= ends
+        try:
+            await asyncio.gather(
+                self._copy(reader, upstream[1], replies=False),
+                self._copy(upstream[0], writer, replies=True),
+            )
+        except OSError:
+            pass
+        finally:
+            self._open -= ends
+            for end in ends:
+                end.transport.abort()
+
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, replies: bool
+    ) -> None:
+        while data := await reader.read(_READ_BYTES):
+            await self._passing.wait()
+            if replies and self.losing_replies:
+                self.lost_replies += 1
+                raise ConnectionResetError
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()

@@ -1,0 +1,174 @@
+"""An OpenAI-compatible server whose behaviour the prompt chooses, and that knows what it sent.
+
+The last message is `/command [count] [name=value …]`; anything else is answered with five tokens:
+
+    /tokens 60           that many tokens of testbed.text, 100 in a second
+      rate=50            tokens in a second; 0: as fast as the reader reads
+      seed=3             another text
+      size=20            that many tokens' text in each chunk
+      mark=abc           under which name /sent keeps what was sent; default: the prompt
+    /stall 5, /cut 5, /half 5      then nothing more, a closed connection, half an event
+    /silent, /empty, /not-sse, /crlf, /bytes, /surrogates, /reasoning, /status 429 3
+
+GET /sent?mark=… answers [{"text", "times", "began_at", "ended_at", "whole"}, …], one for each
+request: the text written, the monotonic second of each chunk, of the request and of its end, and
+whether the reader stayed to the end.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import uvloop
+from aiohttp import web
+
+from testbed.text import tokens
+
+_RATE = 100.0
+_SEE_THAT_READER_LEFT_SECONDS = 0.02
+
+
+@dataclass
+class Sent:
+    text: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    began_at: float = field(default_factory=time.monotonic)
+    ended_at: float | None = None
+    whole: bool = False
+
+    def values(self) -> dict[str, object]:
+        return {**vars(self), "text": "".join(self.text)}
+
+
+class ReaderLeft(Exception):
+    """The client closed the connection."""
+
+
+def event(delta: dict[str, str] | None, finish: str | None = None) -> bytes:
+    choices = [{"index": 0, "delta": delta or {}, "finish_reason": finish}]
+    return b"data: " + json.dumps({"choices": choices}, ensure_ascii=False).encode() + b"\n\n"
+
+
+class Model:
+    def __init__(self) -> None:
+        self._sent: defaultdict[str, list[Sent]] = defaultdict(list)
+
+    async def sent(self, request: web.Request) -> web.Response:
+        return web.json_response([one.values() for one in self._sent[request.query["mark"]]])
+
+    async def complete(self, request: web.Request) -> web.StreamResponse:
+        asked = await request.json()
+        if not asked.get("stream"):
+            message = {"role": "assistant", "content": '"A made title"'}
+            return web.json_response({"choices": [{"index": 0, "message": message}]})
+        prompt = asked["messages"][-1]["content"]
+        command, *words = prompt.split() if prompt.startswith("/") else ("/tokens",)
+        numbers = [int(word) for word in words if "=" not in word]
+        options = dict(word.split("=", 1) for word in words if "=" in word)
+        record = Sent()
+        self._sent[options.get("mark", prompt)].append(record)
+        try:
+            return await self._answer(request, command, numbers, options, record)
+        except (ReaderLeft, ConnectionError):
+            return web.Response()
+        finally:
+            record.ended_at = time.monotonic()
+
+    async def _answer(
+        self,
+        request: web.Request,
+        command: str,
+        numbers: list[int],
+        options: dict[str, str],
+        record: Sent,
+    ) -> web.StreamResponse:
+        if command == "/status":
+            headers = {"Retry-After": str(numbers[1])} if numbers[1:] else {}
+            error = {"error": {"message": "no"}}
+            return web.json_response(error, status=numbers[0], headers=headers)
+        if command == "/not-sse":
+            return web.Response(text="<html>hello</html>", content_type="text/html")
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        if command in ("/tokens", "/stall", "/cut", "/half"):
+            await stream(request, response, numbers[0] if numbers else 5, options, record)
+        if command in ODDITIES:
+            for piece in ODDITIES[command]:
+                await response.write(piece)
+        if command in ("/stall", "/silent"):
+            while True:
+                await pause(request, _SEE_THAT_READER_LEFT_SECONDS)
+        if command in ("/half", "/cut"):
+            assert request.transport is not None
+            request.transport.close()
+            return response
+        if command not in ("/empty", "/crlf"):
+            usage = {"prompt_tokens": 7, "completion_tokens": 9}
+            last = b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\n"
+            await response.write(event(None, "stop") + last + b"data: [DONE]\n\n")
+        record.whole = True
+        return response
+
+
+ODDITIES = {
+    "/empty": [b"data: [DONE]\n\n"],
+    "/crlf": [b": keep-alive\r\n\r\n" + event({"content": "ok"}, "stop"), b"data:[DONE]\r\n\r\n"],
+    "/reasoning": [
+        event({"reasoning_content": "hm"}) + event({"reasoning": "m"}),
+        event({"content": "so"}),
+    ],
+    "/bytes": [bytes([byte]) for byte in event({"content": "".join(tokens(9))})],
+    "/surrogates": [
+        b'data: {"choices":[{"delta":{"content":"\\ud83d"}}]}\n\n',
+        b'data: {"choices":[{"delta":{"content":"\\ude00"}}]}\n\n',
+    ],
+    "/half": [b'data: {"choices":[{"del'],
+}
+
+
+async def stream(
+    request: web.Request,
+    response: web.StreamResponse,
+    count: int,
+    options: dict[str, str],
+    record: Sent,
+) -> None:
+    rate, size = float(options.get("rate", _RATE)), int(options.get("size", 1))
+    all_tokens = tokens(count, int(options.get("seed", 0)))
+    began = time.monotonic()
+    for i in range(0, count, size):
+        if rate and (wait := began + i / rate - time.monotonic()) > 0:
+            await pause(request, wait)
+        piece = "".join(all_tokens[i : i + size])
+        # before the write: what is recorded is never less than what was read
+        record.text.append(piece)
+        record.times.append(time.monotonic())
+        await response.write(event({"content": piece}))
+
+
+async def pause(request: web.Request, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    if request.transport is None or request.transport.is_closing():
+        raise ReaderLeft
+
+
+def main(port: int) -> None:
+    model = Model()
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", model.complete)
+    app.router.add_get("/sent", model.sent)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+
+    async def serve() -> None:
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port, backlog=4096).start()
+        await asyncio.Event().wait()
+
+    uvloop.run(serve())
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,133 @@
+"""How each real part is started: Centrifugo, Redis, PostgreSQL, nginx, the model, the server."""
+
+import getpass
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from centrifugo.build import HERE as CENTRIFUGO
+from centrifugo.build import binary
+from testbed.machine import nginx as nginx_binary
+from testbed.machine import postgres as postgres_folder
+from testbed.machine import redis_server
+from testbed.process import Process
+
+
+def centrifugo(port: int, environment: Mapping[str, str], folder: Path) -> Process:
+    command = [str(binary()), "-c", str(CENTRIFUGO / "config.json")]
+    return Process("Centrifugo", command, port, folder / "centrifugo.log", environment)
+
+
+def model(port: int, folder: Path) -> Process:
+    command = [sys.executable, "-m", "testbed.model_server", str(port)]
+    return Process("the model server", command, port, folder / "model.log")
+
+
+def proxy_server(
+    port: int,
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    number: int = 1,
+    module: str = "proxy_server",
+) -> Process:
+    """One replica. module: what is run in place of the server's own main module."""
+    return Process(
+        f"proxy server {number}",
+        [sys.executable, "-m", module],
+        port,
+        folder / f"server-{number}.log",
+        {**environment, "GRPC_LISTEN": f"127.0.0.1:{port}"},
+    )
+
+
+def redis(port: int, folder: Path) -> Process:
+    """Keeps its data in an append-only file, so that a restart forgets nothing."""
+    command = [_found(redis_server(), "redis-server"), "--bind", "127.0.0.1", "--port", str(port)]
+    command += ["--dir", str(folder), "--save", "", "--appendonly", "yes"]
+    return Process("Redis", command, port, folder / "redis.log")
+
+
+def postgresql(port: int, folder: Path) -> Process:
+    """A cluster of its own in `folder`, which is empty, with a superuser `postgres`.
+
+    PostgreSQL refuses to run as root; the folder then goes to the account `postgres`, and must
+    stand where that account may enter.
+    """
+    programs = Path(_found(postgres_folder(), "postgresql"))
+    user = "postgres" if os.geteuid() == 0 else getpass.getuser()
+    data = folder / "data"
+    if os.geteuid() == 0:
+        account = pwd.getpwnam(user)
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    subprocess.run(
+        [
+            *(str(programs / "initdb"), "--pgdata", str(data), "--username", "postgres"),
+            *("--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-instructions"),
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        user=user,
+        cwd="/",
+    )
+    command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(data)]
+    command += ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]
+    ready = [str(programs / "pg_isready"), "--quiet", "-h", "127.0.0.1", "-p", str(port)]
+    return Process(
+        "PostgreSQL",
+        command,
+        port,
+        folder / "postgresql.log",
+        ready=lambda: subprocess.run(ready, check=False).returncode == 0,
+        # a fast shutdown: SIGTERM would wait until the last client has gone
+        end=signal.SIGINT,
+        user=user,
+    )
+
+
+def grpc_balancer(port: int, targets: list[int], folder: Path) -> Process:
+    """nginx that spreads the calls of one connection over the targets."""
+    servers = "".join(f"    server 127.0.0.1:{t} max_fails=1 fail_timeout=1s;\n" for t in targets)
+    (folder / "nginx").mkdir(exist_ok=True)
+    config = folder / "nginx" / "balancer.conf"
+    config.write_text(
+        f"""daemon off;
+{"user root;" if os.geteuid() == 0 else ""}
+pid {folder}/nginx/nginx.pid;
+error_log stderr warn;
+worker_processes 1;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/nginx/body;
+  proxy_temp_path {folder}/nginx/proxy;
+  fastcgi_temp_path {folder}/nginx/fastcgi;
+  uwsgi_temp_path {folder}/nginx/uwsgi;
+  scgi_temp_path {folder}/nginx/scgi;
+  upstream replicas {{
+{servers}    keepalive 32;
+  }}
+  server {{
+    listen 127.0.0.1:{port} http2;
+    keepalive_requests 1000000;
+    location / {{
+      grpc_pass grpc://replicas;
+      grpc_connect_timeout 1s;
+      grpc_next_upstream error timeout http_502 http_503;
+    }}
+  }}
+}}
+"""
+    )
+    command = [_found(nginx_binary(), "nginx"), "-p", str(folder / "nginx"), "-c", str(config)]
+    return Process("nginx", command, port, folder / "nginx.log", end=signal.SIGQUIT)
+
+
+def _found(program: Path | None, name: str) -> str:
+    if program is None:
+        raise FileNotFoundError(f"{name} is not installed on this machine")
+    return str(program)

@@ -1,0 +1,26 @@
+"""Ports of the loopback that nobody holds."""
+
+import random
+import socket
+
+# Below the range from which the kernel takes the ports of outgoing connections: a server that is
+# killed and started again must find its port as it left it.
+_FIRST, _LAST = 20_000, 32_000
+
+
+def free_port() -> int:
+    while True:
+        port = random.randrange(_FIRST, _LAST)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

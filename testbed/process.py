@@ -1,0 +1,143 @@
+"""A server process: started until it listens, killed, paused, ended, started again."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from testbed.ports import listens
+
+READY_SECONDS = 30.0
+END_SECONDS = 20.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class NotReady(Exception):
+    """A process ended at its start, or does not listen in time; the message holds its last log."""
+
+
+@dataclass
+class Process:
+    """One server; a context manager that starts it and ends it.
+
+    ready: says whether it serves; by default, that it listens on `port`.
+    end: the signal that asks it to end in order.
+    user: the account it runs as, where the present one may change to it.
+    cores: the processors it may use; all of them by default.
+    """
+
+    name: str
+    command: list[str]
+    port: int
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready: Callable[[], bool] | None = None
+    end: signal.Signals = signal.SIGTERM
+    user: str | None = None
+    cores: set[int] | None = None
+    _running: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def pid(self) -> int:
+        assert self._running is not None, f"{self.name} does not run"
+        return self._running.pid
+
+    def start(self) -> Self:
+        """Returns when it serves."""
+        self.launch()
+        try:
+            self.wait_until_ready()
+        except NotReady:
+            self.kill()
+            raise
+        return self
+
+    def launch(self) -> None:
+        """Starts it and does not wait."""
+        assert self._running is None or self._running.poll() is not None
+        with self.log.open("ab") as output:
+            self._running = subprocess.Popen(
+                self.command,
+                env=os.environ | dict(self.environment),
+                stdout=output,
+                stderr=output,
+                user=self.user,
+                group=self.user,
+                start_new_session=True,
+            )
+        if self.cores:
+            os.sched_setaffinity(self._running.pid, self.cores)
+
+    def wait_until_ready(self) -> None:
+        assert self._running is not None
+        until = time.monotonic() + READY_SECONDS
+        while not (self.ready() if self.ready else listens(self.port)):
+            status = self._running.poll()
+            if status is not None or time.monotonic() > until:
+                what = "does not serve" if status is None else f"ended with {status}"
+                raise NotReady(f"{self.name} {what}: {self.log_text()[-2000:]}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is said, nothing is stored."""
+        self._signal(signal.SIGKILL)
+        self._wait()
+
+    def pause(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def ask_to_end(self) -> None:
+        self._signal(self.end)
+
+    def stop(self) -> int:
+        """Asks it to end and waits; its exit status."""
+        self._signal(signal.SIGCONT)
+        self.ask_to_end()
+        try:
+            return self._wait()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    @property
+    def runs(self) -> bool:
+        return self._running is not None and self._running.poll() is None
+
+    def cpu_seconds(self) -> float:
+        """User and system time that it used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def resident_bytes(self) -> int:
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE
+
+    def log_text(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.runs:
+            self.stop()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.runs:
+            os.kill(self.pid, number)
+
+    def _wait(self) -> int:
+        return self._running.wait(END_SECONDS) if self._running else 0

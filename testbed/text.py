@@ -1,0 +1,22 @@
+"""The text that the model server streams, which anybody can compute for comparison."""
+
+import random
+from functools import cache
+
+# more bytes than characters, more UTF-16 units than characters, what JSON and SSE must escape,
+# what some take for the end of a line
+_WORDS = (
+    *("Gr", "üße", " 🌍", "日本", "语 ", "end. ", " the", " of"),
+    *('"', "\\", "\n", "\r", "\u2028"),
+)
+
+
+@cache
+def tokens(count: int, seed: int = 0) -> tuple[str, ...]:
+    """The first `count` tokens; no two places of an answer look alike for long."""
+    chance = random.Random(seed)
+    return tuple(f" {i}" if i % 5 == 4 else chance.choice(_WORDS) for i in range(count))
+
+
+def text(count: int, seed: int = 0) -> str:
+    return "".join(tokens(count, seed))
