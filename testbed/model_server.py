@@ -8,7 +8,7 @@ The last message is `/command [count] [name=value …]`; anything else is answer
       size=20            that many tokens' text in each chunk
       mark=abc           under which name /sent keeps what was sent; default: the prompt
     /stall 5, /cut 5, /half 5      then nothing more, a closed connection, half an event
-    /silent, /empty, /not-sse, /crlf, /bytes, /surrogates, /reasoning, /status 429 3
+    /silent, /empty, /not-sse, /crlf, /bytes, /surrogates, /reasoning, /hostile, /status 429 3
 
 GET /sent?mark=… answers [{"text", "times", "began_at", "ended_at", "whole"}, …], one for each
 request: the text written, the monotonic second of each chunk, of the request and of its end, and
@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 import uvloop
 from aiohttp import web
 
-from testbed.text import tokens
+from testbed.text import HOSTILE, tokens
 
 _RATE = 100.0
 _SEE_THAT_READER_LEFT_SECONDS = 0.02
@@ -125,6 +125,7 @@ ODDITIES = {
         b'data: {"choices":[{"delta":{"content":"\\ud83d"}}]}\n\n',
         b'data: {"choices":[{"delta":{"content":"\\ude00"}}]}\n\n',
     ],
+    "/hostile": [event({"content": character}) for character in HOSTILE],
     "/half": [b'data: {"choices":[{"del'],
 }
 

@@ -10,6 +10,12 @@ _WORDS = (
     *('"', "\\", "\n", "\r", "\u2028"),
 )
 
+# Markdown that would run scripts and fetch from elsewhere, where it could
+HOSTILE = """<img src=x onerror="globalThis.broken = 1"> [a](javascript:globalThis.broken=1)
+<script>globalThis.broken = 1</script> <a href="javascript:globalThis.broken=1">b</a>
+![c](https://elsewhere.example/pixel.png) <svg onload="globalThis.broken = 1"></svg>
+<form action="https://elsewhere.example/"><button>d</button></form> the end"""
+
 
 @cache
 def tokens(count: int, seed: int = 0) -> tuple[str, ...]:
