@@ -9,6 +9,7 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 
+from proxy_server.errors import StoreUnavailable
 from proxy_server.server import serve
 from proxy_server.settings import Settings
 
@@ -28,14 +29,15 @@ async def _run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         await serve(settings, stop)
-    except RuntimeError as error:
-        sys.exit(f"The server cannot listen on {settings.grpc_listen}: {error}")
+    except (RuntimeError, OSError, StoreUnavailable) as error:
+        sys.exit(f"The server ends: {error}")
 
 
 def _problems(error: ValidationError) -> str:
     return "\n".join(
-        f"  {'.'.join(str(place) for place in problem['loc']).upper() or 'all'}: {problem['msg']}"
+        "  " + ": ".join((*places, problem["msg"].removeprefix("Value error, ")))
         for problem in error.errors(include_input=False)
+        for places in [[str(place).upper() for place in problem["loc"]]]
     )
 
 

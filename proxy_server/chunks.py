@@ -239,6 +239,11 @@ def decode_metadata(raw: str) -> Metadata:
     return _metadata.decode(raw)
 
 
+def idempotency_key(message: str, seq: int) -> str:
+    """The same for whoever publishes: of two publications with one number, one is published."""
+    return f"{message}:{seq}"
+
+
 def published_chunks(data: bytes) -> PublishedChunks | None:
     """The publication if it carries chunks; None for one of another type."""
     if _kind.decode(data).type != "chunks":

@@ -1,7 +1,8 @@
 """One assistant message, from its start to its end."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
@@ -21,16 +22,19 @@ from proxy_server.chunks import (
     Finish,
     Message,
     Metadata,
+    Part,
     Position,
     Start,
     Status,
     TextPart,
     Usage,
     encode,
+    idempotency_key,
 )
 from proxy_server.errors import ApiRejected, ApiUnreachable, ModelFailed, StoreUnavailable
 from proxy_server.leases import Assignment, Checkpoint, Finished, Leases
 from proxy_server.model import Answer, Model
+from proxy_server.outbox import LastPublication
 from proxy_server.publisher import Publisher
 from proxy_server.transcript import Transcript
 
@@ -131,8 +135,18 @@ class Generation:
             user=assignment.owner,
         )
 
-    async def run(self, slot: asyncio.Semaphore, *, go_on: Callable[[], bool]) -> Finished | None:
-        """Makes the answer, stores its end and announces it; None where the lease was lost."""
+    @property
+    def begun(self) -> bool:
+        """Whether anything of it was shown."""
+        return self._seq > 0
+
+    async def run(
+        self, slot: asyncio.Semaphore, *, go_on: Callable[[], bool]
+    ) -> tuple[Finished, LastPublication] | None:
+        """Makes the answer and stores its end; what is to be published then.
+
+        None where it goes on elsewhere: the lease was lost, or this server ends before it began.
+        """
         began = monotonic()
         try:
             async with self.deadline, slot:
@@ -150,8 +164,13 @@ class Generation:
         except Exception:
             self._log.exception("generation_crashed")
             outcome = Outcome("interrupted", "error")
-        if self.deadline.reason == "lost" and outcome.status == "interrupted":
-            return None
+        if outcome.status == "interrupted":
+            if self.deadline.reason == "lost":
+                return None
+            if self.deadline.reason == "shutdown" and not self.begun:
+                with suppress(StoreUnavailable):
+                    await self._leases.give_back(self.assignment.message)
+                return None
         return await self._end(outcome, began, go_on)
 
     def checkpoint(self) -> Checkpoint | None:
@@ -194,7 +213,9 @@ class Generation:
         self._seq += 1
         message = self.assignment.message
         data = encode(ChunksPublication(message, self._seq, chunks))
-        self._pending = self._publisher.post(self._channel, data, f"{message}:{self._seq}")
+        self._pending = self._publisher.post(
+            self._channel, data, idempotency_key(message, self._seq)
+        )
 
     async def _acknowledge(self) -> None:
         if self._pending is None:
@@ -235,7 +256,7 @@ class Generation:
 
     async def _end(
         self, outcome: Outcome, began: float, go_on: Callable[[], bool]
-    ) -> Finished | None:
+    ) -> tuple[Finished, LastPublication] | None:
         metadata = Metadata(
             self.assignment.created_at,
             outcome.status,
@@ -244,13 +265,17 @@ class Generation:
             self._usage(),
             outcome.error,
         )
-        finished = await self._store_end(metadata, go_on)
+        # One that was stopped before its turn came has not been announced yet.
+        start = [] if self.begun else [Start(self.assignment.message, metadata)]
+        parts = self._transcript.parts()
+        chunks = [*start, *self._transcript.close(), _closing(outcome, metadata)]
+        last = LastPublication.of(
+            self.assignment.conversation, self.assignment.message, self._seq + 1, chunks
+        )
+        finished = await self._store_end(parts, metadata, last, go_on)
         if finished is None:
             self._log.warning("lease_lost")
             return None
-        # One that was stopped before its turn came has not been announced yet.
-        start = [] if self._seq else [Start(self.assignment.message, metadata)]
-        self._post([*start, *self._transcript.close(), _closing(outcome, metadata)])
         metrics.GENERATIONS.labels(outcome.status).inc()
         if metadata.usage is not None:
             metrics.TOKENS.labels("input").inc(metadata.usage.input_tokens)
@@ -260,15 +285,22 @@ class Generation:
             status=outcome.status,
             seconds=round(monotonic() - began, 3),
             characters=self._transcript.size(),
-            publications=self._seq,
+            publications=last.seq,
         )
-        return finished
+        return finished, last
 
-    async def _store_end(self, metadata: Metadata, go_on: Callable[[], bool]) -> Finished | None:
-        parts = self._transcript.parts()
+    async def _store_end(
+        self,
+        parts: Sequence[Part],
+        metadata: Metadata,
+        last: LastPublication,
+        go_on: Callable[[], bool],
+    ) -> Finished | None:
         while True:
             try:
-                return await self._leases.finish(self.assignment, parts, metadata, go_on=go_on())
+                return await self._leases.finish(
+                    self.assignment, parts, metadata, last, go_on=go_on()
+                )
             except StoreUnavailable as error:
                 self._log.warning("end_not_stored_yet", error=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)

@@ -23,6 +23,7 @@ from proxy_server.chunks import (
     decode_parts,
     encode,
 )
+from proxy_server.outbox import LastPublication, keep
 from proxy_server.store import Store, admissions, conversations, generations, messages, now
 
 _MINUTE = 60.0
@@ -122,7 +123,13 @@ class Leases:
         await self._store.write(lambda connection: connection.execute(statement, rows))
 
     async def finish(
-        self, assignment: Assignment, parts: Sequence[Part], metadata: Metadata, *, go_on: bool
+        self,
+        assignment: Assignment,
+        parts: Sequence[Part],
+        metadata: Metadata,
+        last: LastPublication,
+        *,
+        go_on: bool,
     ) -> Finished | None:
         """Stores an answer's end, and with `go_on` takes the next queued one of the conversation.
 
@@ -139,12 +146,28 @@ class Leases:
             if not ended.rowcount:
                 return None
             store_message(connection, assignment.owner, assignment.message, parts, metadata)
+            keep(connection, last)
             following = self._claim(connection, assignment.conversation) if go_on else None
             status = "streaming" if following else metadata.status or "complete"
             summary = set_status(connection, assignment.conversation, status)
             return Finished(following, summary)
 
         return await self._store.write(work, assignment.owner)
+
+    async def amend(
+        self,
+        assignment: Assignment,
+        parts: Sequence[Part],
+        metadata: Metadata,
+        last: LastPublication,
+    ) -> None:
+        """Stores the end once more, where a later piece of the answer has come to light."""
+
+        def work(connection: sa.Connection) -> None:
+            store_message(connection, assignment.owner, assignment.message, parts, metadata)
+            keep(connection, last)
+
+        await self._store.write(work)
 
     async def give_back(self, message: str) -> None:
         """Makes an answer that has not begun a queued one, so that any replica starts it."""

@@ -7,10 +7,11 @@ from typing import Any
 import structlog
 
 from proxy_server import metrics
-from proxy_server.chunks import Summary
-from proxy_server.errors import StoreUnavailable, Unavailable
+from proxy_server.chunks import Position, Summary
+from proxy_server.errors import ApiUnreachable, StoreUnavailable, Unavailable
 from proxy_server.generation import Generation, StopReason
 from proxy_server.leases import FIRST_ANSWER, Assignment, Finished, Leases
+from proxy_server.outbox import LastPublication, Outbox
 from proxy_server.takeover import Takeover
 from proxy_server.titles import Titles
 
@@ -28,8 +29,10 @@ class Runner:
         self,
         *,
         leases: Leases,
+        outbox: Outbox,
         takeover: Takeover,
         generation: Callable[[Assignment], Generation],
+        publish: Callable[[LastPublication], asyncio.Future[Position]],
         announce: Callable[[str, Summary], None],
         titles: Titles | None,
         max_generations: int,
@@ -37,6 +40,8 @@ class Runner:
         checkpoint_seconds: float,
     ) -> None:
         self._leases = leases
+        self._outbox = outbox
+        self._publish = publish
         self._takeover = takeover
         self._generation = generation
         self._announce = announce
@@ -46,6 +51,8 @@ class Runner:
         self._max_generations = max_generations
         self._checkpoint_seconds = checkpoint_seconds
         self._running: dict[str, Generation] = {}
+        self._taken_over: set[str] = set()
+        self._published: list[LastPublication] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
@@ -95,11 +102,14 @@ class Runner:
         return self._next_beat
 
     async def drain(self, seconds: float) -> None:
-        """Lets running answers end within that time; the rest ends as interrupted."""
+        """Lets running answers end within that time; the rest ends as interrupted.
+
+        What has not begun goes back to the queue, for another server.
+        """
         self.draining = True
         log.info("draining", generations=len(self._running), seconds=seconds)
         for generation in self._running.values():
-            generation.deadline.pull("shutdown", seconds)
+            generation.deadline.pull("shutdown", seconds if generation.begun else 0)
         until = self._loop.time() + seconds + 5
         while self._tasks and self._loop.time() < until:
             await asyncio.wait(self._tasks, timeout=until - self._loop.time())
@@ -115,15 +125,27 @@ class Runner:
     async def _run(self, generation: Generation) -> None:
         assignment = generation.assignment
         try:
-            finished = await generation.run(self._slot, go_on=lambda: not self.draining)
+            ended = await generation.run(self._slot, go_on=lambda: not self.draining)
         finally:
             del self._running[assignment.message]
             self._gauge()
-        self._follow_up(assignment, finished)
+        if ended is not None:
+            finished, last = ended
+            self._tell(last)
+            self._follow_up(assignment, finished)
 
-    def _follow_up(self, assignment: Assignment, finished: Finished | None) -> None:
-        if finished is None:
-            return
+    def _tell(self, last: LastPublication) -> None:
+        """Publishes an end; where that fails, the outbox has it still, and `_scan` finds it."""
+
+        def told(acknowledged: asyncio.Future[Position]) -> None:
+            if not acknowledged.cancelled() and not isinstance(
+                acknowledged.exception(), ApiUnreachable
+            ):
+                self._published.append(last)
+
+        self._publish(last).add_done_callback(told)
+
+    def _follow_up(self, assignment: Assignment, finished: Finished) -> None:
         if finished.summary is not None:
             self._announce(assignment.owner, finished.summary)
             if self._titles and assignment.ordinal == FIRST_ANSWER:
@@ -149,7 +171,8 @@ class Runner:
 
     async def _beat(self) -> None:
         began = self._loop.time()
-        if self._running:
+        await self.forget_published()
+        if self._running or self._taken_over:
             held_before = list(self._running)
             try:
                 leases = await self._leases.renew()
@@ -162,6 +185,17 @@ class Runner:
                     self.stop(message)
         else:
             self._beaten(began)
+
+    async def forget_published(self) -> None:
+        """Tells the outbox of the ends that Centrifugo has."""
+        if not self._published:
+            return
+        published, self._published = self._published, []
+        try:
+            await self._outbox.forget(published)
+        except StoreUnavailable:
+            self._published += published
+            raise
 
     def _beaten(self, began: float) -> None:
         self._beaten_at = began
@@ -184,8 +218,17 @@ class Runner:
                     "taken_over", conversation=assignment.conversation, message=assignment.message
                 )
                 self._spawn(self._close(assignment), f"takeover {assignment.message}")
+            for last in await self._outbox.overdue(_SCAN_LIMIT):
+                log.warning("end_told_late", conversation=last.conversation, message=last.message)
+                self._tell(last)
         for assignment in await self._leases.start_orphans(_SCAN_LIMIT):
             self.start(assignment)
 
     async def _close(self, assignment: Assignment) -> None:
-        self._follow_up(assignment, await self._takeover.close(assignment, go_on=not self.draining))
+        self._taken_over.add(assignment.message)
+        try:
+            finished = await self._takeover.close(assignment, go_on=not self.draining)
+        finally:
+            self._taken_over.discard(assignment.message)
+        if finished is not None:
+            self._follow_up(assignment, finished)

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,12 +15,14 @@ from proxy_server import metrics
 from proxy_server.channels import Channels
 from proxy_server.chunks import Summary
 from proxy_server.conversations import Conversations, Limits
+from proxy_server.errors import StoreUnavailable
 from proxy_server.generation import Generation, Style
 from proxy_server.identity import Visitors
 from proxy_server.leases import Leases
 from proxy_server.methods import Methods, PromptRules
 from proxy_server.migrate import migrate
 from proxy_server.model import Model
+from proxy_server.outbox import Outbox
 from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
 from proxy_server.publisher import Publisher
 from proxy_server.runner import Runner
@@ -85,6 +87,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         )
         runner = Runner(
             leases=leases,
+            outbox=Outbox(store),
             takeover=Takeover(api, publisher, leases, channels),
             generation=lambda assignment: Generation(
                 assignment,
@@ -94,6 +97,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 channels=channels,
                 style=style,
                 alive=runner.alive,
+            ),
+            publish=lambda last: publisher.post(
+                channels.of_conversation(last.conversation), last.data, last.key
             ),
             announce=announce,
             titles=titles if settings.titles == "model" else None,
@@ -129,6 +135,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             await healthy.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
         await runner.drain(settings.shutdown_grace_seconds)
         await publisher.drain(_FLUSH_SECONDS)
+        with suppress(StoreUnavailable):
+            await runner.forget_published()
         log.info("stopped")
 
 

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _Seconds = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(ge=1)]
 _CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+_LAST_PORT = 65_535
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
@@ -30,7 +31,7 @@ class Settings(BaseSettings):
         description="Centrifugo's server API: grpc://, grpcs://, http://…/api or https://…/api",
         pattern=r"^(grpcs?|https?)://",
     )
-    centrifugo_api_key: SecretStr = Field(SecretStr(""), description="Its API key")
+    centrifugo_api_key: SecretStr = Field(SecretStr(""), description="Key of that API")
     channel_namespace: str = Field("ai", description="Namespace of the channels", min_length=1)
     rpc_namespace: str = Field("ai", description="Namespace of the RPC methods", min_length=1)
     signing_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
@@ -47,7 +48,9 @@ class Settings(BaseSettings):
 
     openai_api_key: SecretStr = Field(SecretStr("none"), description="Key of the model's provider")
     openai_base_url: str = Field(
-        "https://api.openai.com/v1", description="Any OpenAI-compatible server"
+        "https://api.openai.com/v1",
+        description="Any OpenAI-compatible server",
+        pattern=r"^https?://",
     )
     openai_model: str = Field("gpt-5-mini", description="The model, unless a prompt names another")
     models: _CommaSeparated = Field((), description="Further models that prompts may name")
@@ -57,7 +60,7 @@ class Settings(BaseSettings):
     )
     max_output_tokens: int = Field(0, ge=0, description="Bound on an answer; 0 is the model's own")
     titles: Literal["prompt", "model"] = Field(
-        "prompt", description="Titles from the first prompt, or made by the model"
+        "prompt", description="Titles are the first `prompt`, shortened, or made by the `model`"
     )
     first_token_seconds: _Seconds = Field(60, description="How long the model may take to begin")
     idle_seconds: _Seconds = Field(30, description="How long it may pause between tokens")
@@ -80,9 +83,15 @@ class Settings(BaseSettings):
         30, ge=0, description="How long running answers may go on after SIGTERM"
     )
 
-    metrics_listen: str = Field("127.0.0.1:9102", description="Prometheus; `off` for none")
-    log_format: Literal["json", "console"] = Field("json", description="json or console")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Level")
+    metrics_listen: str = Field(
+        "127.0.0.1:9102", description="Where Prometheus finds /metrics; `off` for nowhere"
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="`json` or, for a terminal, `console`"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="`debug`, `info`, `warning` or `error`"
+    )
 
     @field_validator("signing_secrets", "models", mode="before")
     @classmethod
@@ -98,11 +107,13 @@ class Settings(BaseSettings):
             raise ValueError("give at least one secret of at least 16 characters")
         return value
 
-    @field_validator("grpc_listen")
+    @field_validator("grpc_listen", "metrics_listen")
     @classmethod
-    def _has_port(cls, value: str) -> str:
+    def _has_port(cls, value: str, info: ValidationInfo) -> str:
+        if info.field_name == "metrics_listen" and value == "off":
+            return value
         host, _, port = value.rpartition(":")
-        if not host or not port.isdigit():
+        if not host or not port.isdigit() or int(port) > _LAST_PORT:
             raise ValueError("give host:port")
         return value
 

@@ -77,6 +77,18 @@ generations = sa.Table(
     ),
 )
 
+# The last publication of each answer whose end is stored and that Centrifugo is not known to have.
+# Its server sends it at once; after `due`, any server does, under the same idempotency key.
+outbox = sa.Table(
+    "outbox",
+    schema,
+    sa.Column("message", sa.Text, primary_key=True),
+    sa.Column("conversation", sa.Text, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.Column("due", sa.Double, nullable=False),
+)
+
 # When each user last asked for answers: what the limit per minute counts. Regenerating removes
 # messages, so those cannot be counted instead.
 admissions = sa.Table(

@@ -1,25 +1,24 @@
 """The end of an answer whose server went silent: what was published is read back and stored."""
 
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
 from proxy_server.channels import Channels
-from proxy_server.chunks import (
-    Abort,
-    ChunksPublication,
-    Error,
-    Finish,
-    Metadata,
-    Position,
-    Start,
-    encode,
-    published_chunks,
-)
-from proxy_server.errors import ApiRejected, ApiUnreachable
+from proxy_server.chunks import Abort, Error, Finish, Metadata, Start, published_chunks
+from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost
 from proxy_server.leases import Assignment, Finished, Leases
+from proxy_server.outbox import LastPublication
 from proxy_server.publisher import Publisher
 from proxy_server.server_api import HistoryEntry, ServerApi
 from proxy_server.transcript import Transcript
 
+log = structlog.get_logger()
+
 _ATTEMPTS = 3
-_PUBLISH_SECONDS = 2.0
+_PUBLISH_SECONDS = 5.0
+_AGAIN_SECONDS = 1.0
 
 
 class Takeover:
@@ -34,60 +33,76 @@ class Takeover:
         self._channels = channels
 
     async def close(self, assignment: Assignment, *, go_on: bool) -> Finished | None:
-        channel = self._channels.of_conversation(assignment.conversation)
+        """None where somebody else has closed it."""
         metadata = Metadata(assignment.created_at, "interrupted", assignment.model, "other")
-        transcript, seq, closed = await self._read_back(channel, assignment)
+        found = await self._read_back(assignment)
+        last = _end(assignment, found, metadata)
+        finished = await self._leases.finish(
+            assignment, found.transcript.parts(), metadata, last, go_on=go_on
+        )
+        if finished is None:
+            return None
+        # The key is that of the sequence number, whoever publishes it: should the silent server
+        # wake up in this moment, either its piece gets this number or our end does. Reading back
+        # once more tells which.
+        channel = self._channels.of_conversation(assignment.conversation)
         for _ in range(_ATTEMPTS):
-            if closed:
-                break
-            data = encode(
-                ChunksPublication(
-                    assignment.message,
-                    seq + 1,
-                    [
-                        *([Start(assignment.message, metadata)] if seq == 0 else []),
-                        *transcript.close(),
-                        Abort("interrupted", metadata),
-                    ],
-                )
-            )
-            # The key is that of the sequence number, whoever publishes it: should the silent
-            # server wake up in this moment, either its chunks get this number or our end does.
-            # Reading back once more tells which.
-            key = f"{assignment.message}:{seq + 1}"
             try:
-                await self._publisher.post(channel, data, key, seconds=_PUBLISH_SECONDS)
+                await self._publisher.post(channel, last.data, last.key, seconds=_PUBLISH_SECONDS)
             except (ApiRejected, ApiUnreachable):
                 break
-            transcript, seq, closed = await self._read_back(channel, assignment)
-        return await self._leases.finish(assignment, transcript.parts(), metadata, go_on=go_on)
+            found = await self._read_back(assignment)
+            if found.closed or found.seq < last.seq:
+                break
+            last = _end(assignment, found, metadata)
+            await self._leases.amend(assignment, found.transcript.parts(), metadata, last)
+        return finished
 
-    async def _read_back(
-        self, channel: str, assignment: Assignment
-    ) -> tuple[Transcript, int, bool]:
-        """The message as published, its last sequence number, and whether it is closed."""
-        transcript, seq = Transcript(assignment.parts), assignment.seq
-        for entry in await self._history(channel, assignment.position):
+    async def _read_back(self, assignment: Assignment) -> "_ReadBack":
+        found = _ReadBack(Transcript(assignment.parts), assignment.seq)
+        for entry in await self._history(assignment):
             publication = published_chunks(entry.data)
             if publication is None or publication.message != assignment.message:
                 continue
-            if publication.seq != seq + 1:
-                continue
-            seq += 1
-            transcript.replay(publication.chunks)
-            if any(isinstance(chunk, Finish | Abort | Error) for chunk in publication.chunks):
-                return transcript, seq, True
-        return transcript, seq, False
+            if publication.seq == found.seq + 1:
+                found.seq += 1
+                found.transcript.replay(publication.chunks)
+                found.closed = isinstance(publication.chunks[-1], Finish | Abort | Error)
+        return found
 
-    async def _history(self, channel: str, since: Position) -> list[HistoryEntry]:
-        try:
-            if since.epoch:
+    async def _history(self, assignment: Assignment) -> list[HistoryEntry]:
+        """What the channel holds since the checkpoint, or all that it holds.
+
+        Waits while Centrifugo is away: the checkpoint alone may be less than what was seen.
+        """
+        channel = self._channels.of_conversation(assignment.conversation)
+        since = assignment.position if assignment.position.epoch else None
+        while True:
+            try:
                 return (await self._api.history(channel, since)).entries
-        except ApiRejected:
-            pass
-        except ApiUnreachable:
-            return []
-        try:
-            return (await self._api.history(channel)).entries
-        except (ApiRejected, ApiUnreachable):
-            return []
+            except PositionLost:
+                since = None
+            except ApiRejected as error:
+                log.error("history_refused", message=assignment.message, error=str(error))
+                return []
+            except ApiUnreachable:
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+
+@dataclass(slots=True)
+class _ReadBack:
+    """A message as published, its last sequence number, and whether that one closes it."""
+
+    transcript: Transcript
+    seq: int
+    closed: bool = False
+
+
+def _end(assignment: Assignment, found: _ReadBack, metadata: Metadata) -> LastPublication:
+    start = [] if found.seq else [Start(assignment.message, metadata)]
+    return LastPublication.of(
+        assignment.conversation,
+        assignment.message,
+        found.seq + 1,
+        [*start, *found.transcript.close(), Abort("interrupted", metadata)],
+    )

@@ -58,6 +58,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'streaming'"),
     )
     op.create_table(
+        "outbox",
+        sa.Column("message", sa.Text, primary_key=True),
+        sa.Column("conversation", sa.Text, nullable=False),
+        sa.Column("seq", sa.Integer, nullable=False),
+        sa.Column("data", sa.Text, nullable=False),
+        sa.Column("due", sa.Double, nullable=False),
+    )
+    op.create_table(
         "admissions",
         sa.Column("owner", sa.Text, nullable=False),
         sa.Column("at", sa.Double, nullable=False),

@@ -1,0 +1,75 @@
+"""The last publication of each answer, kept until Centrifugo has it: a stored end gets told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from proxy_server.chunks import Chunk, ChunksPublication, encode, idempotency_key
+from proxy_server.store import Store, now, outbox
+
+_RETRY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LastPublication:
+    """The publication that closes an answer, as JSON."""
+
+    conversation: str
+    message: str
+    seq: int
+    data: bytes
+
+    @property
+    def key(self) -> str:
+        return idempotency_key(self.message, self.seq)
+
+    @classmethod
+    def of(
+        cls, conversation: str, message: str, seq: int, chunks: list[Chunk]
+    ) -> "LastPublication":
+        return cls(conversation, message, seq, encode(ChunksPublication(message, seq, chunks)))
+
+
+class Outbox:
+    """What no server is known to have published; any server may, as the key is the same."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def overdue(self, limit: int) -> list[LastPublication]:
+        """Takes publications whose server did not get them out in time."""
+        late = outbox.c.due < now()
+        chosen = sa.select(outbox.c.message).where(late).limit(limit).scalar_subquery()
+        statement = (
+            sa.update(outbox)
+            .where(outbox.c.message.in_(chosen), late)
+            .values(due=now() + _RETRY_SECONDS)
+            .returning(*outbox.c)
+        )
+        rows = await self._store.write(lambda connection: connection.execute(statement).all())
+        return [
+            LastPublication(row.conversation, row.message, row.seq, row.data.encode())
+            for row in rows
+        ]
+
+    async def forget(self, published: Sequence[LastPublication]) -> None:
+        """Removes those that Centrifugo has."""
+        statement = sa.delete(outbox).where(
+            outbox.c.message.in_([last.message for last in published])
+        )
+        await self._store.write(lambda connection: connection.execute(statement))
+
+
+def keep(connection: sa.Connection, last: LastPublication) -> None:
+    """Part of the transaction that stores an answer's end; replaces what was kept for it before."""
+    connection.execute(sa.delete(outbox).where(outbox.c.message == last.message))
+    connection.execute(
+        sa.insert(outbox).values(
+            message=last.message,
+            conversation=last.conversation,
+            seq=last.seq,
+            data=last.data.decode(),
+            due=now() + _RETRY_SECONDS,
+        )
+    )
