@@ -1,0 +1,174 @@
+"""Settings: what is refused at the start and how that is said, and what nobody is shown."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from docs.settings_table import README, written
+from proxy_server.settings import Settings
+from testbed import deployment
+from testbed.deployment import Deployment
+from testbed.ports import free_port
+
+SECRET = "a-secret-of-the-settings"
+Make = Callable[..., Settings]
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Settings from these variables alone, beside the one that has no default."""
+
+    def made(**variables: str) -> Settings:
+        for name in Settings.model_fields:
+            monkeypatch.delenv(name.upper(), raising=False)
+        for name, value in ({"SIGNING_SECRETS": SECRET} | variables).items():
+            monkeypatch.setenv(name, value)
+        return Settings()  # type: ignore[call-arg]
+
+    return made
+
+
+def test_the_readme_has_the_table_of_today() -> None:
+    readme = README.read_text()
+    assert readme == written(readme), "run `make settings`"
+
+
+def test_each_setting_is_described_in_a_line() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert not set("|\n") & set(field.description), name
+
+
+def test_lists_are_comma_separated(make: Make) -> None:
+    given = make(
+        SIGNING_SECRETS=f" {SECRET}-2 , {SECRET},", MODELS="small, large", OPENAI_MODEL="m"
+    )
+    assert [secret.get_secret_value() for secret in given.signing_secrets] == [
+        f"{SECRET}-2",
+        SECRET,
+    ]
+    assert given.allowed_models == ("m", "small", "large")
+
+
+def test_an_empty_variable_is_none(make: Make) -> None:
+    assert make(MAX_GENERATIONS="", OPENAI_MODEL="") == make()
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"SIGNING_SECRETS": "short"}, "give at least one secret of at least 16 characters"),
+        ({"SIGNING_SECRETS": f"{SECRET},short"}, "at least 16 characters"),
+        ({"SIGNING_SECRETS": " , "}, "give at least one secret"),
+        ({"GRPC_LISTEN": "50051"}, "give host:port"),
+        ({"GRPC_LISTEN": "127.0.0.1:70000"}, "give host:port"),
+        ({"METRICS_LISTEN": "on"}, "give host:port"),
+        ({"GRPC_LISTEN": "0.0.0.0:50051"}, "GRPC_LISTEN=0.0.0.0:50051 is open to others"),
+        ({"GRPC_LISTEN": "[::]:50051"}, "is open to others"),
+        ({"GRPC_LISTEN": "10.0.0.1:50051"}, "is open to others"),
+        ({"GRPC_TLS_CERT": "cert.pem"}, "GRPC_TLS_CERT and GRPC_TLS_KEY go together"),
+        ({"GRPC_TLS_KEY": "key.pem"}, "GRPC_TLS_CERT and GRPC_TLS_KEY go together"),
+        ({"CENTRIFUGO_API_URL": "ftp://127.0.0.1"}, "should match pattern"),
+        ({"DATABASE_URL": "mysql://127.0.0.1/name"}, "should match pattern"),
+        ({"OPENAI_BASE_URL": "api.openai.com"}, "should match pattern"),
+        ({"IDLE_SECONDS": "0"}, "greater than 0"),
+        ({"MAX_GENERATIONS": "0"}, "greater than or equal to 1"),
+        ({"COALESCE_SECONDS": "2"}, "less than or equal to 1"),
+        ({"TITLES": "none"}, "should be 'prompt' or 'model'"),
+    ],
+)
+def test_what_cannot_be_is_refused(make: Make, variables: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        make(**variables)
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:1", "localhost:1", "[::1]:1"])
+def test_loopback_needs_no_credential(make: Make, listen: str) -> None:
+    assert make(GRPC_LISTEN=listen).grpc_listen == listen
+
+
+def test_a_credential_opens_the_door(make: Make) -> None:
+    assert make(GRPC_LISTEN="0.0.0.0:50051", GRPC_CREDENTIAL="known").grpc_listen == "0.0.0.0:50051"
+
+
+def test_secrets_are_not_in_the_repr(make: Make) -> None:
+    hidden = {
+        "GRPC_CREDENTIAL": "hidden-credential",
+        "CENTRIFUGO_API_KEY": "hidden-api-key",
+        "OPENAI_API_KEY": "hidden-model-key",
+        "DATABASE_URL": "postgresql://user:hidden-password@127.0.0.1/name",
+        "SIGNING_SECRETS": "hidden-signing-secret",
+    }
+    assert "hidden" not in repr(make(**hidden)) + str(make(**hidden))
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"GRPC_LISTEN": "0.0.0.0:50051", "LOG_LEVEL": "info"},
+            (
+                "These settings do not go:\n  GRPC_LISTEN=0.0.0.0:50051 is open to others: set "
+                "GRPC_CREDENTIAL, so that Centrifugo alone is heard, or listen on 127.0.0.1\n"
+            ),
+        ),
+        (
+            {"SIGNING_SECRETS": "hidden", "MAX_WAITING": "-1"},
+            (
+                "These settings do not go:\n"
+                "  SIGNING_SECRETS: give at least one secret of at least 16 characters\n"
+                "  MAX_WAITING: Input should be greater than or equal to 0\n"
+            ),
+        ),
+        (
+            {"GRPC_TLS_CERT": "no.pem", "GRPC_TLS_KEY": "no.pem"},
+            "The server ends: [Errno 2] No such file or directory: 'no.pem'\n",
+        ),
+        (
+            {"DATABASE_URL": "postgresql://user:hidden@127.0.0.1:1/name"},
+            "The server ends: ConnectionRefusedError(111, 'Connection refused')\n",
+        ),
+    ],
+)
+def test_a_server_that_cannot_start_says_why(
+    variables: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    environment = {
+        "SIGNING_SECRETS": SECRET,
+        "GRPC_LISTEN": f"127.0.0.1:{free_port()}",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/conversations.db",
+        "METRICS_LISTEN": "off",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "proxy_server"],
+        env=environment | variables,
+        cwd=README.parent,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert done.stderr == said
+    assert done.stdout == ""
+
+
+async def test_logs_hold_neither_secrets_nor_prompts(tmp_path: Path) -> None:
+    with Deployment(folder=tmp_path, settings={"LOG_LEVEL": "debug"}) as running:
+        client = await running.connect()
+        session = await client.rpc("ai:send", text="/status 500 my-private-words")
+        answer = await client.follow(session)
+        await client.rpc("ai:send", text=["my-private-words"])
+        await client.rpc("ai:rename", conversation="forged", title="my-private-words")
+        token = client.hello["data"]["token"]
+        await client.close()
+        log = running.servers[0].log_text()
+    assert answer["closing"]["type"] == "error"
+    assert '"event": "model_failed"' in log
+    assert log.count('"event": "call_refused"') == 2
+    hidden = (deployment.CREDENTIAL, deployment.API_KEY, deployment.SIGNING_SECRET, token)
+    assert not [secret for secret in (*hidden, "my-private-words") if secret in log]
