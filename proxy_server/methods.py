@@ -1,5 +1,6 @@
 """The RPC methods: each parses, authorises and calls; one table."""
 
+import asyncio
 import re
 import uuid
 from collections.abc import Awaitable, Callable
@@ -50,6 +51,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _TITLE_CHARACTERS = 60
 _MOST_TITLE_CHARACTERS = 200
 _MOST_PARTS = 20
+_UNSUBSCRIBE_SECONDS = 2.0
 
 log = structlog.get_logger()
 
@@ -148,18 +150,23 @@ class Methods:
         self._tell_user(user, ConversationPublication(summary))
 
     async def _send(self, user: str, request: _Send) -> Session:
-        turn = await self._turn(user, request)
-        accepted = await self._conversations.accept(turn)
-        if not accepted.repeated:
-            log.info(
-                "prompt_accepted",
-                conversation=turn.conversation,
-                message=turn.answer,
-                user=user,
-                queued=accepted.start is None,
-            )
-            self._publish(turn.conversation, MessagePublication(accepted.view.messages[0]))
-            self._carry_out(user, accepted)
+        with self._runner.admission():
+            turn = await self._turn(user, request)
+            accepted = await self._conversations.accept(turn)
+            if not accepted.repeated:
+                log.info(
+                    "prompt_accepted",
+                    conversation=turn.conversation,
+                    message=turn.answer,
+                    user=user,
+                    queued=accepted.start is None,
+                )
+                prompt, answer = accepted.view.messages
+                self._publish(turn.conversation, MessagePublication(prompt))
+                if accepted.start is None:
+                    # one that runs announces itself by its first chunks
+                    self._publish(turn.conversation, MessagePublication(answer))
+                self._carry_out(user, accepted)
         return self._session(accepted.conversation, accepted.view, turn.since)
 
     async def _turn(self, user: str, request: _Send) -> Turn:
@@ -171,7 +178,6 @@ class Methods:
             raise Malformed("The field id must be 1 to 64 letters, digits, - or _.")
         if request.conversation is not None:
             self._own(user, request.conversation)
-        self._runner.admit()
         since = await self._position(user, request.conversation)
         return Turn(
             user=user,
@@ -244,13 +250,13 @@ class Methods:
 
     async def _regenerate(self, user: str, request: _OneMessage) -> Session:
         self._own(user, request.conversation)
-        self._runner.admit()
-        since = await self._position(user, request.conversation)
-        accepted = await self._conversations.regenerate(
-            user, request.conversation, request.message, str(uuid.uuid4()), since
-        )
-        self._publish(request.conversation, RemovedPublication(accepted.removed))
-        self._carry_out(user, accepted)
+        with self._runner.admission():
+            since = await self._position(user, request.conversation)
+            accepted = await self._conversations.regenerate(
+                user, request.conversation, request.message, str(uuid.uuid4()), since
+            )
+            self._publish(request.conversation, RemovedPublication(accepted.removed))
+            self._carry_out(user, accepted)
         return self._session(request.conversation, accepted.view, since)
 
     async def _stop(self, user: str, request: _OneMessage) -> dict[str, bool]:
@@ -296,10 +302,11 @@ class Methods:
         self._tell_user(user, DeletedPublication(request.conversation))
         told = self._publish(request.conversation, DeletedPublication())
         try:
-            await told
-            await self._api.unsubscribe(channel, user)
-        except (ApiUnreachable, ApiRejected) as error:
-            log.warning("unsubscribe_failed", channel=channel, error=str(error))
+            async with asyncio.timeout(_UNSUBSCRIBE_SECONDS):
+                await told
+                await self._api.unsubscribe(channel, user)
+        except (ApiUnreachable, ApiRejected, TimeoutError) as error:
+            log.warning("unsubscribe_failed", channel=channel, error=repr(error))
         return {}
 
     def _carry_out(self, user: str, accepted: Accepted) -> None:

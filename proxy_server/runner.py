@@ -1,7 +1,8 @@
 """Which generations run here: started, stopped, kept alive, taken over and drained."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -50,6 +51,7 @@ class Runner:
         self._most = max_generations + max_waiting
         self._max_generations = max_generations
         self._checkpoint_seconds = checkpoint_seconds
+        self._admitted = 0
         self._running: dict[str, Generation] = {}
         self._taken_over: set[str] = set()
         self._published: list[LastPublication] = []
@@ -71,12 +73,21 @@ class Runner:
         ):
             self._loops.append(self._loop.create_task(self._repeat(work, seconds)))
 
-    def admit(self) -> None:
-        """Raises Unavailable where this process takes no further generation."""
+    @contextmanager
+    def admission(self) -> Iterator[None]:
+        """Holds a place for one generation while it is being stored.
+
+        Raises Unavailable where this process takes no further one.
+        """
         if self.draining:
-            raise Unavailable("The service is restarting. Try again.")
-        if len(self._running) >= self._most:
-            raise Unavailable("The service is full at the moment. Try again.")
+            raise Unavailable("The service is restarting. Try again in a second.")
+        if len(self._running) + self._admitted >= self._most:
+            raise Unavailable("The service is full at the moment. Try again in a few seconds.")
+        self._admitted += 1
+        try:
+            yield
+        finally:
+            self._admitted -= 1
 
     def start(self, assignment: Assignment) -> None:
         generation = self._generation(assignment)

@@ -75,17 +75,26 @@ class Client:
                     return {**text, "closing": chunk}
 
     async def _read(self) -> None:
-        async for frame in self._socket:
-            # not splitlines(): a text may hold U+2028
-            for line in str(frame).strip("\n").split("\n"):
-                message = json.loads(line)
-                if not message:
-                    await self._socket.send("{}")
-                elif "id" in message:
-                    # here, and not where the reply is awaited: a publication may follow it in
-                    # the same frame
-                    for publication in message.get("subscribe", {}).get("publications", []):
-                        self.publications.put_nowait(publication["data"])
-                    self._replies.pop(message["id"]).set_result(message)
-                elif "pub" in message.get("push", {}):
-                    self.publications.put_nowait(message["push"]["pub"]["data"])
+        try:
+            async for frame in self._socket:
+                # not splitlines(): a text may hold U+2028
+                for line in str(frame).strip("\n").split("\n"):
+                    await self._take(json.loads(line))
+        except websockets.ConnectionClosedError:
+            pass
+        finally:
+            for reply in self._replies.values():
+                reply.cancel()
+
+    async def _take(self, message: Json) -> None:
+        if not message:
+            await self._socket.send("{}")
+        elif "id" in message:
+            # Here, and not where the reply is awaited: a publication may follow it in the same
+            # frame.
+            for publication in message.get("subscribe", {}).get("publications", []):
+                self.publications.put_nowait(publication["data"])
+            if not (reply := self._replies.pop(message["id"])).done():
+                reply.set_result(message)
+        elif "pub" in message.get("push", {}):
+            self.publications.put_nowait(message["push"]["pub"]["data"])

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+import httpx
+
 from centrifugo.environment import Environment
 from testbed import parts
 from testbed.client import Client, Json
@@ -91,8 +93,12 @@ class Deployment:
         return await Client.connect(self.url, dict[str, Json | str](data))
 
     def server(self, number: int = 1, **settings: str) -> Process:
-        """A replica that is not started yet, with other settings where some are given."""
-        port = self.door_port if self.replicas <= 1 else free_port()
+        """A replica that is not started yet, with other settings where some are given.
+
+        Without a balancer it is number 1 that Centrifugo calls.
+        """
+        at_the_door = self.replicas <= 1 and number == 1
+        port = self.door_port if at_the_door else free_port()
         return parts.proxy_server(
             port,
             self.server_settings | settings,
@@ -149,3 +155,12 @@ class Deployment:
             **(redis if self.engine == "redis" else {}),
             **self.centrifugo_settings,
         }
+
+    async def sent(self, mark: str) -> list[Json]:
+        """What the model server sent for a prompt, as testbed.model_server says."""
+        async with httpx.AsyncClient() as http:
+            answer = await http.get(
+                f"http://127.0.0.1:{self.model_port}/sent", params={"mark": mark}
+            )
+        found: list[Json] = answer.json()
+        return found

@@ -1,0 +1,65 @@
+"""The gRPC port of a proxy server, called as Centrifugo calls it."""
+
+import json
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+
+from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
+from testbed.deployment import CREDENTIAL
+
+Metadata = tuple[tuple[str, str], ...]
+KNOWN: Metadata = (("x-centrifugo-credential", CREDENTIAL),)
+
+
+class Door:
+    """A context manager that holds the connection.
+
+    certificate: the chain to trust; with it the connection is TLS, for the name `localhost`.
+    """
+
+    def __init__(self, port: int, *, certificate: bytes | None = None) -> None:
+        if certificate is None:
+            self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+        else:
+            trust = grpc.ssl_channel_credentials(certificate)
+            self._channel = grpc.aio.secure_channel(f"localhost:{port}", trust)
+        self.stub = proxy_pb2_grpc.CentrifugoProxyStub(self._channel)
+
+    @property
+    def channel(self) -> grpc.aio.Channel:
+        return self._channel
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._channel.close()
+
+    async def rpc(self, user: str, method: str, **data: Any) -> dict[str, Any]:
+        """The reply's data, or `{"error": {"code", "message", "temporary"}}`."""
+        return await self.raw(user, method, json.dumps(data).encode())
+
+    async def raw(self, user: str, method: str, data: bytes) -> dict[str, Any]:
+        request = proxy_pb2.RPCRequest(user=user, method=method, data=data)
+        reply = await self.stub.RPC(request, metadata=KNOWN)
+        if reply.HasField("error"):
+            return {"error": _error(reply.error)}
+        result: dict[str, Any] = json.loads(reply.result.data)
+        return result
+
+    async def subscribe(self, user: str, channel: str) -> dict[str, Any]:
+        """Empty where it is granted, or `{"error": …}`."""
+        request = proxy_pb2.SubscribeRequest(user=user, channel=channel)
+        reply = await self.stub.Subscribe(request, metadata=KNOWN)
+        return {"error": _error(reply.error)} if reply.HasField("error") else {}
+
+
+def _error(error: proxy_pb2.Error) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message, "temporary": error.temporary}

@@ -1,0 +1,316 @@
+"""What breaks: servers killed, paused and drained, the database away, the way to Centrifugo cut."""
+
+import asyncio
+import sqlite3
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from testbed.client import Client, Json
+from testbed.deployment import Deployment
+from testbed.door import Door
+from testbed.link import Link
+from testbed.text import text
+
+WAIT = 20.0
+
+
+async def until(condition: Callable[[], Awaitable[Any]]) -> Any:
+    """Waits for something that comes true by itself."""
+    async with asyncio.timeout(WAIT):
+        while not (found := await condition()):  # noqa: ASYNC110 -- nothing tells of it
+            await asyncio.sleep(0.05)
+    return found
+
+
+@asynccontextmanager
+async def visitor(deployment: Deployment, **data: str) -> AsyncIterator[Client]:
+    client = await deployment.connect(**data)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def user_of(client: Client) -> str:
+    return str(client.hello["data"]["user"])
+
+
+async def stored(client: Client, conversation: str, status: str) -> Json:
+    """The last message, once it has that status."""
+
+    async def look() -> Json | None:
+        opened = await client.rpc("ai:open", conversation=conversation)
+        last: Json = opened["messages"][-1]
+        return last if last["metadata"]["status"] == status else None
+
+    found: Json = await until(look)
+    return found
+
+
+def shown(message: Json) -> str:
+    return "".join(part["text"] for part in message["parts"] if part["type"] == "text")
+
+
+async def test_another_replica_takes_over_from_a_killed_one(serverless: Deployment) -> None:
+    with serverless.server() as first:
+        async with visitor(serverless) as client:
+            session = await client.rpc("ai:send", text="/tokens 3000")
+            following = asyncio.create_task(client.follow(session))
+            await asyncio.sleep(2.5)
+            with serverless.server(2):
+                first.kill()
+                answer = await asyncio.wait_for(following, 10)
+            assert answer["closing"]["reason"] == "interrupted"
+            assert text(3000).startswith(answer["text"])
+            with serverless.server():
+                last = await stored(client, session["conversation"], "interrupted")
+                assert shown(last) == answer["text"] != ""
+                again = await client.rpc("ai:regenerate", conversation=session["conversation"])
+                assert again["generation"]["status"] == "streaming"
+
+
+async def test_a_paused_server_that_wakes_up_shows_nothing(serverless: Deployment) -> None:
+    with serverless.server() as first:
+        async with visitor(serverless) as client:
+            session = await client.rpc("ai:send", text="/tokens 3000")
+            following = asyncio.create_task(client.follow(session))
+            await asyncio.sleep(1)
+            with serverless.server(2) as second:
+                first.pause()
+                answer = await asyncio.wait_for(following, WAIT)
+                assert answer["closing"]["reason"] == "interrupted"
+                first.resume()
+                async with Door(first.port) as door:
+                    # it answers again, and had the time of several publications
+                    await until(lambda: door.rpc(user_of(client), "ai:list"))
+                await asyncio.sleep(1)
+                assert client.publications.empty()
+                async with Door(second.port) as door:
+                    opened = await door.rpc(
+                        user_of(client), "ai:open", conversation=session["conversation"]
+                    )
+                assert opened["generation"] is None
+                assert shown(opened["messages"][-1]) == answer["text"]
+
+
+async def test_what_had_not_begun_goes_to_another_replica(serverless: Deployment) -> None:
+    with serverless.server(MAX_GENERATIONS="1") as first:
+        async with visitor(serverless) as client, visitor(serverless) as other:
+            running = await client.rpc("ai:send", text="/tokens 3000")
+            waiting = await other.rpc("ai:send", text="/tokens 20")
+            cut_short = asyncio.create_task(client.follow(running))
+            made = asyncio.create_task(other.follow(waiting))
+            with serverless.server(2):
+                first.ask_to_end()
+                assert (await cut_short)["closing"]["reason"] == "interrupted"
+                assert (await made)["text"] == text(20)
+
+
+async def test_a_draining_server_refuses_and_the_rest_goes_on(serverless: Deployment) -> None:
+    with serverless.server(SHUTDOWN_GRACE_SECONDS="20") as first:
+        async with visitor(serverless) as client:
+            session = await client.rpc("ai:send", text="/tokens 200")
+            following = asyncio.create_task(client.follow(session))
+            first.ask_to_end()
+
+            async def refused() -> Json | None:
+                reply = await client.rpc("ai:send", text="/tokens 5")
+                return reply.get("error")
+
+            error = await until(refused)
+            assert (error["code"], error["temporary"]) == (503, True)
+            answer = await following
+            assert (answer["text"], answer["closing"]["type"]) == (text(200), "finish")
+
+
+async def test_stop_through_another_replica(serverless: Deployment) -> None:
+    with serverless.server(), serverless.server(2) as second:
+        async with visitor(serverless) as client, Door(second.port) as door:
+            prompt = f"/tokens 3000 mark={uuid.uuid4()}"
+            session = await client.rpc("ai:send", text=prompt)
+            following = asyncio.create_task(client.follow(session))
+            await asyncio.sleep(0.5)
+            stopped = await door.rpc(
+                user_of(client), "ai:stop", conversation=session["conversation"]
+            )
+            assert stopped == {"stopped": True}
+            answer = await following
+            assert answer["closing"]["reason"] == "stopped"
+            mark = prompt.rpartition("=")[2]
+            sent = await until(lambda: _ended(serverless, mark))
+            assert sent["text"].startswith(answer["text"])
+            assert not sent["whole"]
+
+
+async def _ended(deployment: Deployment, mark: str) -> Json | None:
+    sent = await deployment.sent(mark)
+    assert len(sent) <= 1
+    return sent[0] if sent and sent[0]["ended_at"] else None
+
+
+async def test_the_same_id_through_two_replicas_at_once(serverless: Deployment) -> None:
+    with serverless.server() as first, serverless.server(2) as second:
+        async with Door(first.port) as a, Door(second.port) as b:
+            for _ in range(10):
+                mark = str(uuid.uuid4())
+                prompt = {"text": f"/tokens 3 mark={mark}", "id": str(uuid.uuid4())}
+                sessions = await asyncio.gather(
+                    *(door.rpc(mark, "ai:send", **prompt) for door in (a, b, a, b))
+                )
+                assert len({session["conversation"] for session in sessions}) == 1
+                assert len({session["messages"][-1]["id"] for session in sessions}) == 1
+                await until(partial(_ended, serverless, mark))
+
+
+async def test_a_stored_end_is_told_although_its_server_died(serverless: Deployment) -> None:
+    async with Link(serverless.api_port) as link:
+        with (
+            serverless.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as first,
+            serverless.server(2) as second,
+        ):
+            async with visitor(serverless) as client, Door(second.port) as door:
+                session = await client.rpc("ai:send", text="/tokens 3000")
+                await client.subscribe(session["channel"], session["since"])
+                await asyncio.sleep(0.5)
+                link.frozen = True
+                where = {"conversation": session["conversation"]}
+                await door.rpc(user_of(client), "ai:stop", **where)
+
+                async def stopped() -> Json | None:
+                    opened = await door.rpc(user_of(client), "ai:open", **where)
+                    last: Json = opened["messages"][-1]
+                    return last if last["metadata"]["status"] == "stopped" else None
+
+                last = await until(stopped)
+                first.kill()
+                link.cut()
+                closing: Json = {}
+                while closing.get("type") != "abort":
+                    publication = await asyncio.wait_for(client.publications.get(), WAIT)
+                    closing = publication.get("chunks", [{}])[-1]
+                assert closing["reason"] == "stopped"
+                assert text(3000).startswith(shown(last))
+
+
+@asynccontextmanager
+async def outage(deployment: Deployment) -> AsyncIterator[None]:
+    """The database cannot be written: PostgreSQL is stopped, or SQLite's file is locked."""
+    if deployment.postgresql is not None:
+        await asyncio.to_thread(deployment.postgresql.stop)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(deployment.postgresql.start)
+        return
+    other = sqlite3.connect(deployment.folder / "conversations.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+async def test_without_a_database_answers_go_on_and_are_stored_later(
+    serverless: Deployment,
+) -> None:
+    with serverless.server():
+        async with visitor(serverless) as client:
+            session = await client.rpc("ai:send", text="/tokens 600")
+            following = asyncio.create_task(client.follow(session))
+            await asyncio.sleep(0.5)
+            async with outage(serverless):
+                error = (await client.rpc("ai:send", text="/tokens 5"))["error"]
+                assert (error["code"], error["temporary"]) == (503, True)
+                # a subscription needs no database
+                assert "error" not in await client.command(
+                    "unsubscribe", {"channel": session["channel"]}
+                )
+                client.publications = asyncio.Queue()
+                following.cancel()
+                following = asyncio.create_task(client.follow(session))
+                # longer than a lease
+                await asyncio.sleep(3)
+            answer = await following
+            assert answer["text"] == text(600)
+            assert answer["closing"]["type"] == "finish"
+            last = await stored(client, session["conversation"], "complete")
+            assert shown(last) == text(600)
+            listed = (await client.rpc("ai:list"))["conversations"]
+            assert len(listed) == 1
+
+
+async def test_lost_replies_of_centrifugo_double_nothing(serverless: Deployment) -> None:
+    async with Link(serverless.api_port) as link:
+        with serverless.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}"):
+            async with visitor(serverless) as client:
+                session = await client.rpc("ai:send", text="/tokens 500")
+                following = asyncio.create_task(client.follow(session))
+                for _ in range(8):
+                    await asyncio.sleep(0.2)
+                    before = link.lost_replies
+                    link.losing_replies = True
+                    while link.lost_replies == before:  # noqa: ASYNC110 -- a link has no events
+                        await asyncio.sleep(0.01)
+                    link.losing_replies = False
+                answer = await following
+                assert answer["text"] == text(500)
+
+
+async def test_the_model_waits_while_centrifugo_is_away(serverless: Deployment) -> None:
+    """Text that cannot be published gathers within a bound; the model is not read beyond it."""
+    async with Link(serverless.api_port) as link:
+        with serverless.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as server:
+            async with visitor(serverless) as client:
+                # more events than the buffers of sockets hold, as fast as they are read
+                mark, count = str(uuid.uuid4()), 400_000
+                prompt = f"/tokens {count} size=2 rate=0 mark={mark}"
+                session = await client.rpc("ai:send", text=prompt)
+                following = asyncio.create_task(client.follow(session))
+                await asyncio.sleep(0.5)
+                link.refusing = True
+                link.cut()
+                size = -1
+
+                async def standing_still() -> bool:
+                    nonlocal size
+                    await asyncio.sleep(0.5)
+                    before = size
+                    size = len((await serverless.sent(mark))[0]["text"])
+                    return size == before
+
+                await until(standing_still)
+                assert size < len(text(count)) / 2
+                assert server.resident_bytes() < 400 << 20
+                link.refusing = False
+                assert (await asyncio.wait_for(following, 30))["text"] == text(count)
+
+
+async def test_centrifugo_restarts_without_its_history(serverless: Deployment) -> None:
+    with serverless.server():
+        client = await serverless.connect()
+        token = client.hello["data"]["token"]
+        session = await client.rpc("ai:send", text="/tokens 600")
+        for _ in range(2):
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(serverless.centrifugo.kill)
+            await asyncio.to_thread(serverless.centrifugo.start)
+            async with visitor(serverless, token=token) as later:
+                opened = await later.rpc("ai:open", conversation=session["conversation"])
+                assert text(600).startswith(shown(opened["messages"][-1]))
+        async with visitor(serverless, token=token) as later:
+
+            async def followed() -> Json | None:
+                opened = await later.rpc("ai:open", conversation=session["conversation"])
+                subscribed = await later.subscribe(opened["channel"], opened["since"])
+                await later.command("unsubscribe", {"channel": opened["channel"]})
+                later.publications = asyncio.Queue()
+                return opened if subscribed.get("recovered") else None
+
+            opened = await until(followed)
+            answer = await later.follow(opened)
+            assert answer["text"] == text(600)
+        await client.close()
