@@ -24,6 +24,7 @@ BATCH_SIZE = Histogram(
     "Publications in one batch",
     buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500),
 )
+UNREACHABLE = Gauge("llm_centrifugo_unreachable", "1 while Centrifugo takes no publication")
 CALLS = Counter(
     "llm_proxy_calls_total", "Calls from Centrifugo, by method and code", ["method", "code"]
 )

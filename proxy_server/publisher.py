@@ -14,7 +14,7 @@ import structlog
 
 from proxy_server.chunks import Position
 from proxy_server.errors import ApiRejected, ApiUnreachable
-from proxy_server.metrics import BATCH_SIZE, PUBLISH_SECONDS
+from proxy_server.metrics import BATCH_SIZE, PUBLISH_SECONDS, UNREACHABLE
 from proxy_server.server_api import Publish, Published, ServerApi
 
 _BATCHES_IN_FLIGHT = 4
@@ -146,6 +146,7 @@ class Publisher:
             return
         if not self.reachable:
             self.reachable = True
+            UNREACHABLE.set(0)
             log.info("centrifugo_reachable", backlog=self.backlog())
         self._backoff = 0.0
         self._flush()
@@ -170,6 +171,7 @@ class Publisher:
         if self.reachable or not self._backoff:
             log.warning("centrifugo_unreachable", error=str(error), backlog=self.backlog())
         self.reachable = False
+        UNREACHABLE.set(1)
         now = self._loop.time()
         for item in batch:
             self._ready[item.publish.channel] = None
