@@ -11,9 +11,9 @@ from pathlib import Path
 
 from centrifugo.build import HERE as CENTRIFUGO
 from centrifugo.build import binary
-from testbed.machine import nginx as nginx_binary
 from testbed.machine import postgres as postgres_folder
 from testbed.machine import redis_server
+from testbed.nginx import nginx
 from testbed.process import Process
 
 
@@ -91,40 +91,21 @@ def postgresql(port: int, folder: Path) -> Process:
 
 def grpc_balancer(port: int, targets: list[int], folder: Path) -> Process:
     """nginx that spreads the calls of one connection over the targets."""
-    servers = "".join(f"    server 127.0.0.1:{t} max_fails=1 fail_timeout=1s;\n" for t in targets)
-    (folder / "nginx").mkdir(exist_ok=True)
-    config = folder / "nginx" / "balancer.conf"
-    config.write_text(
-        f"""daemon off;
-{"user root;" if os.geteuid() == 0 else ""}
-pid {folder}/nginx/nginx.pid;
-error_log stderr warn;
-worker_processes 1;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/nginx/body;
-  proxy_temp_path {folder}/nginx/proxy;
-  fastcgi_temp_path {folder}/nginx/fastcgi;
-  uwsgi_temp_path {folder}/nginx/uwsgi;
-  scgi_temp_path {folder}/nginx/scgi;
-  upstream replicas {{
-{servers}    keepalive 32;
-  }}
-  server {{
-    listen 127.0.0.1:{port} http2;
-    keepalive_requests 1000000;
-    location / {{
-      grpc_pass grpc://replicas;
-      grpc_connect_timeout 1s;
-      grpc_next_upstream error timeout http_502 http_503;
-    }}
+    servers = "".join(f"  server 127.0.0.1:{t} max_fails=1 fail_timeout=1s;\n" for t in targets)
+    http = f"""upstream replicas {{
+{servers}  keepalive 32;
+}}
+server {{
+  listen 127.0.0.1:{port} http2;
+  keepalive_requests 1000000;
+  location / {{
+    grpc_pass grpc://replicas;
+    grpc_connect_timeout 1s;
+    grpc_next_upstream error timeout http_502 http_503;
   }}
 }}
 """
-    )
-    command = [_found(nginx_binary(), "nginx"), "-p", str(folder / "nginx"), "-c", str(config)]
-    return Process("nginx", command, port, folder / "nginx.log", end=signal.SIGQUIT)
+    return nginx(port, http, folder)
 
 
 def _found(program: Path | None, name: str) -> str:

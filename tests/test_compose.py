@@ -1,9 +1,7 @@
 """The compose file: its shape, its settings, and its page as nginx serves it."""
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,8 +19,8 @@ from proxy_server.settings import Settings
 from testbed import machine, parts
 from testbed.client import Client
 from testbed.deployment import Deployment
+from testbed.nginx import nginx
 from testbed.ports import free_port
-from testbed.process import Process
 from testbed.text import text
 from tests.conftest import needs
 
@@ -114,31 +112,19 @@ def test_the_health_check_says_whether_the_server_serves(deployment: Deployment)
 @pytest.fixture(scope="module")
 def page(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the built page behind real nginx with the image's configuration."""
-    nginx = machine.nginx()
-    needs(nginx=nginx)
-    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
+    needs(nginx=machine.nginx())
+    port = free_port()
     values = {
         "PAGE_LISTEN": f"127.0.0.1:{port}",
         "PAGE_ROOT": str(ROOT / "frontend" / "dist"),
         "CENTRIFUGO": f"127.0.0.1:{deployment.port}",
     }
     assert set(values) == set(re.findall(r"\$\{([A-Z_]+)\}", NGINX))
-    template = NGINX
+    told = NGINX
     for name, value in values.items():
-        template = template.replace(f"${{{name}}}", value)
-    temporary = "".join(
-        f"{kind}_temp_path {folder}/{kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    config = folder / "nginx.conf"
-    config.write_text(
-        f"{'user root;' if os.geteuid() == 0 else ''} daemon off; pid {folder}/pid;\n"
-        f"error_log stderr warn; events {{}}\n"
-        f"http {{ include /etc/nginx/mime.types; access_log off; {temporary} {template} }}"
-    )
-    command = [str(nginx), "-p", str(folder), "-c", str(config)]
-    subprocess.run([*command, "-t", "-q"], check=True)
-    with Process("nginx", command, port, folder / "nginx.log", end=signal.SIGQUIT):
+        told = told.replace(f"${{{name}}}", value)
+    folder = tmp_path_factory.mktemp("nginx")
+    with nginx(port, f"include /etc/nginx/mime.types;\n{told}", folder):
         yield f"127.0.0.1:{port}"
 
 
