@@ -78,6 +78,12 @@ describe("markdown", () => {
     expect(render("3. c\n4. d").querySelector("ol")?.getAttribute("start")).toBe("3");
   });
 
+  test("ticks off tasks, without a bullet before the box", () => {
+    const items = render("- [x] done\n- [ ] open\n- plain").querySelectorAll("li");
+    expect([...items].map(({ className }) => className)).toEqual(["task", "task", ""]);
+    expect(items[0]?.textContent?.trim()).toBe("☑ done");
+  });
+
   test("colours code that is whole, in a language that is known", () => {
     const element = container();
     const highlight = (code: string, language: string) =>

@@ -1,10 +1,12 @@
 /** The whole page: the list of conversations beside the one that the address names. */
 
-import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { ChatClient, Conversation } from "../client/client.ts";
 import { Announcer } from "./announcer.tsx";
 import { Chat } from "./chat.tsx";
 import { ConnectionNotice } from "./connection_notice.tsx";
+import { keepDraft } from "./drafts.ts";
+import { focusPrompt } from "./focus.ts";
 import { showConversation, useConversationId, useObservable } from "./hooks.ts";
 import { MenuIcon, NewIcon } from "./icons.tsx";
 import { Outbox } from "./outbox.ts";
@@ -17,7 +19,14 @@ export function App({ client }: { client: ChatClient }) {
   const { conversations } = useObservable(list.state);
   const conversation = useMemo(() => (id === "" ? null : client.open(id)), [client, id]);
   useEffect(() => () => conversation?.close(), [conversation]);
-  const outbox = useMemo(() => new Outbox(client, showBegun), [client]);
+  const begun = useRef("");
+  const outbox = useMemo(() => {
+    return new Outbox(client, (conversation) => {
+      begun.current = conversation.id;
+      showBegun(conversation);
+    });
+  }, [client]);
+  const chat = useChatKey(id, begun.current);
   const [drawer, setDrawer] = useState(false);
   const closeDrawer = useCallback(() => setDrawer(false), []);
   const title = conversations.find((summary) => summary.id === id)?.title ?? "";
@@ -55,7 +64,7 @@ export function App({ client }: { client: ChatClient }) {
             <NewIcon />
           </button>
         </header>
-        <Chat key={id} id={id} conversation={conversation} outbox={outbox} />
+        <Chat key={chat} id={id} conversation={conversation} outbox={outbox} />
         <ConnectionNotice client={client} />
         <Problems />
       </main>
@@ -66,10 +75,21 @@ export function App({ client }: { client: ChatClient }) {
 
 /** Goes to a conversation that has just begun, unless its visitor is elsewhere by now. */
 function showBegun(conversation: Conversation): void {
-  if (location.hash.length <= 1) showConversation(conversation.id);
-  else conversation.close();
+  if (location.hash.length > 1) {
+    conversation.close();
+    return;
+  }
+  // what is being typed by now goes along
+  keepDraft("", "");
+  showConversation(conversation.id);
 }
 
-function focusPrompt(): void {
-  document.getElementById("prompt")?.focus();
+/** Changes with the conversation, but not when a new one gets its id: its visitor may be typing. */
+function useChatKey(id: string, begun: string): number {
+  const chat = useRef({ id, key: 0 });
+  if (chat.current.id !== id) {
+    const goesOn = chat.current.id === "" && id === begun;
+    chat.current = { id, key: chat.current.key + (goesOn ? 0 : 1) };
+  }
+  return chat.current.key;
 }

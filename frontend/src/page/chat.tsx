@@ -1,10 +1,11 @@
 /** One conversation: its messages, and the field for the next prompt. */
 
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useLayoutEffect, useState } from "preact/hooks";
 import { type Conversation, emptyConversation, type Message } from "../client/client.ts";
 import { Cell } from "../client/observable.ts";
 import { Composer } from "./composer.tsx";
 import { draftOf, keepDraft } from "./drafts.ts";
+import { focusPrompt, returnToPrompt } from "./focus.ts";
 import { showConversation, useObservable } from "./hooks.ts";
 import { Log } from "./log.tsx";
 import type { Outbox, Pending } from "./outbox.ts";
@@ -27,26 +28,28 @@ export function Chat({ id, conversation, outbox }: ChatProps) {
   const unseen = pending.filter((prompt) => !messages.some((message) => message.id === prompt.id));
   const [draft, setDraft] = useState(() => draftOf(id));
   const [sent, setSent] = useState(0);
-  const field = useRef<HTMLTextAreaElement>(null);
   const busy = messages.some(isInWork);
 
-  useEffect(() => keepDraft(id, draft), [id, draft]);
-  useEffect(() => {
-    // a touch screen's keyboard would cover what was opened to be read
-    if (matchMedia("(pointer: fine)").matches) field.current?.focus();
-  }, []);
+  // a second prompt would begin a second conversation
+  const beginning = id === "" && pending.some(({ error }) => error === null);
+
+  useLayoutEffect(() => keepDraft(id, draft), [id, draft]);
+  useLayoutEffect(returnToPrompt, []);
 
   const send = (text: string, interrupt: boolean) => {
     outbox.send(id, text, interrupt ? "interrupt" : "queue");
     setDraft("");
     setSent((count) => count + 1);
   };
-  const stop = useCallback(() => report(conversation?.stop()), [conversation]);
+  const stop = useCallback(() => {
+    report(conversation?.stop());
+    returnToPrompt();
+  }, [conversation]);
   const edit = useCallback(
     (prompt: Pending) => {
       outbox.discard(prompt.id);
       setDraft(prompt.text);
-      field.current?.focus();
+      focusPrompt();
     },
     [outbox],
   );
@@ -69,10 +72,10 @@ export function Chat({ id, conversation, outbox }: ChatProps) {
         />
       )}
       <Composer
-        field={field}
         text={draft}
         busy={busy}
         disabled={sync === "gone"}
+        held={beginning}
         onInput={setDraft}
         onSend={send}
         onStop={stop}

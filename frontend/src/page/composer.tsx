@@ -1,21 +1,23 @@
 /** The field for a prompt: Enter sends, Shift+Enter begins a line, Esc stops the answer. */
 
-import type { RefObject } from "preact";
-import { useEffect, useLayoutEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { SendIcon, StopIcon } from "./icons.tsx";
 
 interface ComposerProps {
-  field: RefObject<HTMLTextAreaElement | null>;
   text: string;
   /** Whether an answer is being made. */
   busy: boolean;
   disabled: boolean;
+  /** Whether to send nothing at the moment. */
+  held: boolean;
   onInput: (text: string) => void;
   onSend: (text: string, interrupt: boolean) => void;
   onStop: () => void;
 }
 
-export function Composer({ field, text, busy, disabled, onInput, onSend, onStop }: ComposerProps) {
+export function Composer(props: ComposerProps) {
+  const { text, busy, disabled, held, onInput, onSend, onStop } = props;
+  const field = useRef<HTMLTextAreaElement>(null);
   const empty = text.trim() === "";
 
   useLayoutEffect(() => {
@@ -23,7 +25,7 @@ export function Composer({ field, text, busy, disabled, onInput, onSend, onStop 
     if (area === null) return;
     area.style.height = "auto";
     area.style.height = `${area.scrollHeight}px`;
-  }, [field, text]);
+  }, [text]);
 
   useEffect(() => {
     if (!busy) return;
@@ -36,7 +38,7 @@ export function Composer({ field, text, busy, disabled, onInput, onSend, onStop 
   }, [busy, onStop]);
 
   const send = (interrupt: boolean) => {
-    if (empty || disabled) return;
+    if (empty || disabled || held) return;
     onSend(text, interrupt);
     field.current?.focus();
   };
@@ -70,25 +72,33 @@ export function Composer({ field, text, busy, disabled, onInput, onSend, onStop 
           onInput={(event) => onInput(event.currentTarget.value)}
           onKeyDown={onKeyDown}
         />
-        {busy && !empty && (
-          <button type="button" class="second" onClick={() => send(true)}>
-            Interrupt
-          </button>
-        )}
-        {busy && empty ? (
-          <button type="button" class="send" aria-label="Stop" onClick={onStop}>
-            <StopIcon />
-          </button>
-        ) : (
-          <button
-            type="submit"
-            class="send"
-            aria-label={busy ? "Queue" : "Send"}
-            disabled={empty || disabled}
-          >
-            <SendIcon />
-          </button>
-        )}
+        <div class="buttons">
+          {busy && !empty && (
+            <button type="button" class="second" onClick={() => send(true)}>
+              Interrupt
+            </button>
+          )}
+          {busy && (
+            <button
+              type="button"
+              class={empty ? "send" : "second square"}
+              aria-label="Stop"
+              onClick={onStop}
+            >
+              <StopIcon />
+            </button>
+          )}
+          {(!busy || !empty) && (
+            <button
+              type="submit"
+              class="send"
+              aria-label={busy ? "Queue" : "Send"}
+              disabled={empty || disabled || held}
+            >
+              <SendIcon />
+            </button>
+          )}
+        </div>
       </div>
       <p id="prompt-help" class="help">
         {busy && !empty

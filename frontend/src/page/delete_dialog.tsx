@@ -1,6 +1,6 @@
 /** The question before a conversation is deleted for good. */
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 interface DeleteDialogProps {
   title: string;
@@ -10,7 +10,7 @@ interface DeleteDialogProps {
 
 export function DeleteDialog({ title, onConfirm, onCancel }: DeleteDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   return (
     <dialog ref={dialog} aria-labelledby="delete-question" onClose={onCancel}>
       <h2 id="delete-question">Delete this conversation?</h2>
@@ -19,7 +19,7 @@ export function DeleteDialog({ title, onConfirm, onCancel }: DeleteDialogProps) 
         <button type="button" class="button danger" onClick={onConfirm}>
           Delete
         </button>
-        <button type="button" onClick={onCancel}>
+        <button type="button" onClick={() => dialog.current?.close()}>
           Keep
         </button>
       </div>

@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Conversation, Message } from "../client/client.ts";
 import { copyCode } from "./copy.ts";
+import { returnToPrompt } from "./focus.ts";
 import { DownIcon } from "./icons.tsx";
 import { MessageView, PendingView } from "./message.tsx";
 import type { Outbox, Pending } from "./outbox.ts";
@@ -25,6 +26,10 @@ export function Log({ messages, pending, opening, conversation, outbox, onEdit, 
   const content = useRef<HTMLDivElement>(null);
   const { atEnd, toEnd } = useStickToEnd(scroller, content);
   useEffect(toEnd, [sent, toEnd]);
+  const toLatest = () => {
+    toEnd();
+    returnToPrompt();
+  };
   const streaming = messages.some(({ metadata }) => metadata.status === "streaming");
 
   return (
@@ -48,7 +53,7 @@ export function Log({ messages, pending, opening, conversation, outbox, onEdit, 
         ))}
       </div>
       {!atEnd && (
-        <button type="button" class="to-end" aria-label="To the latest message" onClick={toEnd}>
+        <button type="button" class="to-end" aria-label="To the latest message" onClick={toLatest}>
           <DownIcon />
         </button>
       )}

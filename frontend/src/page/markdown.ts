@@ -50,6 +50,9 @@ const marked = new Marked({
     },
     // an image would be fetched from elsewhere, unasked
     image: ({ href, text }) => linkTo(href, escaped(text || href)),
+    listitem({ task, tokens }) {
+      return `<li${task ? ' class="task"' : ""}>${this.parser.parse(tokens)}</li>`;
+    },
     checkbox: ({ checked }) => (checked ? "☑ " : "☐ "),
   },
 });

@@ -11,6 +11,7 @@ import {
   textOf,
 } from "../client/client.ts";
 import { copyText } from "./copy.ts";
+import { returnToPrompt } from "./focus.ts";
 import { MarkdownView } from "./markdown_view.tsx";
 import type { Outbox, Pending } from "./outbox.ts";
 import { report } from "./problems.tsx";
@@ -106,7 +107,13 @@ function Actions({ message, conversation }: MessageProps) {
   if (status === "queued") {
     return (
       <div class="actions">
-        <button type="button" onClick={() => report(conversation?.stop(message.id))}>
+        <button
+          type="button"
+          onClick={() => {
+            report(conversation?.stop(message.id));
+            returnToPrompt();
+          }}
+        >
           Cancel
         </button>
       </div>
@@ -118,7 +125,10 @@ function Actions({ message, conversation }: MessageProps) {
       <button
         type="button"
         class={incomplete ? "button" : ""}
-        onClick={() => report(conversation?.regenerate(message.id))}
+        onClick={() => {
+          report(conversation?.regenerate(message.id));
+          returnToPrompt();
+        }}
       >
         {incomplete ? "Answer again" : "Regenerate"}
       </button>
@@ -144,6 +154,10 @@ interface PendingProps {
 }
 
 export function PendingView({ prompt, outbox, onEdit }: PendingProps) {
+  const leave = (then: (id: string) => void) => {
+    then(prompt.id);
+    returnToPrompt();
+  };
   return (
     <>
       <article class="prompt pending" aria-label="You" aria-busy={prompt.error === null}>
@@ -153,13 +167,13 @@ export function PendingView({ prompt, outbox, onEdit }: PendingProps) {
         <div class="refusal" role="alert">
           <p>{prompt.error}</p>
           <div class="actions offered">
-            <button type="button" class="button" onClick={() => outbox.retry(prompt.id)}>
+            <button type="button" class="button" onClick={() => leave(outbox.retry)}>
               Try again
             </button>
             <button type="button" onClick={() => onEdit(prompt)}>
               Edit
             </button>
-            <button type="button" onClick={() => outbox.discard(prompt.id)}>
+            <button type="button" onClick={() => leave(outbox.discard)}>
               Discard
             </button>
           </div>

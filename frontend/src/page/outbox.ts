@@ -41,17 +41,17 @@ export class Outbox {
     void this.#deliver(prompt);
   }
 
-  retry(id: string): void {
+  readonly retry = (id: string): void => {
     const prompt = this.#pending.value.find((pending) => pending.id === id);
     if (prompt === undefined) return;
     const again = { ...prompt, error: null };
     this.#replace(id, again);
     void this.#deliver(again);
-  }
+  };
 
-  discard(id: string): void {
+  readonly discard = (id: string): void => {
     this.#pending.set(this.#pending.value.filter((pending) => pending.id !== id));
-  }
+  };
 
   async #deliver(prompt: Pending): Promise<void> {
     try {

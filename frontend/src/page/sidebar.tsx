@@ -1,6 +1,7 @@
 /** The user's conversations; a drawer where the screen is narrow. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import type { TargetedMouseEvent } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ConversationList, Summary } from "../client/client.ts";
 import { DeleteDialog } from "./delete_dialog.tsx";
 import { showConversation, useObservable } from "./hooks.ts";
@@ -18,12 +19,16 @@ export function Sidebar({ list, current, open, onClose }: SidebarProps) {
   const { conversations, next } = useObservable(list.state);
   const [renaming, setRenaming] = useState<string | null>(null);
   const [deleting, setDeleting] = useState<Summary | null>(null);
+  const nav = useRef<HTMLElement>(null);
+  const renamed = useRef<Element | null>(null);
+  const first = useRef<HTMLButtonElement>(null);
   const close = useRef<HTMLButtonElement>(null);
   const narrow = useNarrow();
   const hidden = narrow && !open;
 
   useEffect(() => {
     if (!open) return;
+    const before = document.activeElement;
     close.current?.focus();
     const closeOnEscape = (event: KeyboardEvent) => {
       if (event.key !== "Escape") return;
@@ -31,8 +36,17 @@ export function Sidebar({ list, current, open, onClose }: SidebarProps) {
       onClose();
     };
     addEventListener("keydown", closeOnEscape, { capture: true });
-    return () => removeEventListener("keydown", closeOnEscape, { capture: true });
+    return () => {
+      removeEventListener("keydown", closeOnEscape, { capture: true });
+      const isInside = nav.current?.contains(document.activeElement);
+      if (isInside && before instanceof HTMLElement) before.focus();
+    };
   }, [open, onClose]);
+
+  useLayoutEffect(() => {
+    const isLost = document.activeElement === document.body;
+    if (renaming === null && isLost) renamed.current?.querySelector("button")?.focus();
+  }, [renaming]);
 
   const begin = () => {
     onClose();
@@ -44,15 +58,17 @@ export function Sidebar({ list, current, open, onClose }: SidebarProps) {
   };
   const remove = ({ id }: Summary) => {
     setDeleting(null);
+    // the row that had the focus goes; a new conversation's prompt takes it by itself
     if (id === current) showConversation("");
+    else first.current?.focus();
     report(list.delete(id));
   };
 
   return (
     <>
-      <nav id="conversations" aria-label="Conversations" inert={hidden}>
+      <nav id="conversations" aria-label="Conversations" inert={hidden} ref={nav}>
         <div class="nav-head">
-          <button type="button" class="new" onClick={begin}>
+          <button type="button" class="new" ref={first} onClick={begin}>
             <NewIcon /> New conversation
           </button>
           <button
@@ -78,7 +94,10 @@ export function Sidebar({ list, current, open, onClose }: SidebarProps) {
                 <Row
                   summary={summary}
                   current={summary.id === current}
-                  onRename={() => setRenaming(summary.id)}
+                  onRename={({ currentTarget }) => {
+                    renamed.current = currentTarget.closest("li");
+                    setRenaming(summary.id);
+                  }}
                   onDelete={() => setDeleting(summary)}
                 />
               )}
@@ -108,7 +127,7 @@ export function Sidebar({ list, current, open, onClose }: SidebarProps) {
 interface RowProps {
   summary: Summary;
   current: boolean;
-  onRename: () => void;
+  onRename: (event: TargetedMouseEvent<HTMLButtonElement>) => void;
   onDelete: () => void;
 }
 
@@ -146,7 +165,7 @@ function RenameField({ title, onDone, onCancel }: RenameProps) {
   const field = useRef<HTMLInputElement>(null);
   // a field that is taken away loses the focus too, which is no second answer
   const ended = useRef(false);
-  useEffect(() => field.current?.select(), []);
+  useLayoutEffect(() => field.current?.select(), []);
   const end = (answer: () => void) => {
     if (!ended.current) answer();
     ended.current = true;
@@ -160,10 +179,10 @@ function RenameField({ title, onDone, onCancel }: RenameProps) {
       onBlur={({ currentTarget }) => end(() => onDone(currentTarget.value))}
       onKeyDown={(event) => {
         const { key, currentTarget } = event;
-        if (key === "Enter") end(() => onDone(currentTarget.value));
-        if (key !== "Escape") return;
-        event.stopPropagation();
-        end(onCancel);
+        if (key !== "Enter" && key !== "Escape") return;
+        // the key would go on to the button that has the focus next, or stop the answer
+        event.preventDefault();
+        end(key === "Enter" ? () => onDone(currentTarget.value) : onCancel);
       }}
     />
   );
