@@ -1,0 +1,116 @@
+"""The page in a real browser, in the words of those who use it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+
+from testbed.process import Process
+
+FRONTEND = Path(__file__).parent.parent / "frontend"
+WAIT_MILLISECONDS = 30_000
+
+
+def page_server(port: int, centrifugo_port: int, folder: Path) -> Process:
+    """Serves the built page as `make run` does, with Centrifugo's endpoints on the same origin."""
+    return Process(
+        "the page",
+        [str(FRONTEND / "node_modules" / ".bin" / "vite"), "preview", str(FRONTEND)],
+        port,
+        folder / "page.log",
+        {
+            "PAGE_HOST": "127.0.0.1",
+            "PAGE_PORT": str(port),
+            "CENTRIFUGO_URL": f"http://127.0.0.1:{centrifugo_port}",
+        },
+    )
+
+
+@dataclass
+class Tab:
+    """One tab with the page in it."""
+
+    page: Page
+
+    @property
+    def field(self) -> Locator:
+        return self.page.get_by_role("textbox", name="Your prompt")
+
+    @property
+    def answers(self) -> Locator:
+        return self.page.get_by_role("article", name="Answer")
+
+    def answer(self, number: int = 1) -> Locator:
+        """The answer of that place; it need not be there yet."""
+        return self.answers.nth(number - 1)
+
+    @property
+    def prompts(self) -> Locator:
+        return self.page.get_by_role("article", name="You")
+
+    @property
+    def conversations(self) -> Locator:
+        return self.page.get_by_role("navigation").get_by_role("listitem")
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def ask(self, prompt: str) -> None:
+        self.field.fill(prompt)
+        self.field.press("Enter")
+
+    def look(self) -> None:
+        """Brings the tab to the front: behind others it draws once in a second."""
+        self.page.bring_to_front()
+
+    def wait_for(self, status: str, number: int = 1) -> None:
+        self.look()
+        expect(self.answer(number)).to_have_attribute("data-status", status)
+
+    def wait_for_text(self, number: int = 1) -> None:
+        """Until the answer has begun to grow."""
+        expect(self.answer(number).locator(".prose")).to_contain_text("4")
+
+    def shown_text(self, number: int = 1) -> str:
+        return self.answer(number).locator(".prose").inner_text()
+
+    def copied_text(self, number: int = 1) -> str:
+        """The Markdown of an answer, by its copy button."""
+        answer = self.answer(number)
+        answer.locator(".actions").get_by_text("Copy", exact=True).click()
+        expect(answer.get_by_text("Copied")).to_be_visible()
+        text: str = self.page.evaluate("navigator.clipboard.readText()")
+        return text
+
+
+@dataclass
+class Visitor:
+    """One browser profile: its tabs are the same anonymous user."""
+
+    context: BrowserContext
+    origin: str
+    faults: list[str] = field(default_factory=list)
+
+    def open(self, fragment: str = "") -> Tab:
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("console", self._heard)
+        page.goto(f"{self.origin}/{fragment}")
+        return Tab(page)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            self.faults.append(message.text)
+
+
+@contextmanager
+def visiting(browser: Browser, origin: str) -> Iterator[Visitor]:
+    """A visitor on whose pages no script may fail, nor break the content security policy."""
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    context.set_default_timeout(WAIT_MILLISECONDS)
+    visitor = Visitor(context, origin)
+    yield visitor
+    context.close()
+    assert visitor.faults == []
