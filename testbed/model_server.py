@@ -4,6 +4,7 @@ The last message is `/command [count] [name=value …]`; anything else is answer
 
     /tokens 60           that many tokens of testbed.text, 100 in a second
       rate=50            tokens in a second; 0: as fast as the reader reads
+      after=0.5          the seconds before the first
       seed=3             another text
       size=20            that many tokens' text in each chunk
       mark=abc           under which name /sent keeps what was sent; default: the prompt
@@ -21,6 +22,8 @@ import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cache
+from typing import NamedTuple
 
 import uvloop
 from aiohttp import web
@@ -29,18 +32,39 @@ from testbed.text import HOSTILE, tokens
 
 _RATE = 100.0
 _SEE_THAT_READER_LEFT_SECONDS = 0.02
+_WRITE_BUFFER = 1 << 16
+_TIMER_PRECISION = 0.001
+# what a provider repeats in every event
+_ENVELOPE = {
+    "id": "chatcmpl-DaX7vQm2LrT9sKfB4wHnYcJ1eUpGo",
+    "object": "chat.completion.chunk",
+    "created": 1767225600,
+    "model": "test",
+    "system_fingerprint": "fp_3f58d112f7",
+}
+
+
+class Piece(NamedTuple):
+    text: str
+    event: bytes
 
 
 @dataclass
 class Sent:
-    text: list[str] = field(default_factory=list)
+    pieces: tuple[Piece, ...] = ()
     times: list[float] = field(default_factory=list)
     began_at: float = field(default_factory=time.monotonic)
     ended_at: float | None = None
     whole: bool = False
 
     def values(self) -> dict[str, object]:
-        return {**vars(self), "text": "".join(self.text)}
+        return {
+            "text": "".join(piece.text for piece in self.pieces[: len(self.times)]),
+            "times": self.times,
+            "began_at": self.began_at,
+            "ended_at": self.ended_at,
+            "whole": self.whole,
+        }
 
 
 class ReaderLeft(Exception):
@@ -49,7 +73,15 @@ class ReaderLeft(Exception):
 
 def event(delta: dict[str, str] | None, finish: str | None = None) -> bytes:
     choices = [{"index": 0, "delta": delta or {}, "finish_reason": finish}]
-    return b"data: " + json.dumps({"choices": choices}, ensure_ascii=False).encode() + b"\n\n"
+    chunk = {**_ENVELOPE, "choices": choices}
+    return b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n"
+
+
+@cache
+def pieces(count: int, seed: int, size: int) -> tuple[Piece, ...]:
+    all_tokens = tokens(count, seed)
+    texts = ("".join(all_tokens[i : i + size]) for i in range(0, count, size))
+    return tuple(Piece(text, event({"content": text})) for text in texts)
 
 
 class Model:
@@ -138,16 +170,54 @@ async def stream(
     record: Sent,
 ) -> None:
     rate, size = float(options.get("rate", _RATE)), int(options.get("size", 1))
-    all_tokens = tokens(count, int(options.get("seed", 0)))
-    began = time.monotonic()
-    for i in range(0, count, size):
-        if rate and (wait := began + i / rate - time.monotonic()) > 0:
-            await pause(request, wait)
-        piece = "".join(all_tokens[i : i + size])
+    record.pieces = pieces(count, int(options.get("seed", 0)), size)
+    if after := float(options.get("after", 0)):
+        await pause(request, after)
+    # the first takes the headers along; the paced ones go past the response, which has no more
+    # to add to them than the frame of a chunk
+    at_once = record.pieces[:1] if rate else record.pieces
+    for piece in at_once:
         # before the write: what is recorded is never less than what was read
-        record.text.append(piece)
         record.times.append(time.monotonic())
-        await response.write(event({"content": piece}))
+        await response.write(piece.event)
+    if rate and len(record.pieces) > 1:
+        assert request.transport is not None
+        await Pacer(request.transport, record, size / rate).done
+
+
+class Pacer:
+    """Writes the pieces of one answer when they are due: one timer, and no task is woken.
+
+    It holds back while its reader does not read.
+    """
+
+    def __init__(self, transport: asyncio.Transport, record: Sent, interval: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport = transport
+        self._record = record
+        self._interval = interval
+        self._timer = self._loop.call_later(interval, self._write_due)
+        self.done: asyncio.Future[None] = self._loop.create_future()
+        self.done.add_done_callback(lambda _: self._timer.cancel())
+
+    def _write_due(self) -> None:
+        if self._transport.is_closing():
+            self.done.set_exception(ReaderLeft())
+            return
+        pieces, times = self._record.pieces, self._record.times
+        now, wait = time.monotonic(), self._interval
+        if self._transport.get_write_buffer_size() < _WRITE_BUFFER:
+            first = len(times)
+            since = now - times[0] + _TIMER_PRECISION
+            due = min(len(pieces), 1 + int(since / self._interval))
+            times.extend([now] * (due - first))
+            frames = [b"%x\r\n%b\r\n" % (len(e), e) for _, e in pieces[first:due]]
+            self._transport.write(b"".join(frames))
+            wait = times[0] + due * self._interval - now
+        if len(times) == len(pieces):
+            self.done.set_result(None)
+        else:
+            self._timer = self._loop.call_later(wait, self._write_due)
 
 
 async def pause(request: web.Request, seconds: float) -> None:
