@@ -30,6 +30,11 @@ test: lint machine $(VENV)/.local-model frontend/dist/index.html ## sets everyth
 	cd frontend && npm test
 	$(BIN)/pytest
 
+.PHONY: bench
+bench: $(VENV)/.dev ## measures every figure beside its peers; with ARGS="--quick", in a minute
+	@$(BIN)/python -m centrifugo.build
+	@$(BIN)/python -m bench $(ARGS)
+
 .PHONY: setup
 setup: $(VENV)/.dev $(VENV)/.local-model frontend/node_modules/.installed ## installs all that development needs
 

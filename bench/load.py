@@ -1,0 +1,220 @@
+"""The load client: asks for answers as browsers do, and says what came when.
+
+It reads a job, says `ready` once its connections stand, begins at `go`, says `done`, and gives
+what was shown.
+"""
+
+import asyncio
+import sys
+import time
+
+import aiohttp
+import msgspec
+import uvloop
+from msgspec import Struct
+
+from bench.browser import Browser, Data
+from bench.jobs import Job, Shown, Stream, Way
+
+ENDS = ("finish", "abort", "error")
+
+
+class _Generation(Struct):
+    message: str
+
+
+class _Session(Struct):
+    channel: str
+    since: dict[str, int | str]
+    generation: _Generation
+
+
+_session = msgspec.json.Decoder(_Session)
+
+
+class Reader:
+    """Collects one answer; `ended` is done once its last piece is there."""
+
+    def __init__(self) -> None:
+        self.asked_at = self.replied_at = self.ended_at = 0.0
+        self.publications = 0
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._text: list[str] = []
+        self._length = 0
+        self._arrivals: list[tuple[float, int]] = []
+        self._seq = 0
+
+    def chunks(self, data: Data, now: float) -> None:
+        if data.type != "chunks":
+            return
+        if data.seq != self._seq + 1:
+            self.ended.set_exception(AssertionError(f"{data.seq} after {self._seq}"))
+        self._seq = data.seq
+        self.publications += 1
+        for chunk in data.chunks:
+            if chunk.delta:
+                self.grow(chunk.delta, now)
+            elif chunk.type in ENDS:
+                self.end(now)
+
+    def plain(self, data: Data, now: float) -> None:
+        self.publications += 1
+        if data.text:
+            self.grow(data.text, now)
+        if data.end:
+            self.end(now)
+
+    def grow(self, text: str, now: float) -> None:
+        self._text.append(text)
+        self._length += len(text)
+        self._arrivals.append((now, self._length))
+
+    def end(self, now: float) -> None:
+        self.ended_at = now
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def shown(self, received: int) -> Shown:
+        return Shown(
+            "".join(self._text),
+            self.asked_at,
+            self.replied_at,
+            self.ended_at,
+            self._arrivals,
+            self.publications,
+            received,
+        )
+
+
+class User:
+    """Whoever asks for one answer; `ask` gives what was shown."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        tasks: asyncio.TaskGroup,
+        job: Job,
+        stream: Stream,
+    ) -> None:
+        self.session = session
+        self.tasks = tasks
+        self.job = job
+        self.stream = stream
+        self.reader = Reader()
+        self.browser = Browser()
+
+    async def connect(self) -> None:
+        await self.browser.connect(self.session, self.job.centrifugo, self.tasks)
+
+    async def ask(self) -> Shown:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        await self.browser.close()
+
+
+class Prompter(User):
+    """Sends its prompt as an RPC and follows the conversation's channel."""
+
+    async def ask(self) -> Shown:
+        browser, reader = self.browser, self.reader
+        browser.received = reader.chunks
+        before = browser.bytes
+        reader.asked_at = time.monotonic()
+        reply = await browser.rpc("ai:send", text=self.stream.prompt)
+        reader.replied_at = time.monotonic()
+        session = _session.decode(reply)
+        await browser.command(
+            "subscribe", {"channel": session.channel, "recover": True, **session.since}
+        )
+        await reader.ended
+        return reader.shown(browser.bytes - before)
+
+
+class Follower(User):
+    """Follows a channel of its own choosing and posts its prompt over HTTP."""
+
+    async def connect(self) -> None:
+        await super().connect()
+        self.channel = f"answers-{time.monotonic_ns()}-{id(self)}"
+        self.browser.received = self.reader.plain
+        await self.browser.command("subscribe", {"channel": self.channel})
+
+    async def ask(self) -> Shown:
+        reader, before = self.reader, self.browser.bytes
+        reader.asked_at = time.monotonic()
+        prompt = {"text": self.stream.prompt, "channel": self.channel}
+        async with self.session.post(self.job.http, json=prompt) as response:
+            response.raise_for_status()
+        reader.replied_at = time.monotonic()
+        await reader.ended
+        return reader.shown(self.browser.bytes - before)
+
+
+class Requester(User):
+    """Posts its prompt over HTTP and reads the answer from the response."""
+
+    async def connect(self) -> None:
+        """Nothing: the request brings its connection."""
+
+    async def close(self) -> None:
+        """Nothing, as well."""
+
+    async def ask(self) -> Shown:
+        reader, received, rest = self.reader, 0, b""
+        reader.asked_at = time.monotonic()
+        prompt = {"text": self.stream.prompt}
+        async with self.session.post(self.job.http, json=prompt) as response:
+            response.raise_for_status()
+            reader.replied_at = time.monotonic()
+            now = reader.replied_at
+            async for data in response.content.iter_any():
+                now = time.monotonic()
+                received += len(data)
+                *events, rest = (rest + data).split(b"\n\n")
+                for event in events:
+                    reader.publications += 1
+                    reader.grow(msgspec.json.decode(event[6:]), now)
+            reader.end(now)
+        return reader.shown(received)
+
+
+_USERS: dict[Way, type[User]] = {
+    "centrifugo-llm": Prompter,
+    "channel": Follower,
+    "sse": Requester,
+}
+
+
+async def main() -> None:
+    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+    connector = aiohttp.TCPConnector(limit=0)
+    timeout = aiohttp.ClientTimeout(total=None)
+    async with (
+        aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+        asyncio.TaskGroup() as tasks,
+    ):
+        users = [_USERS[job.way](session, tasks, job, stream) for stream in job.streams]
+        for user in users:
+            await user.connect()
+        say("ready")
+        await asyncio.to_thread(sys.stdin.buffer.readline)
+        shown = await asyncio.gather(*map(in_time, users))
+        say("done")
+        say(msgspec.json.encode(shown).decode())
+        for user in users:
+            await user.close()
+
+
+async def in_time(user: User) -> Shown:
+    await asyncio.sleep(user.stream.after)
+    return await user.ask()
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,34 @@
+"""The floor: reads the model's streams with aiohttp and throws them away.
+
+It says the CPU seconds that this took.
+"""
+
+import asyncio
+import json
+import sys
+import time
+
+import aiohttp
+import uvloop
+
+
+async def read(session: aiohttp.ClientSession, url: str, prompt: str, after: float) -> None:
+    await asyncio.sleep(after)
+    message = {"role": "user", "content": prompt}
+    asked = {"model": "test", "messages": [message], "stream": True}
+    async with session.post(f"{url}/chat/completions", json=asked) as response:
+        async for _ in response.content.iter_any():
+            pass
+
+
+async def main(url: str, job: list[tuple[str, float]]) -> float:
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        await read(session, url, "warm up", 0)
+        began = time.process_time()
+        await asyncio.gather(*(read(session, url, prompt, after) for prompt, after in job))
+        return time.process_time() - began
+
+
+if __name__ == "__main__":
+    print(uvloop.run(main(sys.argv[1], json.load(sys.stdin))))
