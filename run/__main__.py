@@ -73,7 +73,7 @@ def _start(part: Part) -> "subprocess.Popen[bytes]":
             part.command, env=part.environment, cwd=part.folder, start_new_session=True
         )
     except OSError as error:
-        sys.exit(f"{part.command[0]} does not start ({error.strerror}): use `make run`.")
+        sys.exit(f"{_named(part)} does not start: {part.command[0]}: {error.strerror}.")
 
 
 @contextmanager

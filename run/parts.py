@@ -83,7 +83,7 @@ def _centrifugo(settings: Mapping[str, str], ports: Ports) -> Part:
         (ports.centrifugo, ports.centrifugo_api),
         [str(binary()), "-c", str(CENTRIFUGO / "config.json")],
         # not our settings: it warns of every variable with its prefix that it does not know
-        {name: value for name, value in os.environ.items() if name[:11] != "CENTRIFUGO_"}
+        {name: text for name, text in os.environ.items() if not name.startswith("CENTRIFUGO_")}
         | variables
         | {
             "CENTRIFUGO_CLIENT_ALLOWED_ORIGINS": settings.get("PAGE_ORIGINS") or origins,

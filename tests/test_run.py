@@ -17,7 +17,7 @@ from run.parts import ROOT, Ports, parts
 from testbed.client import Client
 from testbed.ports import free_port, listens
 
-WAIT = 60.0
+WAIT = 50.0
 
 
 @dataclass
@@ -162,6 +162,12 @@ def test_a_wrong_setting_is_said_by_the_part_that_reads_it(run: Run) -> None:
     assert "LOG_LEVEL: Input should be" in said
     assert said.endswith("The proxy server ended at its start (see above).\n")
     assert not listens(run.ports.centrifugo)
+
+
+def test_a_program_that_is_not_there(run: Run) -> None:
+    run.environment["CENTRIFUGO_BIN"] = "/nowhere/centrifugo"
+    said = "Centrifugo does not start: /nowhere/centrifugo: No such file or directory.\n"
+    assert run.fails() == said
 
 
 def test_a_port_that_is_no_number(run: Run) -> None:
