@@ -48,7 +48,7 @@ env: ## makes .env with fresh secrets, for docker compose
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with PYTHON=/path/to/python."; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtualenv: on Debian, apt-get install python3-venv."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null || { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtualenv: on Debian, apt-get install python3-venv."; exit 1; }
 
 # requirements-dev.txt holds all of requirements.txt, so the stamps do not undo each other
 $(VENV)/.runtime: requirements.txt | $(BIN)/python
