@@ -4,6 +4,7 @@ What must hold together is one transaction; those that count or check run one af
 each user.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -36,6 +37,8 @@ from proxy_server.store import Store, admissions, conversations, generations, me
 
 WhenBusy = Literal["reject", "queue", "interrupt"]
 _MINUTE = 60.0
+_HISTORY_CURSOR = re.compile(r"([0-9]{1,9})", re.ASCII)
+_LIST_CURSOR = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)_([A-Za-z0-9_-]{1,200})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,8 @@ class Conversations:
             _messages_in_work(conversation).order_by(messages.c.ordinal.desc()).limit(limit + 1)
         )
         if before is not None:
-            statement = statement.where(messages.c.ordinal < _integer(before))
+            (ordinal,) = _parse_cursor(_HISTORY_CURSOR, before)
+            statement = statement.where(messages.c.ordinal < int(ordinal))
 
         def work(connection: sa.Connection) -> View:
             _owned(connection, user, conversation)
@@ -249,9 +253,9 @@ class Conversations:
             .limit(limit + 1)
         )
         if before is not None:
-            at, _, last_id = before.partition("_")
+            at, last_id = _parse_cursor(_LIST_CURSOR, before)
             statement = statement.where(
-                sa.tuple_(c.updated_at, c.id) < sa.tuple_(_float(at), last_id)
+                sa.tuple_(c.updated_at, c.id) < sa.tuple_(float(at), last_id)
             )
         rows = await self._store.read(lambda connection: connection.execute(statement).all())
         last = rows[limit - 1] if len(rows) > limit else None
@@ -492,15 +496,8 @@ def _insert_message(
     )
 
 
-def _integer(cursor: str) -> int:
-    try:
-        return int(cursor)
-    except ValueError:
-        raise Malformed("The field before is not a cursor from an earlier page.") from None
-
-
-def _float(cursor: str) -> float:
-    try:
-        return float(cursor)
-    except ValueError:
-        raise Malformed("The field before is not a cursor from an earlier page.") from None
+def _parse_cursor(pattern: re.Pattern[str], cursor: str) -> tuple[str, ...]:
+    """The pattern's groups: whatever else a client sends does not reach the database."""
+    if found := pattern.fullmatch(cursor):
+        return found.groups()
+    raise Malformed("The field before is not a cursor from an earlier page.")

@@ -138,7 +138,7 @@ class Methods:
 
     async def call(self, user: str, method: str, data: bytes) -> bytes:
         """Calls a method for a user: JSON in, JSON out."""
-        if not user:
+        if not user or "\0" in user:
             raise NoUser
         if method not in self._table:
             raise NotFound("There is no such method.")
@@ -174,8 +174,7 @@ class Methods:
         model = request.model or self._rules.models[0]
         if model not in self._rules.models:
             raise NotFound("There is no such model.")
-        if request.id is not None and not _ID.fullmatch(request.id):
-            raise Malformed("The field id must be 1 to 64 letters, digits, - or _.")
+        _check_id("id", request.id)
         if request.conversation is not None:
             self._own(user, request.conversation)
         since = await self._position(user, request.conversation)
@@ -250,6 +249,7 @@ class Methods:
 
     async def _regenerate(self, user: str, request: _OneMessage) -> Session:
         self._own(user, request.conversation)
+        _check_id("message", request.message)
         with self._runner.admission():
             since = await self._position(user, request.conversation)
             accepted = await self._conversations.regenerate(
@@ -261,6 +261,7 @@ class Methods:
 
     async def _stop(self, user: str, request: _OneMessage) -> dict[str, bool]:
         self._own(user, request.conversation)
+        _check_id("message", request.message)
         stopped = await self._conversations.stop(user, request.conversation, request.message)
         self._end(request.conversation, stopped)
         return {"stopped": bool(stopped.running or stopped.cancelled)}
@@ -350,6 +351,11 @@ def _cancellation(message: Message) -> ChunksPublication:
     return ChunksPublication(
         message.id, 1, [Start(message.id, metadata), Abort("stopped", metadata)]
     )
+
+
+def _check_id(field: str, value: str | None) -> None:
+    if value is not None and not _ID.fullmatch(value):
+        raise Malformed(f"The field {field} must be 1 to 64 letters, digits, - or _.")
 
 
 def _title(parts: list[Part]) -> str:

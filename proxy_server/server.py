@@ -124,6 +124,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         )
         server, healthy = _grpc_server(settings, servicer)
         runner.begin()
+        await healthy.set(_SERVICE, health_pb2.HealthCheckResponse.SERVING)
         await server.start()
         stack.push_async_callback(server.stop, 1)
         if settings.metrics_listen != "off":

@@ -7,7 +7,8 @@ from typing import Any
 
 import websockets
 
-WAIT = 20.0
+from testbed.waiting import WAIT
+
 Json = dict[str, Any]
 
 

@@ -5,6 +5,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import grpc
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
 from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
 from testbed.deployment import CREDENTIAL
@@ -27,10 +29,6 @@ class Door:
             self._channel = grpc.aio.secure_channel(f"localhost:{port}", trust)
         self.stub = proxy_pb2_grpc.CentrifugoProxyStub(self._channel)
 
-    @property
-    def channel(self) -> grpc.aio.Channel:
-        return self._channel
-
     async def __aenter__(self) -> Self:
         return self
 
@@ -41,6 +39,30 @@ class Door:
         trace: TracebackType | None,
     ) -> None:
         await self._channel.close()
+
+    async def serves(self, service: str = "") -> bool:
+        """What gRPC's health check says of one service, or of the whole server."""
+        check = self._channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+        reply = await check(health_pb2.HealthCheckRequest(service=service))
+        return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
+
+    async def services(self) -> list[str]:
+        """The names that server reflection gives."""
+        reflect = self._channel.stream_stream(
+            "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        asked = [reflection_pb2.ServerReflectionRequest(list_services="")]
+        return [
+            service.name
+            async for reply in reflect(iter(asked))
+            for service in reply.list_services_response.service
+        ]
 
     async def rpc(self, user: str, method: str, **data: Any) -> dict[str, Any]:
         """The reply's data, or `{"error": {"code", "message", "temporary"}}`."""

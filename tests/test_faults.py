@@ -3,26 +3,16 @@
 import asyncio
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
 
 from testbed.client import Client, Json
 from testbed.deployment import Deployment
 from testbed.door import Door
 from testbed.link import Link
 from testbed.text import text
-
-WAIT = 20.0
-
-
-async def until(condition: Callable[[], Awaitable[Any]]) -> Any:
-    """Waits for something that comes true by itself."""
-    async with asyncio.timeout(WAIT):
-        while not (found := await condition()):  # noqa: ASYNC110 -- nothing tells of it
-            await asyncio.sleep(0.05)
-    return found
+from testbed.waiting import WAIT, until
 
 
 @asynccontextmanager
@@ -253,7 +243,7 @@ async def test_lost_replies_of_centrifugo_double_nothing(serverless: Deployment)
                     await asyncio.sleep(0.2)
                     before = link.lost_replies
                     link.losing_replies = True
-                    while link.lost_replies == before:  # noqa: ASYNC110 -- a link has no events
+                    while link.lost_replies == before:
                         await asyncio.sleep(0.01)
                     link.losing_replies = False
                 answer = await following

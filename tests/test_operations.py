@@ -1,127 +1,93 @@
-"""The operator's handbook holds to the code, and its balancer to real replicas."""
+"""What an operator meets: metrics, a line for each event, a Centrifugo that is away."""
 
-import ast
-import asyncio
-import re
+import json
 import uuid
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
-from prometheus_client.metrics import MetricWrapperBase
 
-import proxy_server
-from proxy_server import metrics
-from testbed import machine
-from testbed.client import Client, Json
 from testbed.deployment import Deployment
-from testbed.nginx import nginx
+from testbed.door import Door
 from testbed.ports import free_port
-from testbed.process import Process
-from testbed.text import text
-from tests.conftest import needs
-
-PACKAGE = Path(proxy_server.__file__).parent
-HANDBOOK = (PACKAGE.parent / "docs" / "operations.md").read_text()
+from testbed.waiting import until
 
 
-def section(title: str) -> str:
-    return HANDBOOK.split(f"## {title}\n")[1].split("\n## ")[0]
-
-
-def logged() -> Iterator[str]:
-    levels = {"debug", "info", "warning", "error", "exception"}
-    for file in PACKAGE.glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                on = ast.unparse(node.func.value)
-                if on in ("log", "self._log") and node.func.attr in levels:
-                    yield ast.literal_eval(node.args[0])
-
-
-def test_the_handbook_has_each_event_and_no_other() -> None:
-    rows = re.findall(r"^\| (`[^|]+) \|", section("Logs"), re.MULTILINE)
-    assert {event for row in rows for event in re.findall(r"`(\w+)`", row)} == set(logged())
-
-
-def test_the_handbook_has_each_metric_and_no_other() -> None:
-    ours = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
-    names = {
-        f"{family.name}{'_total' if family.type == 'counter' else ''}"
-        for metric in ours
-        for family in metric.collect()
-    }
-    rows = re.findall(r"^\| `(\w+)", section("Metrics"), re.MULTILINE)
-    assert set(rows) == names
-    asked = set(re.findall(r"\bllm_\w+", section("Metrics").split("```yaml")[1]))
-    buckets = {f"{name}_bucket" for name in names}
-    assert asked <= names | buckets
-
-
-async def test_metrics_are_served(tmp_path: Path) -> None:
-    port = free_port()
-    settings = {"METRICS_LISTEN": f"127.0.0.1:{port}"}
-    with Deployment(folder=tmp_path, settings=settings) as running:
-        client = await running.connect()
-        await client.follow(await client.rpc("ai:send", text="/tokens 20"))
-        await client.close()
+async def test_metrics_tell_of_an_answer(serverless: Deployment) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    with serverless.server(METRICS_LISTEN=listen):
+        client = await serverless.connect()
+        await client.follow(await client.rpc("ai:send", text="/tokens 30"))
+        await client.follow(await client.rpc("ai:send", text="/cut 3"))
+        await client.rpc("ai:send", text="")
         async with httpx.AsyncClient() as http:
-            told = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
-    assert 'llm_generations_total{status="complete"} 1.0' in told
-    assert 'llm_tokens_total{direction="output"}' in told
-    assert "llm_first_token_seconds_count 1.0" in told
-    assert 'llm_proxy_calls_total{code="ok",method="ai:send"} 1.0' in told
+            told = (await http.get(f"http://{listen}/metrics")).text
+        await client.close()
+    for line in (
+        'llm_generations_total{status="complete"} 1.0',
+        'llm_generations_total{status="failed"} 1.0',
+        "llm_generations_active 0.0",
+        "llm_first_token_seconds_count 2.0",
+        'llm_tokens_total{direction="output"} 12.0',
+        'llm_proxy_calls_total{code="ok",method="ai:send"} 2.0',
+        'llm_proxy_calls_total{code="400",method="ai:send"} 1.0',
+    ):
+        assert line in told
+    assert "llm_publish_seconds_count" in told
+    assert "llm_publish_batch_size_sum" in told
 
 
-@pytest.fixture
-def replicas(tmp_path: Path) -> Iterator[Deployment]:
-    """Two, behind nginx with the handbook's configuration."""
-    needs(nginx=machine.nginx(), postgresql=machine.postgres())
-    with Deployment(folder=tmp_path, replicas=2, database="postgresql") as running:
-        assert running.balancer
-        running.balancer.stop()
-        told = HANDBOOK.split("```nginx\n")[1].split("```")[0]
-        for address, server in zip(("10.0.0.11", "10.0.0.12"), running.servers, strict=True):
-            told = told.replace(f"{address}:50051", f"127.0.0.1:{server.port}")
-        told = told.replace("listen 50051", f"listen 127.0.0.1:{running.door_port}")
-        (tmp_path / "handbook").mkdir()
-        with nginx(running.door_port, told, tmp_path / "handbook"):
-            yield running
+async def test_the_log_names_everybody_and_quotes_nobody(serverless: Deployment) -> None:
+    secret = f"a-secret-{uuid.uuid4()}"
+    with serverless.server(2) as server:
+        before = len(server.log_text())
+        async with Door(server.port) as door:
+            session = await door.rpc("anna", "ai:send", text=f"/status 500 {secret}")
+            await door.rpc("bert", "ai:open", conversation=session["conversation"])
+
+            async def ended() -> bool:
+                opened = await door.rpc("anna", "ai:open", conversation=session["conversation"])
+                return opened["generation"] is None
+
+            await until(ended)
+        log = server.log_text()[before:]
+    assert secret not in log
+    lines = [json.loads(line) for line in log.splitlines()]
+    about = [line for line in lines if line.get("conversation") == session["conversation"]]
+    assert [line["event"] for line in about] == [
+        "prompt_accepted",
+        "model_failed",
+        "generation_ended",
+    ]
+    assert all(line["message"] == session["generation"]["message"] for line in about)
+    assert all(line["user"] == "anna" for line in about)
+    refused = [line for line in lines if line["event"] == "call_refused"]
+    assert [(line["user"], line["code"]) for line in refused] == [("bert", 403)]
 
 
-async def test_a_deploy_behind_the_balancer_loses_nothing(replicas: Deployment) -> None:
-    client = await replicas.connect()
-    deployed = asyncio.create_task(deploy(replicas.servers))
-    asked = 0
-    while not deployed.done() or asked < 6:
-        session = await insist(client, f"/tokens 30 seed={asked}")
-        answer = await client.follow(session)
-        assert answer["text"] == text(30, asked)
-        assert answer["closing"]["messageMetadata"]["status"] == "complete"
-        asked += 1
-    await deployed
-    await client.close()
-    accepted = [server.log_text().count('"prompt_accepted"') for server in replicas.servers]
-    assert sum(accepted) == asked
-    assert all(accepted)
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+async def test_a_wrong_api_key_refuses_prompts(serverless: Deployment, scheme: str) -> None:
+    url = {
+        "grpc": f"grpc://127.0.0.1:{serverless.grpc_api_port}",
+        "http": f"http://127.0.0.1:{serverless.port}/api",
+    }[scheme]
+    with serverless.server(2, CENTRIFUGO_API_KEY="wrong", CENTRIFUGO_API_URL=url) as server:
+        await refuses_prompts(server.port)
+        assert "centrifugo_api_failed" in server.log_text()
 
 
-async def deploy(servers: list[Process]) -> None:
-    """One replica after the other, each in the middle of answers."""
-    for server in servers:
-        await asyncio.sleep(0.5)
-        assert await asyncio.to_thread(server.stop) == 0
-        await asyncio.to_thread(server.start)
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+async def test_no_api_refuses_prompts(serverless: Deployment, scheme: str) -> None:
+    url = {"grpc": "grpc://127.0.0.1:{}", "http": "http://127.0.0.1:{}/api"}[scheme]
+    nowhere = url.format(free_port())
+    with serverless.server(2, CENTRIFUGO_API_URL=nowhere) as server:
+        await refuses_prompts(server.port)
+        assert "centrifugo_api_failed" in server.log_text()
 
 
-async def insist(client: Client, prompt: str) -> Json:
-    """Asks again with the same id while the answer is a temporary error, as the library does."""
-    name = str(uuid.uuid4())
-    for _ in range(200):
-        session = await client.rpc("ai:send", id=name, text=prompt)
-        if "error" not in session:
-            return session
-        assert session["error"]["temporary"], session
-        await asyncio.sleep(0.1)
-    pytest.fail("no replica took the prompt")
+async def refuses_prompts(port: int) -> None:
+    user = str(uuid.uuid4())
+    async with Door(port) as door:
+        error = (await door.rpc(user, "ai:send", text="/tokens 3"))["error"]
+        assert (error["code"], error["temporary"]) == (503, True)
+        assert error["message"] == "Answers cannot be delivered at the moment. Try again."
+        assert (await door.rpc(user, "ai:list"))["conversations"] == []

@@ -3,12 +3,10 @@
 import asyncio
 import uuid
 
-import grpc
 import pytest
 
-from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
 from testbed.client import Client
-from testbed.deployment import CREDENTIAL, Deployment
+from testbed.deployment import Deployment
 from testbed.text import text
 
 
@@ -179,23 +177,6 @@ async def test_bad_requests_get_their_codes(
     error = (await client.rpc(method, **data))["error"]
     assert error["code"] == code
     assert "Traceback" not in error["message"]
-
-
-async def test_the_door_is_for_centrifugo_alone(deployment: Deployment) -> None:
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{deployment.door_port}") as channel:
-        stub = proxy_pb2_grpc.CentrifugoProxyStub(channel)
-        request = proxy_pb2.RPCRequest(user="anna", method="ai:list", data=b"{}")
-        for metadata in ((), (("x-centrifugo-credential", "wrong"),)):
-            with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await stub.RPC(request, metadata=metadata)
-            assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
-        known = (("x-centrifugo-credential", CREDENTIAL),)
-        assert (await stub.RPC(request, metadata=known)).result.data
-        request.user = ""
-        assert (await stub.RPC(request, metadata=known)).error.code == 401
-        for broken in (b"{", b"\xff", b'{"limit":"\\ud800"}', b"[" * 10_000):
-            request.user, request.data = "anna", broken
-            assert (await stub.RPC(request, metadata=known)).error.code == 400
 
 
 async def test_a_killed_server_leaves_no_open_message(serverless: Deployment) -> None:
