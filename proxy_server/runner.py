@@ -110,7 +110,8 @@ class Runner:
             return None
         if self._next_beat is None:
             self._next_beat = self._loop.create_future()
-        return self._next_beat
+        # shielded: a generation that is stopped while it waits must not cancel it for the others
+        return asyncio.shield(self._next_beat)
 
     async def drain(self, seconds: float) -> None:
         """Lets running answers end within that time; the rest ends as interrupted.
