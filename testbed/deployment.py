@@ -31,7 +31,7 @@ class Deployment:
     settings: of the proxy servers, over the defaults here.
     api_link, model_link: ports of testbed.link.Link objects to go through; their targets are
         `api_port` and `model_port`.
-    module: what each replica runs in place of the server's own main module.
+    module: what each replica runs in place of the server's own main module, with its arguments.
     """
 
     folder: Path

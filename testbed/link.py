@@ -96,4 +96,5 @@ class Link:
                 raise ConnectionResetError
             writer.write(data)
             await writer.drain()
-        writer.write_eof()
+        if not writer.is_closing():
+            writer.write_eof()

@@ -6,14 +6,15 @@ The last message is `/command [count] [name=value …]`; anything else is answer
       rate=50            tokens in a second; 0: as fast as the reader reads
       after=0.5          the seconds before the first
       seed=3             another text
+      vary=1             yet another each time the same mark is asked for
       size=20            that many tokens' text in each chunk
       mark=abc           under which name /sent keeps what was sent; default: the prompt
     /stall 5, /cut 5, /half 5      then nothing more, a closed connection, half an event
     /silent, /empty, /not-sse, /crlf, /bytes, /surrogates, /reasoning, /hostile, /status 429 3
 
-GET /sent?mark=… answers [{"text", "times", "began_at", "ended_at", "whole"}, …], one for each
-request: the text written, the monotonic second of each chunk, of the request and of its end, and
-whether the reader stayed to the end.
+GET /sent?mark=… answers [{"text", "times", "began_at", "ended_at", "whole", "retry"}, …], one for
+each request: the text written, the monotonic second of each chunk, of the request and of its end,
+whether the reader stayed to the end, and which of the SDK's own retries it was (0: none).
 """
 
 import asyncio
@@ -56,6 +57,7 @@ class Sent:
     began_at: float = field(default_factory=time.monotonic)
     ended_at: float | None = None
     whole: bool = False
+    retry: int = 0
 
     def values(self) -> dict[str, object]:
         return {
@@ -64,6 +66,7 @@ class Sent:
             "began_at": self.began_at,
             "ended_at": self.ended_at,
             "whole": self.whole,
+            "retry": self.retry,
         }
 
 
@@ -100,8 +103,11 @@ class Model:
         command, *words = prompt.split() if prompt.startswith("/") else ("/tokens",)
         numbers = [int(word) for word in words if "=" not in word]
         options = dict(word.split("=", 1) for word in words if "=" in word)
-        record = Sent()
-        self._sent[options.get("mark", prompt)].append(record)
+        record = Sent(retry=int(request.headers.get("x-stainless-retry-count", "0")))
+        same = self._sent[options.get("mark", prompt)]
+        if "vary" in options:
+            options["seed"] = str(int(options.get("seed", "0")) + len(same))
+        same.append(record)
         try:
             return await self._answer(request, command, numbers, options, record)
         except (ReaderLeft, ConnectionError):

@@ -35,10 +35,13 @@ def proxy_server(
     number: int = 1,
     module: str = "proxy_server",
 ) -> Process:
-    """One replica. module: what is run in place of the server's own main module."""
+    """One replica. module: what is run in place of the server's own main module.
+
+    Arguments may follow the module's name.
+    """
     return Process(
         f"proxy server {number}",
-        [sys.executable, "-m", module],
+        [sys.executable, "-m", *module.split()],
         port,
         folder / f"server-{number}.log",
         {**environment, "GRPC_LISTEN": f"127.0.0.1:{port}"},

@@ -1,0 +1,260 @@
+"""One tab of a user: it connects, follows a conversation, and comes back from whatever happens."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from websockets import ConnectionClosed
+
+from chaos.connection import Connection, Json, Refused, Unanswered
+from chaos.view import View
+from chaos.wire import Wire
+
+_FIRST_DELAY = 0.1
+_LAST_DELAY = 1.5
+
+
+def delays(chance: random.Random) -> Iterator[float]:
+    """How long to wait before each further try."""
+    delay = _FIRST_DELAY
+    while True:
+        yield delay * chance.uniform(0.5, 1)
+        delay = min(2 * delay, _LAST_DELAY)
+
+
+class Device:
+    """Follows one conversation at a time, exactly as the protocol's four steps say.
+
+    live: it is connected and shows all that was published.
+    away: somebody has taken it off the network.
+    disturbed_at: when it last came back from a fault of its own, until it is live again.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        chance: random.Random,
+        *,
+        token: str | None = None,
+        careful: bool = True,
+        recovered: Callable[[float], None],
+    ) -> None:
+        self.token = token
+        self.live = False
+        self.away = False
+        self.disturbed_at: float | None = None
+        self.refusal: Refused | None = None
+        self.view = View(careful=careful)
+        self.wire = Wire()
+        self._url = url
+        self._chance = chance
+        self._careful = careful
+        self._recovered = recovered
+        self.conversation: str | None = None
+        self._channel = ""
+        self._epoch = ""
+        self._position: Json = {}
+        # whether the view holds all that was published up to the position
+        self._whole = False
+        self._subscribed = False
+        self._connection: Connection | None = None
+        self._connected = asyncio.Event()
+        self._at_home = asyncio.Event()
+        self._at_home.set()
+        self._behind = asyncio.Event()
+        self._task = asyncio.create_task(self._run())
+
+    @property
+    def idle(self) -> bool:
+        """Whether it shows no conversation."""
+        return self.conversation is None
+
+    async def call(self, method: str, **data: Any) -> Json:
+        """One try, once connected; raises Refused and Unanswered."""
+        await self._connected.wait()
+        assert self._connection is not None
+        reply = await self._connection.call("rpc", {"method": method, "data": data})
+        result: Json = reply["data"]
+        return result
+
+    async def send_and_vanish(self, method: str, **data: Any) -> None:
+        """Sends a call and is cut off before, while or after it has its effect."""
+        await self._connected.wait()
+        assert self._connection is not None
+        with suppress(ConnectionClosed):
+            await self._connection.send("rpc", {"method": method, "data": data})
+            await asyncio.sleep(self._chance.choice((0, 0.002, 0.01, 0.03)))
+        self.cut()
+
+    def show(self, session: Json) -> None:
+        """Follows the conversation of a session that is at hand."""
+        self._turn_to(session["conversation"])
+        self._begin(session)
+
+    def open(self, conversation: str) -> None:
+        """Follows a conversation of which nothing is known yet."""
+        self._turn_to(conversation)
+
+    def cut(self) -> None:
+        """Its connection breaks; it comes back at once."""
+        if self._connection is not None:
+            self._connection.cut()
+        self._disturbed()
+
+    def forget(self) -> None:
+        """A reload: it keeps its token and which conversation it showed."""
+        self.view.begin({"messages": [], "generation": None})
+        self._whole = False
+        self.cut()
+
+    async def stay_away(self, seconds: float) -> None:
+        self.away = True
+        self._at_home.clear()
+        self.cut()
+        await asyncio.sleep(seconds)
+        self.away = False
+        self._disturbed()
+        self._at_home.set()
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self.view.remember()
+
+    def _disturbed(self) -> None:
+        self.live = False
+        self.disturbed_at = monotonic()
+
+    def _turn_to(self, conversation: str) -> None:
+        if self._subscribed and self._connection is not None:
+            # nothing follows from its reply, and what still comes of that channel is left alone
+            unsubscribe = self._connection.send("unsubscribe", {"channel": self._channel})
+            self._leaving = asyncio.create_task(_quietly(unsubscribe))
+        self._subscribed = self._whole = self.live = False
+        self.conversation, self._channel = conversation, ""
+        self.view.remember()
+        self.view = View(careful=self._careful)
+        self._behind.set()
+
+    def _begin(self, session: Json, known: Iterable[str] = ()) -> None:
+        self._channel, self._position = session["channel"], session["since"]
+        self._whole = True
+        self.view.begin(session, known)
+
+    async def _run(self) -> None:
+        waits = delays(self._chance)
+        while True:
+            await self._at_home.wait()
+            try:
+                self._connection = await Connection.open(self._url, self.token, self._receive)
+                self.token = self._connection.hello["token"]
+                self._connected.set()
+                waits = delays(self._chance)
+                await self._stay(self._connection)
+            except (Unanswered, Refused):
+                await asyncio.sleep(next(waits))
+            finally:
+                self._connected.clear()
+                self._subscribed = self.live = False
+                if self._connection is not None:
+                    self._connection.cut()
+
+    async def _stay(self, connection: Connection) -> None:
+        self._behind.set()
+        while not connection.closed.is_set():
+            waiting = [asyncio.create_task(e.wait()) for e in (self._behind, connection.closed)]
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in waiting:
+                    task.cancel()
+            if self._behind.is_set():
+                self._behind.clear()
+                if self.conversation is not None:
+                    await self._follow(connection)
+        raise Unanswered
+
+    async def _follow(self, connection: Connection) -> None:
+        waits = delays(self._chance)
+        conversation = self.conversation
+        while conversation == self.conversation and not self.live:
+            try:
+                if not self._whole:
+                    await self._open(connection)
+                if conversation == self.conversation:
+                    await self._subscribe(connection)
+                if conversation == self.conversation and self._whole:
+                    self._caught_up()
+                    return
+            except Refused as error:
+                if not error.temporary:
+                    self.refusal = error
+                    return
+            await asyncio.sleep(next(waits))
+
+    async def _open(self, connection: Connection) -> None:
+        """Asks anew for everything. What comes meanwhile belongs to what came before: left out."""
+        await self._unsubscribe(connection)
+        conversation, known = self.conversation, list(self.view.messages)
+        data = {"conversation": conversation}
+        session = (await connection.call("rpc", {"method": "ai:open", "data": data}))["data"]
+        if conversation == self.conversation:
+            self._begin(session, known)
+
+    async def _subscribe(self, connection: Connection) -> None:
+        """Follows from the position on."""
+        channel = self._channel
+
+        def settle(result: Json) -> None:
+            if channel != self._channel:
+                return
+            self._subscribed = True
+            self._epoch = result["epoch"]
+            self._whole = result.get("recovered", False)
+            for publication in result.get("publications", ()):
+                self._take(publication)
+
+        await connection.call(
+            "subscribe", {"channel": channel, "recover": True, **self._position}, settle
+        )
+
+    async def _unsubscribe(self, connection: Connection) -> None:
+        if self._subscribed:
+            self._subscribed = False
+            await connection.call("unsubscribe", {"channel": self._channel})
+
+    def _receive(self, channel: str, push: Json) -> None:
+        if channel != self._channel:
+            return
+        if publication := push.get("pub"):
+            if self._subscribed:
+                self._take(publication)
+        elif "unsubscribe" in push:
+            self._subscribed = False
+            self._lost_track()
+
+    def _take(self, publication: Json) -> None:
+        offset = publication["offset"]
+        self.wire.see(self._epoch, offset, publication["data"])
+        if not self.view.apply(publication["data"]):
+            self._lost_track()
+        elif self._whole:
+            self._position = {"offset": offset, "epoch": self._epoch}
+
+    def _lost_track(self) -> None:
+        self.live = self._whole = False
+        self._behind.set()
+
+    def _caught_up(self) -> None:
+        self.live = True
+        if self.disturbed_at is not None:
+            self._recovered(self.disturbed_at)
+            self.disturbed_at = None
+
+
+async def _quietly(work: Any) -> None:
+    with suppress(ConnectionClosed):
+        await work

@@ -1,0 +1,163 @@
+"""One phase: a deployment, its users, its faults, and the verdict on it."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Literal
+
+from chaos.breaker import Breaker
+from chaos.ledger import Ledger
+from chaos.stored import look
+from chaos.user import User
+from chaos.verdict import Verdict, judge
+from testbed.deployment import Deployment
+from testbed.link import Link
+
+Engine = Literal["memory", "redis"]
+Database = Literal["sqlite", "postgresql"]
+
+LEASE_SECONDS = 3.0
+_SETTINGS = {
+    "LEASE_SECONDS": f"{LEASE_SECONDS}",
+    "PROMPTS_PER_MINUTE": "100000",
+    "MAX_GENERATIONS": "60",
+    "MAX_WAITING": "20",
+    "FIRST_TOKEN_SECONDS": "5",
+    "IDLE_SECONDS": "3",
+    "SHUTDOWN_GRACE_SECONDS": "1.5",
+}
+_NAMES = {"memory": "memory", "redis": "Redis", "sqlite": "SQLite", "postgresql": "PostgreSQL"}
+_PROGRESS_SECONDS = 10.0
+# beyond a conversation that has just begun, with all its waits
+_FINISHING_SECONDS = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    engine: Engine
+    database: Database
+    replicas: int
+
+    def __str__(self) -> str:
+        replicas = "1 replica" if self.replicas == 1 else f"{self.replicas} replicas"
+        return f"{_NAMES[self.engine]} + {_NAMES[self.database]}, {replicas}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How much is to happen; `seconds` bounds it however little has happened by then.
+
+    only: the faults of the servers to choose from, by name and in this order; all by default.
+    faulty: users have faults of their own, too. counts: how many tokens an answer may have.
+    """
+
+    users: int
+    answers: int
+    faults: int
+    seconds: float
+    pace: float = 4.0
+    only: Sequence[str] | None = None
+    faulty: bool = True
+    careful: bool = True
+    counts: tuple[int, ...] = (40, 80, 120, 200, 300, 400)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    setup: Setup
+    ledger: Ledger
+    verdict: Verdict
+    seconds: float
+
+    @property
+    def server_faults(self) -> int:
+        return sum(self.ledger.faults.values())
+
+
+async def run_phase(
+    setup: Setup,
+    load: Load,
+    *,
+    seed: str,
+    folder: Path,
+    module: str = "proxy_server",
+    say: Callable[[str], None] = print,
+) -> Result:
+    ledger = Ledger()
+    deployment = Deployment(
+        folder=folder,
+        replicas=setup.replicas,
+        engine=setup.engine,
+        database=setup.database,
+        settings=_SETTINGS,
+        module=module,
+    )
+    began = monotonic()
+    async with Link(deployment.api_port) as api, Link(deployment.model_port) as model:
+        deployment.api_link, deployment.model_link = api.port, model.port
+        # in a thread: the servers need the links, at their start and at their end
+        await asyncio.to_thread(deployment.__enter__)
+        try:
+            chance = random.Random(f"{seed}/faults")
+            breaker = Breaker(deployment, api, model, chance, ledger, LEASE_SECONDS)
+
+            def progress() -> None:
+                say(_line(setup, ledger, began))
+
+            await _live(deployment, load, ledger, breaker, seed, progress)
+            marks = [prompt.id for prompt in ledger.prompts]
+            stored = await look(deployment, ledger.tokens, marks)
+        finally:
+            await asyncio.to_thread(deployment.__exit__, None, None, None)
+    return Result(setup, ledger, judge(ledger, stored), monotonic() - began)
+
+
+async def _live(
+    deployment: Deployment,
+    load: Load,
+    ledger: Ledger,
+    breaker: Breaker,
+    seed: str,
+    progress: Callable[[], None],
+) -> None:
+    enough = asyncio.Event()
+    users = [
+        User(
+            deployment.url,
+            random.Random(f"{seed}/user {number}"),
+            ledger,
+            careful=load.careful,
+            faulty=load.faulty,
+            pace=load.pace,
+            counts=load.counts,
+        )
+        for number in range(load.users)
+    ]
+    async with asyncio.TaskGroup() as group:
+        breaking = group.create_task(breaker.run(enough, load.only))
+        living = [group.create_task(user.run(enough)) for user in users]
+        until = monotonic() + load.seconds
+        while not enough.is_set():
+            await asyncio.sleep(_PROGRESS_SECONDS / 20)
+            if int(monotonic() / _PROGRESS_SECONDS) != int((monotonic() - 0.5) / _PROGRESS_SECONDS):
+                progress()
+            done = ledger.answers >= load.answers and sum(ledger.faults.values()) >= load.faults
+            if done or monotonic() > until:
+                enough.set()
+        await breaking
+        async with asyncio.timeout(_FINISHING_SECONDS):
+            await asyncio.gather(*living)
+
+
+def _line(setup: Setup, ledger: Ledger, began: float) -> str:
+    open_answers = sum(1 for device in ledger.devices for _ in device.view.open())
+    refused = Counter(ledger.refusals).total()
+    return (
+        f"[{setup}] {monotonic() - began:4.0f} s: {ledger.answers} answers, "
+        f"{ledger.faults.total()} faults, {refused} refusals, {open_answers} open, "
+        f"{len(ledger.violations)} violations; now: {ledger.breaking or 'all parts are up'}"
+    )

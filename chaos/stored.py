@@ -1,0 +1,130 @@
+"""What the parts hold when all is over: the service's answers, the database, the model's record."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import asyncpg  # type: ignore[import-untyped]
+
+from chaos.connection import Connection, Json, Refused, Unanswered
+from testbed.deployment import Deployment
+
+_PAGE = 100
+_TRIES = 20
+_AT_ONCE = 8
+
+_MESSAGES = "SELECT owner, id, conversation, parts, metadata FROM messages WHERE role = 'assistant'"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the model sent for one request. `retry`: one that the SDK made again by itself."""
+
+    text: str
+    whole: bool
+    retry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """conversations: messages by user and conversation, as the service gives them.
+
+    rows: text and status by user and message, as the database holds them.
+    in_work: rows of generations and publications that should be gone by now.
+    """
+
+    conversations: dict[tuple[str, str], list[Json]]
+    rows: dict[tuple[str, str], tuple[str, str]]
+    in_work: int
+    sent: dict[str, list[Sent]]
+
+
+async def look(deployment: Deployment, tokens: dict[str, str], marks: Iterable[str]) -> Stored:
+    """Asks everybody, with fresh connections."""
+    conversations: dict[tuple[str, str], list[Json]] = {}
+    busy = asyncio.Semaphore(_AT_ONCE)
+
+    async def look_at(user: str, token: str) -> None:
+        async with busy:
+            for conversation, messages in (await _histories(deployment.url, token)).items():
+                conversations[user, conversation] = messages
+
+    await asyncio.gather(*(look_at(user, token) for user, token in tokens.items()))
+    rows, in_work = await _rows(deployment)
+    return Stored(conversations, rows, in_work, await _sent(deployment, marks))
+
+
+async def _histories(url: str, token: str) -> dict[str, list[Json]]:
+    for _ in range(_TRIES):
+        try:
+            connection = await Connection.open(url, token, lambda _channel, _push: None)
+            try:
+                listed = await _pages(connection, "ai:list", "conversations")
+                return {
+                    one["id"]: await _pages(
+                        connection, "ai:history", "messages", conversation=one["id"]
+                    )
+                    for one in listed
+                }
+            finally:
+                connection.cut()
+        except (Unanswered, Refused):
+            await asyncio.sleep(0.5)
+    raise TimeoutError("the service does not answer although all its parts are back")
+
+
+async def _pages(connection: Connection, method: str, what: str, **request: Any) -> list[Json]:
+    """All pages of a list; messages oldest first, as within each page."""
+    found: list[Json] = []
+    before: Json = {}
+    while True:
+        data = {**request, **before, "limit": _PAGE}
+        page = (await connection.call("rpc", {"method": method, "data": data}))["data"]
+        found = page[what] + found
+        if "next" not in page:
+            return found
+        before = {"before": page["next"]}
+
+
+async def _rows(deployment: Deployment) -> tuple[dict[tuple[str, str], tuple[str, str]], int]:
+    left = "SELECT (SELECT count(*) FROM generations) + (SELECT count(*) FROM outbox)"
+    if deployment.postgresql is None:
+        database = sqlite3.connect(deployment.folder / "conversations.db")
+        try:
+            found = database.execute(_MESSAGES).fetchall()
+            in_work = database.execute(left).fetchone()[0]
+        finally:
+            database.close()
+    else:
+        connection = await asyncpg.connect(
+            host="127.0.0.1", port=deployment.database_port, user="postgres", database="postgres"
+        )
+        try:
+            found = await connection.fetch(_MESSAGES)
+            in_work = await connection.fetchval(left)
+        finally:
+            await connection.close()
+    rows = {
+        (owner, key): (text_of(json.loads(parts)), json.loads(metadata)["status"])
+        for owner, key, _, parts, metadata in found
+    }
+    return rows, in_work
+
+
+async def _sent(deployment: Deployment, marks: Iterable[str]) -> dict[str, list[Sent]]:
+    found = {}
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{deployment.model_port}") as http:
+        for mark in marks:
+            async with http.get("/sent", params={"mark": mark}) as answer:
+                found[mark] = [
+                    Sent(one["text"], one["whole"], one["retry"] > 0) for one in await answer.json()
+                ]
+    return found
+
+
+def text_of(parts: list[Json]) -> str:
+    return "".join(part["text"] for part in parts if part["type"] == "text")

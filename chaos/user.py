@@ -1,0 +1,291 @@
+"""A user at random: prompts, tabs, stops and second thoughts, on a network that fails."""
+
+import asyncio
+import random
+import uuid
+from typing import Any
+
+from chaos.connection import Json, Refused, Unanswered
+from chaos.device import Device, delays
+from chaos.ledger import Ledger, Prompt, Violation
+
+# nothing legitimate takes as long: the longest answers, after the longest fault
+_SETTLED_SECONDS = 60.0
+_LOOK_SECONDS = 0.1
+# few texts, so that the model server keeps few
+_COUNTS = (40, 80, 120, 200, 300, 400)
+_SEEDS = 12
+_EVENTS = {
+    "nothing": 30,
+    "socket cut": 20,
+    "away": 10,
+    "reload": 10,
+    "second device": 10,
+    "stop": 8,
+    "queue": 8,
+    "interrupt": 6,
+    "prompt while busy": 3,
+}
+_FAULTS = ("socket cut", "away", "reload")
+
+
+class User:
+    """Holds conversations one after the other until it is enough.
+
+    careful: its devices look at `seq`. pace: the longest pause between conversations.
+    faulty: its network fails, it stops and interrupts, and some of its prompts are not for the
+        model to answer well.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        chance: random.Random,
+        ledger: Ledger,
+        *,
+        careful: bool = True,
+        faulty: bool = True,
+        pace: float = 4.0,
+        counts: tuple[int, ...] = _COUNTS,
+    ) -> None:
+        self._url = url
+        self._chance = chance
+        self._ledger = ledger
+        self._careful = careful
+        self._faulty = faulty
+        self._pace = pace
+        self._counts = counts
+        self._device = self._new_device(None)
+        self._second: Device | None = None
+        self._name = ""
+        self._conversation = ""
+        self._uncertain = False
+        self._prompts: dict[str, Prompt] = {}
+
+    async def run(self, enough: asyncio.Event) -> None:
+        await asyncio.sleep(self._chance.uniform(0, self._pace))
+        while not enough.is_set():
+            await self._converse(enough)
+            await asyncio.sleep(self._chance.uniform(0, self._pace))
+        await self._close(self._device)
+
+    async def _converse(self, enough: asyncio.Event) -> None:
+        self._uncertain, self._prompts = False, {}
+        session = await self._send()
+        if session is None:
+            return
+        self._conversation = session["conversation"]
+        self._device.show(session)
+        try:
+            for turn in range(self._chance.randint(1, 4)):
+                if turn:
+                    if enough.is_set():
+                        break
+                    await self._say()
+                await self._meanwhile()
+                await self._settled()
+                if self._faulty and self._chance.random() < 0.12:
+                    await self._regenerate()
+                    await self._settled()
+        except TimeoutError:
+            self._give_up()
+        finally:
+            self._show(self._device, "first device")
+            if self._second is not None:
+                self._show(self._second, "second device")
+                await self._close(self._second)
+                self._second = None
+
+    async def _meanwhile(self) -> None:
+        """Something or nothing happens in mid-answer."""
+        if not self._faulty:
+            return
+        await asyncio.sleep(self._chance.uniform(0, 1.2))
+        for _ in range(self._chance.choice((1, 1, 2))):
+            [event] = self._chance.choices(list(_EVENTS), list(_EVENTS.values()))
+            await self._happen(event)
+
+    async def _happen(self, event: str) -> None:
+        if event == "nothing" or (event == "second device" and self._second is not None):
+            return
+        tally = self._ledger.faults if event in _FAULTS else self._ledger.actions
+        tally[event] += 1
+        match event:
+            case "socket cut":
+                self._device.cut()
+                await asyncio.sleep(self._chance.uniform(0, 0.5))
+            case "away":
+                await self._device.stay_away(self._chance.choice((0.5, 1, 2, 4, 6)))
+            case "reload":
+                self._device.forget()
+            case "second device":
+                self._second = self._new_device(self._device.token)
+                self._second.open(self._conversation)
+            case "stop":
+                await self._stop()
+            case "queue":
+                for _ in range(self._chance.randint(1, 4)):
+                    await self._say("queue")
+            case "interrupt":
+                await self._say("interrupt")
+            case "prompt while busy":
+                await self._say("reject")
+
+    async def _say(self, when_busy: str = "reject") -> None:
+        session = await self._send(self._conversation, when_busy)
+        if session is not None:
+            self._device.view.add(session)
+
+    async def _send(
+        self, conversation: str | None = None, when_busy: str = "reject"
+    ) -> Json | None:
+        """Has a prompt accepted, with as many tries as it takes; None where it is given up."""
+        prompt = self._new_prompt()
+        request: dict[str, Any] = {"id": prompt.id, "text": prompt.text, "when_busy": when_busy}
+        if conversation is not None:
+            request["conversation"] = conversation
+        if self._faulty and self._chance.random() < 0.08:
+            self._ledger.faults["reply to a prompt lost"] += 1
+            prompt.uncertain = True
+            await self._device.send_and_vanish("ai:send", **request)
+        twice = self._faulty and self._chance.random() < 0.06
+        if twice:
+            self._ledger.faults["prompt sent twice at once"] += 1
+        waits = delays(self._chance)
+        while True:
+            try:
+                tries = [self._device.call("ai:send", **request) for _ in range(1 + twice)]
+                replies = await asyncio.gather(*tries, return_exceptions=True)
+                session = self._agreed(prompt, replies)
+            except Unanswered:
+                prompt.uncertain = True
+            except Refused as error:
+                if not error.without_effect:
+                    prompt.uncertain = True
+                self._ledger.refusals[error.code] += 1
+                if not error.temporary or self._chance.random() < 0.1:
+                    self._know(prompt)
+                    prompt.refused = True
+                    self._uncertain |= prompt.uncertain
+                    return None
+            else:
+                self._know(prompt)
+                prompt.answer = session["messages"][1]["id"]
+                self._prompts[prompt.answer] = prompt
+                self._ledger.answers += 1
+                return session
+            await asyncio.sleep(next(waits))
+
+    def _know(self, prompt: Prompt) -> None:
+        assert self._device.token is not None
+        self._name = prompt.user = self._device.token.rpartition(".")[0]
+        self._ledger.tokens[self._name] = self._device.token
+
+    def _agreed(self, prompt: Prompt, replies: list[Json | BaseException]) -> Json:
+        """The session that all tries gave; raises what any of them raised if none gave one."""
+        sessions = [reply for reply in replies if not isinstance(reply, BaseException)]
+        errors = [reply for reply in replies if isinstance(reply, BaseException)]
+        if not sessions:
+            prompt.uncertain |= any(isinstance(error, Unanswered) for error in errors)
+            raise errors[0]
+        given = {(s["conversation"], *(m["id"] for m in s["messages"])) for s in sessions}
+        if len(given) > 1:
+            self._ledger.violations.append(
+                Violation("duplicate messages", f"one id, two answers: {given}", prompt.user)
+            )
+        return sessions[0]
+
+    async def _stop(self) -> None:
+        running = [key for key, m in self._device.view.open() if m.status == "streaming"]
+        if not running:
+            return
+        request = {"conversation": self._conversation, "message": running[0]}
+        waits = delays(self._chance)
+        for _ in range(5):
+            try:
+                await self._device.call("ai:stop", **request)
+            except (Unanswered, Refused):
+                await asyncio.sleep(next(waits))
+            else:
+                return
+
+    async def _regenerate(self) -> None:
+        answers = [key for key, m in self._device.view.messages.items() if m.role == "assistant"]
+        if not answers or answers[-1] not in self._prompts:
+            return
+        self._ledger.actions["regenerate"] += 1
+        prompt = self._prompts[answers[-1]]
+        prompt.asked += 1
+        try:
+            session = await self._device.call("ai:regenerate", conversation=self._conversation)
+        except Unanswered:
+            self._uncertain = True
+        except Refused as error:
+            prompt.asked -= error.without_effect
+            self._uncertain |= not error.without_effect
+        else:
+            self._device.view.add(session)
+            self._prompts[session["messages"][0]["id"]] = prompt
+            self._ledger.answers += 1
+
+    async def _settled(self) -> None:
+        """Waits until every device of this user shows every answer to its end."""
+        async with asyncio.timeout(_SETTLED_SECONDS):
+            for device in filter(None, (self._device, self._second)):
+                while not device.live or any(device.view.open()):
+                    await asyncio.sleep(_LOOK_SECONDS)
+
+    def _give_up(self) -> None:
+        for device in filter(None, (self._device, self._second)):
+            waiting = dict(device.view.open())
+            for message in waiting or [""]:
+                state = "live" if device.live else f"not live ({device.refusal})"
+                self._ledger.violations.append(
+                    Violation(
+                        "messages left open",
+                        f"{_SETTLED_SECONDS:.0f} s after the prompt; the device is {state}",
+                        self._name,
+                        self._conversation,
+                        message,
+                    )
+                )
+
+    def _show(self, device: Device, name: str) -> None:
+        self._ledger.exhibit(
+            self._name, self._conversation, device, name, uncertain=self._uncertain
+        )
+
+    def _new_device(self, token: str | None) -> Device:
+        device = Device(
+            self._url,
+            self._chance,
+            token=token,
+            careful=self._careful,
+            recovered=self._ledger.device_recovered,
+        )
+        self._ledger.devices.add(device)
+        return device
+
+    async def _close(self, device: Device) -> None:
+        self._ledger.devices.discard(device)
+        await device.close()
+
+    def _new_prompt(self) -> Prompt:
+        mark = uuid.UUID(int=self._chance.getrandbits(128), version=4).hex
+        count = self._chance.choice(self._counts)
+        command, more = f"/tokens {count}", ""
+        if self._faulty:
+            kind = self._chance.random()
+            if kind < 0.03:
+                command = f"/stall {count}"
+                self._ledger.faults["model goes silent"] += 1
+            elif kind < 0.06:
+                command = f"/{self._chance.choice(('cut', 'half'))} {count}"
+                self._ledger.faults["model breaks off"] += 1
+            elif kind < 0.09:
+                more = " after=1"
+        rate, seed = self._chance.choice((100, 150, 200, 300)), self._chance.randrange(_SEEDS)
+        text = f"{command} rate={rate} seed={seed} vary=1 mark={mark}{more}"
+        prompt = Prompt(self._name, mark, mark, text)
+        self._ledger.prompts.append(prompt)
+        return prompt

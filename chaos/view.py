@@ -1,0 +1,141 @@
+"""What one device shows of a conversation, as docs/protocol.md says it comes about.
+
+Written from that document alone: the product's own client library has no part in it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+Json = dict[str, Any]
+
+_FINAL = ("complete", "stopped", "failed", "interrupted")
+
+
+@dataclass(slots=True)
+class Shown:
+    """A message on the screen. `grew_at` is the monotonic second of its last publication."""
+
+    role: str
+    status: str | None
+    seq: int = 0
+    pieces: list[str] = field(default_factory=list)
+    grew_at: float = 0.0
+
+    @property
+    def text(self) -> str:
+        if len(self.pieces) > 1:
+            self.pieces = ["".join(self.pieces)]
+        return self.pieces[0] if self.pieces else ""
+
+    @property
+    def open(self) -> bool:
+        """Whether more of it is to come."""
+        return self.role == "assistant" and self.status not in _FINAL
+
+
+class View:
+    """The messages of one conversation, grown by publications and replaced by sessions.
+
+    careful: without it `seq` is not looked at, which the protocol demands.
+    read: the texts a reader had before their eyes, by message: of those that begin alike the
+        longest.
+    """
+
+    def __init__(self, *, careful: bool = True) -> None:
+        self.messages: dict[str, Shown] = {}
+        self.read: defaultdict[str, list[str]] = defaultdict(list)
+        self._careful = careful
+        self._gone: set[str] = set()
+
+    def begin(self, session: Json, known: Iterable[str] = ()) -> None:
+        """Shows a session in place of all that is shown.
+
+        known: what was shown when the session was asked for. What it leaves out of that was
+            removed, and nothing more of it is to be shown.
+        """
+        self.remember()
+        self.messages = {}
+        self.add(session)
+        self._gone |= set(known) - set(self.messages)
+
+    def add(self, session: Json) -> None:
+        """Shows what a session has that is not shown yet."""
+        generation = session["generation"] or {}
+        for message in session["messages"]:
+            seq = generation["seq"] if generation.get("message") == message["id"] else 0
+            self._join(message, seq)
+
+    def apply(self, publication: Json) -> bool:
+        """Takes a publication; False where something before it is missing."""
+        match publication["type"]:
+            case "message":
+                self._join(publication["message"], 0)
+            case "chunks":
+                return self._grow(publication["message"], publication["seq"], publication["chunks"])
+            case "removed":
+                self.remember()
+                for message in publication["messages"]:
+                    self.messages.pop(message, None)
+                    self._gone.add(message)
+        return True
+
+    def remember(self) -> None:
+        """Adds the present texts to those that were read."""
+        for key, message in self.messages.items():
+            if message.role == "assistant" and (text := message.text):
+                _remember(self.read[key], text)
+
+    def open(self) -> Iterator[tuple[str, Shown]]:
+        """The answers of which more is to come."""
+        return ((key, message) for key, message in self.messages.items() if message.open)
+
+    def prompt_of(self, answer: str) -> str:
+        """The text of the message before an answer."""
+        before = ""
+        for key, message in self.messages.items():
+            if key == answer:
+                return before
+            if message.role == "user":
+                before = message.text
+        return before
+
+    def _join(self, message: Json, seq: int) -> None:
+        if message["id"] in self.messages:
+            return
+        pieces = [part["text"] for part in message["parts"] if part["type"] == "text"]
+        status = message["metadata"].get("status")
+        self.messages[message["id"]] = Shown(message["role"], status, seq, pieces)
+
+    def _grow(self, key: str, seq: int, chunks: list[Json]) -> bool:
+        if key in self._gone:
+            return True
+        message = self.messages.get(key)
+        if message is None:
+            if seq != 1:
+                return False
+            message = self.messages[key] = Shown("assistant", "streaming")
+        elif not message.open:
+            return True
+        if self._careful and seq <= message.seq:
+            return True
+        if self._careful and seq != message.seq + 1:
+            return False
+        message.seq = seq
+        message.grew_at = monotonic()
+        for chunk in chunks:
+            match chunk["type"]:
+                case "text-delta":
+                    message.pieces.append(chunk["delta"])
+                case "start" | "finish" | "abort" | "error":
+                    message.status = chunk["messageMetadata"]["status"]
+        return True
+
+
+def _remember(texts: list[str], text: str) -> None:
+    if texts and text.startswith(texts[-1]):
+        texts[-1] = text
+    elif not any(earlier.startswith(text) for earlier in texts):
+        texts.append(text)
