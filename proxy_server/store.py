@@ -16,6 +16,9 @@ from sqlalchemy.sql.functions import FunctionElement
 from proxy_server.errors import StoreUnavailable
 
 _PATIENCE_SECONDS = 3.0
+# SQLSTATE's classes of broken connections, of lacking resources and of an operator's doing, such as
+# a restart: the driver's adapter has no exception of its own for most of them.
+_OUT_OF_SERVICE = ("08", "53", "57")
 _T = TypeVar("_T")
 
 schema = sa.MetaData()
@@ -158,7 +161,8 @@ class Store:
         except (OperationalError, InterfaceError, PoolTimeout, OSError, TimeoutError) as error:
             raise StoreUnavailable(repr(error)) from error
         except DBAPIError as error:
-            if error.connection_invalidated:
+            sqlstate = getattr(error.orig, "sqlstate", None) or ""
+            if error.connection_invalidated or sqlstate.startswith(_OUT_OF_SERVICE):
                 raise StoreUnavailable(repr(error)) from error
             raise
 
