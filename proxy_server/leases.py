@@ -82,13 +82,17 @@ class Leases:
         """The columns that give a generation to this runner."""
         return {"status": "streaming", "runner": self._runner, "lease": now() + self.seconds}
 
-    async def renew(self) -> dict[str, str | None]:
-        """Renews all leases of this runner; gives each message with why to stop it, if so."""
+    async def renew(self, held: Sequence[str]) -> dict[str, str | None]:
+        """Renews the leases of these messages; gives those still ours with why to stop, if so.
+
+        Not all leases under this runner's name: one that nobody here works on, because its
+        generation crashed or the reply to its transaction was lost, is to run out.
+        """
 
         def work(connection: sa.Connection) -> dict[str, str | None]:
             rows = connection.execute(
                 sa.update(generations)
-                .where(generations.c.runner == self._runner)
+                .where(generations.c.message.in_(held), generations.c.runner == self._runner)
                 .values(lease=now() + self.seconds)
                 .returning(generations.c.message, generations.c.stop)
             )

@@ -184,13 +184,12 @@ class Runner:
     async def _beat(self) -> None:
         began = self._loop.time()
         await self.forget_published()
-        if self._running or self._taken_over:
-            held_before = list(self._running)
+        if held := [*self._running, *self._taken_over]:
             try:
-                leases = await self._leases.renew()
+                leases = await self._leases.renew(held)
             finally:
                 self._beaten(began)
-            for message in held_before:
+            for message in held:
                 if message not in leases:
                     self.stop(message, "lost")
                 elif leases[message]:
