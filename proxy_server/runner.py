@@ -183,7 +183,6 @@ class Runner:
 
     async def _beat(self) -> None:
         began = self._loop.time()
-        await self.forget_published()
         if held := [*self._running, *self._taken_over]:
             try:
                 leases = await self._leases.renew(held)
@@ -196,6 +195,7 @@ class Runner:
                     self.stop(message)
         else:
             self._beaten(began)
+        await self.forget_published()
 
     async def forget_published(self) -> None:
         """Tells the outbox of the ends that Centrifugo has."""
