@@ -77,6 +77,8 @@ class Leases:
         self._store = store
         self._runner = runner
         self.seconds = seconds
+        # the leases that had run out at the last look, by message
+        self._silent: dict[str, float] = {}
 
     def grant(self) -> dict[str, Any]:
         """The columns that give a generation to this runner."""
@@ -183,15 +185,24 @@ class Leases:
         await self._store.write(lambda connection: connection.execute(statement))
 
     async def take_over(self, limit: int) -> list[Assignment]:
-        """Takes answers whose runner has gone silent."""
+        """Takes answers whose runner was silent at the last look and has been since.
+
+        One look is not enough: while the database hangs all leases run out, and a look that
+        waited in it may come before the owners' renewals.
+        """
         silent = sa.and_(generations.c.status == "streaming", generations.c.lease < now())
-        chosen = sa.select(generations.c.message).where(silent).limit(limit).scalar_subquery()
+        look = sa.select(generations.c.message, generations.c.lease).where(silent).limit(limit)
+        rows = await self._store.read(lambda connection: connection.execute(look).all())
+        seen, self._silent = self._silent, {row.message: row.lease for row in rows}
+        chosen = [message for message, lease in self._silent.items() if seen.get(message) == lease]
+        if not chosen:
+            return []
 
         def work(connection: sa.Connection) -> list[Assignment]:
+            # The condition stands here too: of two replicas that chose the same row, the one
+            # that waited for it must find that it is not silent any more.
             rows = connection.execute(
                 sa.update(generations)
-                # The condition stands twice: of two replicas that chose the same row, the one
-                # that waited for it must find that it is not silent any more.
                 .where(generations.c.message.in_(chosen), silent)
                 .values(self.grant())
                 .returning(*generations.c)
