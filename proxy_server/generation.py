@@ -1,7 +1,7 @@
 """One assistant message, from its start to its end."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -58,7 +58,6 @@ class Style:
 
     system_prompt: str
     context_characters: int
-    coalesce_seconds: float
     generation_seconds: float
 
 
@@ -111,6 +110,7 @@ class Generation:
         leases: Leases,
         channels: Channels,
         style: Style,
+        pause: Callable[[], Awaitable[None]],
         alive: Callable[[], "asyncio.Future[None] | None"],
     ) -> None:
         self.assignment = assignment
@@ -120,6 +120,7 @@ class Generation:
         self._leases = leases
         self._channel = channels.of_conversation(assignment.conversation)
         self._style = style
+        self._pause = pause
         self._alive = alive
         self._transcript = Transcript()
         self._seq = 0
@@ -127,6 +128,7 @@ class Generation:
         self._position = assignment.position
         self._stored = 0
         self._pending: asyncio.Future[Position] | None = None
+        self._checkpoint_due = False
         self._answer: Answer | None = None
         self._context_size = 0
         self._log = log.bind(
@@ -191,48 +193,53 @@ class Generation:
         context = await self._leases.context(self.assignment, self._style.context_characters)
         prompt = _prompt(context, self._style.system_prompt)
         self._context_size = sum(len(str(message["content"])) for message in prompt)
-        loop = asyncio.get_running_loop()
         async with self._model.answer(self.assignment.model, prompt) as answer:
             self._answer = answer
-            first = True
+            await self._acknowledge()
             async for deltas in answer:
-                if first:
+                if self._seq == 1:
                     metrics.FIRST_TOKEN_SECONDS.observe(monotonic() - began)
-                    first = False
-                await self._acknowledge()
-                posted_at = loop.time()
+                if paused := self._alive():
+                    await paused
                 self._post(self._transcript.add(deltas))
-                await self._acknowledge()
                 # What the model says meanwhile waits in the socket and goes out in one piece.
-                pause = posted_at + self._style.coalesce_seconds - loop.time()
-                if pause > 0:
-                    await asyncio.sleep(pause)
-        await self._acknowledge()
+                await self._pause()
+                await self._acknowledge()
 
     def _post(self, chunks: list[Chunk]) -> None:
         self._seq += 1
         message = self.assignment.message
         data = encode(ChunksPublication(message, self._seq, chunks))
-        self._pending = self._publisher.post(
-            self._channel, data, idempotency_key(message, self._seq)
-        )
+        key = idempotency_key(message, self._seq)
+        self._pending = self._publisher.post(self._channel, data, key)
+        self._pending.add_done_callback(self._settle)
 
-    async def _acknowledge(self) -> None:
-        if self._pending is None:
+    def _settle(self, pending: asyncio.Future[Position]) -> None:
+        if pending.exception() is not None or self._acknowledged == self._seq:
             return
-        position = await asyncio.shield(self._pending)
-        self._pending = None
+        position = pending.result()
         history_lost = self._position.epoch not in ("", position.epoch)
         first_of_queued = self.assignment.was_queued and self._acknowledged == 0
+        self._checkpoint_due = history_lost or first_of_queued
         self._position = position
         self._acknowledged = self._seq
         self._transcript.mark()
-        if history_lost or first_of_queued:
+
+    async def _acknowledge(self) -> None:
+        """Waits until Centrifugo has what was posted last."""
+        if self._pending is None:
+            return
+        if not self._pending.done():
+            await asyncio.shield(self._pending)
+        self._pending.result()
+        # it may be done although its callbacks have not run yet
+        self._settle(self._pending)
+        self._pending = None
+        if self._checkpoint_due:
             await self._checkpoint_now()
-        if paused := self._alive():
-            await paused
 
     async def _checkpoint_now(self) -> None:
+        self._checkpoint_due = False
         checkpoint = self.checkpoint()
         if checkpoint is None:
             return

@@ -63,15 +63,20 @@ class Model:
         patience = _Patience(self._first_token_seconds)
         try:
             with patience:
-                request = self._client.chat.completions.with_streaming_response.create(  # type: ignore[call-overload]
-                    model=model,
-                    messages=messages,
+                # not create(): it walks over all messages to bring them into the shape they have
+                response: httpx2.Response = await self._client.post(
+                    "/chat/completions",
+                    cast_to=httpx2.Response,
                     stream=True,
-                    stream_options={"include_usage": True},
-                    extra_headers={"Accept-Encoding": "identity"},
-                    **self._options,
+                    body={
+                        "model": model,
+                        "messages": messages,
+                        "stream": True,
+                        "stream_options": {"include_usage": True},
+                        **self._options,
+                    },
+                    options={"headers": {"Accept-Encoding": "identity"}},
                 )
-                response = await request.__aenter__()
         except TimeoutError as error:
             raise _too_late("first_token_timeout") from error
         except openai.APIError as error:
@@ -80,11 +85,11 @@ class Model:
             kind = response.headers.get("content-type", "")
             if not kind.startswith("text/event-stream"):
                 raise ModelFailed("not_sse", _BAD_ANSWER, f"content type {kind!r}")
-            stream: Stream = response.http_response.extensions[STREAM]
+            stream: Stream = response.extensions[STREAM]
             yield Answer(stream, patience, self._idle_seconds)
         finally:
             patience.close()
-            await request.__aexit__(None, None, None)
+            await response.aclose()
 
     async def complete(self, model: str, messages: Sequence[dict[str, Any]]) -> str:
         """A short answer in one piece, for our own use."""
@@ -224,7 +229,8 @@ class _Patience:
 
     def __enter__(self) -> None:
         self._since = self._loop.time()
-        self._task = asyncio.current_task()
+        # given the loop: without it Python 3.11 asks the kernel for the process id each time
+        self._task = asyncio.current_task(self._loop)
         if self._timer is None or self._timer.when() > self._since + self._left:
             self._arm(self._since + self._left)
 

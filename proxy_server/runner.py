@@ -13,12 +13,15 @@ from proxy_server.errors import ApiUnreachable, StoreUnavailable, Unavailable
 from proxy_server.generation import Generation, StopReason
 from proxy_server.leases import FIRST_ANSWER, Assignment, Finished, Leases
 from proxy_server.outbox import LastPublication, Outbox
+from proxy_server.pulse import Pulse
 from proxy_server.takeover import Takeover
 from proxy_server.titles import Titles
 
 _BEAT_SECONDS = 0.5
 _SCAN_SECONDS = 1.0
 _SCAN_LIMIT = 50
+_PUBLICATIONS_PER_SECOND = 1500
+_MOST_COALESCE_SECONDS = 0.2
 
 log = structlog.get_logger()
 
@@ -38,6 +41,7 @@ class Runner:
         titles: Titles | None,
         max_generations: int,
         max_waiting: int,
+        coalesce_seconds: float,
         checkpoint_seconds: float,
     ) -> None:
         self._leases = leases
@@ -50,7 +54,9 @@ class Runner:
         self._slot = asyncio.Semaphore(max_generations)
         self._most = max_generations + max_waiting
         self._max_generations = max_generations
+        self._coalesce_seconds = coalesce_seconds
         self._checkpoint_seconds = checkpoint_seconds
+        self._pulse = Pulse()
         self._admitted = 0
         self._running: dict[str, Generation] = {}
         self._taken_over: set[str] = set()
@@ -99,6 +105,15 @@ class Runner:
         """Ends a generation, if it runs here."""
         if generation := self._running.get(message):
             generation.deadline.pull(reason)
+
+    def pause(self) -> "asyncio.Future[None]":
+        """The time between two publications of one generation: more where many run.
+
+        So a process publishes at a bounded rate, and load makes publications larger.
+        """
+        shared = len(self._running) / _PUBLICATIONS_PER_SECOND
+        seconds = max(self._coalesce_seconds, min(shared, _MOST_COALESCE_SECONDS))
+        return self._pulse.after(seconds)
 
     def alive(self) -> "asyncio.Future[None] | None":
         """None while this process is known to hold its leases, or else what to wait for.
