@@ -66,6 +66,7 @@ class Device:
         self._at_home.set()
         self._behind = asyncio.Event()
         self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(_fail_loudly)
 
     @property
     def idle(self) -> bool:
@@ -253,6 +254,11 @@ class Device:
         if self.disturbed_at is not None:
             self._recovered(self.disturbed_at)
             self.disturbed_at = None
+
+
+def _fail_loudly(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.result()
 
 
 async def _quietly(work: Any) -> None:

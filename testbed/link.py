@@ -94,6 +94,8 @@ class Link:
             if replies and self.losing_replies:
                 self.lost_replies += 1
                 raise ConnectionResetError
+            if writer.is_closing():
+                return
             writer.write(data)
             await writer.drain()
         if not writer.is_closing():
