@@ -61,7 +61,10 @@ class RefusedError(Exception):
 
 
 class Browser:
-    """One connection. `received` is called for each publication, with when its frame came."""
+    """One connection. `received` is called for each publication, with when its frame came.
+
+    `bytes` counts the live publications as they came over the wire.
+    """
 
     def __init__(self, received: Callable[[Data, float], None] = lambda *_: None) -> None:
         self.received = received
@@ -97,7 +100,6 @@ class Browser:
     async def _read(self) -> None:
         async for frame in self._socket:
             now = time.monotonic()
-            self.bytes += len(frame.data)
             for line in frame.data.split("\n"):
                 if not line:
                     continue
@@ -107,6 +109,7 @@ class Browser:
                 message = _decode(line)
                 if message.push is not None:
                     if message.push.pub is not None:
+                        self.bytes += len(line)
                         self.received(message.push.pub.data, now)
                     continue
                 if message.subscribe is not None:

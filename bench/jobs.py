@@ -1,8 +1,11 @@
 """What a load process is told to do, and what it says of it."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 from msgspec import Struct
+
+from testbed.text import tokens
 
 Way = Literal["centrifugo-llm", "channel", "sse"]
 
@@ -35,3 +38,31 @@ class Shown(Struct):
     """When the text had grown, and to how many characters."""
     publications: int
     bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """So many answers of so many tokens, begun evenly over `spread` seconds.
+
+    after: what the model takes before its first token, in seconds.
+    """
+
+    streams: int
+    tokens: int
+    rate: float = 50
+    spread: float = 2.0
+    after: float = 0.0
+
+    def prompt(self, number: int) -> str:
+        return f"/tokens {self.tokens} rate={self.rate} seed={number} after={self.after}"
+
+    def tokens_of(self, number: int) -> tuple[str, ...]:
+        return tokens(self.tokens, number)
+
+    def streams_in_time(self) -> list[Stream]:
+        pace = self.spread / self.streams
+        return [Stream(self.prompt(i), i * pace) for i in range(self.streams)]
+
+    @property
+    def all_tokens(self) -> int:
+        return self.streams * self.tokens

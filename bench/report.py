@@ -15,6 +15,17 @@ class Row(Struct, omit_defaults=True):
     met: bool | None = None
     values: dict[str, float] = {}
 
+    @classmethod
+    def of(
+        cls,
+        figure: str,
+        measured: str,
+        target: tuple[str, bool] | None = None,
+        **values: float,
+    ) -> "Row":
+        said, met = target or ("", None)
+        return cls(figure, measured, said, met, values)
+
 
 class Report(Struct):
     """A run: the machine, the versions, the figures and what each process used."""

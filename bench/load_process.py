@@ -1,0 +1,54 @@
+"""A process of bench.load, as its parent sees it."""
+
+import subprocess
+import sys
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from bench.jobs import Job, Shown
+
+
+class LoadProcess:
+    """A context manager that starts it and ends it."""
+
+    def __init__(self, job: Job) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._input, self._output = self._process.stdin, self._process.stdout
+        self.pid = self._process.pid
+        self._say(msgspec.json.encode(job))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._process.kill()
+        self._input.close()
+        self._process.wait()
+        self._output.close()
+
+    def wait_for(self, word: str) -> None:
+        line = self._output.readline().decode().strip()
+        if line != word:
+            raise RuntimeError(f"the load client ended before it was {word!r}: {line}")
+
+    def go(self) -> None:
+        self._say(b"go")
+
+    def shown(self) -> list[Shown]:
+        return msgspec.json.decode(self._output.readline(), type=list[Shown])
+
+    def _say(self, line: bytes) -> None:
+        self._input.write(line + b"\n")
+        self._input.flush()
