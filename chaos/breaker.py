@@ -59,6 +59,8 @@ class Breaker:
         """
         faults = self.faults()
         waiting: list[str] = []
+        while not (self.ledger.answers or enough.is_set()):
+            await asyncio.sleep(_LOOK_SECONDS)
         while not enough.is_set():
             if not waiting:
                 waiting = list(only or self.chance.sample(list(faults), len(faults)))

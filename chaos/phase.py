@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,10 +72,6 @@ class Result:
     verdict: Verdict
     seconds: float
 
-    @property
-    def server_faults(self) -> int:
-        return sum(self.ledger.faults.values())
-
 
 async def run_phase(
     setup: Setup,
@@ -145,7 +140,7 @@ async def _live(
             await asyncio.sleep(_PROGRESS_SECONDS / 20)
             if int(monotonic() / _PROGRESS_SECONDS) != int((monotonic() - 0.5) / _PROGRESS_SECONDS):
                 progress()
-            done = ledger.answers >= load.answers and sum(ledger.faults.values()) >= load.faults
+            done = ledger.answers >= load.answers and ledger.faults.total() >= load.faults
             if done or monotonic() > until:
                 enough.set()
         await breaking
@@ -155,9 +150,8 @@ async def _live(
 
 def _line(setup: Setup, ledger: Ledger, began: float) -> str:
     open_answers = sum(1 for device in ledger.devices for _ in device.view.open())
-    refused = Counter(ledger.refusals).total()
     return (
         f"[{setup}] {monotonic() - began:4.0f} s: {ledger.answers} answers, "
-        f"{ledger.faults.total()} faults, {refused} refusals, {open_answers} open, "
+        f"{ledger.faults.total()} faults, {ledger.refusals.total()} refusals, {open_answers} open, "
         f"{len(ledger.violations)} violations; now: {ledger.breaking or 'all parts are up'}"
     )

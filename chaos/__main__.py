@@ -1,0 +1,101 @@
+"""The chaos program: faults at random from a seed, and whether any text suffered.
+
+Without --engine, --database or --replicas it goes through three phases: all on one machine, then
+Redis and PostgreSQL with one replica, then with three. Its exit status is 1 if anything was lost,
+doubled, different, left open or made twice.
+"""
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import uvloop
+
+from chaos import report
+from chaos.phase import Database, Load, Result, Setup, run_phase
+from testbed import machine
+
+PHASES = (
+    Setup("memory", "sqlite", 1),
+    Setup("redis", "postgresql", 1),
+    Setup("redis", "postgresql", 3),
+)
+
+
+def main() -> int:
+    options = _options()
+    setups = _setups(options)
+    if absent := _absent(setups):
+        sys.exit(f"Not on this machine: {', '.join(absent)}. `make machine` says how to get it.")
+    # answers and faults are shared between the phases
+    load = Load(
+        users=options.users,
+        answers=-(-options.answers // len(setups)),
+        faults=-(-options.faults // len(setups)),
+        seconds=options.seconds,
+    )
+    print(f"seed {options.seed}", flush=True)
+    results = []
+    for number, setup in enumerate(setups, 1):
+        folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+        # the accounts of PostgreSQL and nginx go through it
+        folder.chmod(0o755)
+        results.append(_run(setup, load, f"{options.seed}/{number}", folder))
+    print(f"\n{report.table(results)}\n")
+    versions = ", ".join(f"{name} {version}" for name, version in report.versions().items())
+    print(f"seed {options.seed}; {options.users} users; {versions}")
+    if options.json is not None:
+        options.json.write_text(report.as_json(options.seed, results) + "\n")
+    return 0 if report.clean(results) else 1
+
+
+def _run(setup: Setup, load: Load, seed: str, folder: Path) -> Result:
+    result = uvloop.run(run_phase(setup, load, seed=seed, folder=folder, say=_say))
+    if result.verdict.violations:
+        print(f"\n{setup}: logs are in {folder}\n{report.details(result, folder)}\n", flush=True)
+    else:
+        shutil.rmtree(folder)
+    return result
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _setups(options: argparse.Namespace) -> list[Setup]:
+    if not (options.engine or options.database or options.replicas):
+        return list(PHASES)
+    replicas = options.replicas or 1
+    database: Database = options.database or ("sqlite" if replicas == 1 else "postgresql")
+    return [Setup(options.engine or "memory", database, replicas)]
+
+
+def _absent(setups: list[Setup]) -> list[str]:
+    packages = set()
+    for setup in setups:
+        packages |= {"redis-server"} if setup.engine == "redis" else set()
+        packages |= {"postgresql"} if setup.database == "postgresql" else set()
+        packages |= {"nginx"} if setup.replicas > 1 else set()
+    return machine.missing(sorted(packages))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    add = parser.add_argument
+    add("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    add("--answers", type=int, default=2000, help="answers in all, at least")
+    add("--faults", type=int, default=500, help="faults in all, at least")
+    add("--users", type=int, default=40, help="users at once")
+    add("--seconds", type=float, default=900, help="longest time of a phase")
+    add("--engine", choices=("memory", "redis"), help="Centrifugo's")
+    add("--database", choices=("sqlite", "postgresql"))
+    add("--replicas", type=int, choices=(1, 3))
+    add("--json", type=Path, metavar="FILE", help="writes all figures there, too")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""The table of a run, its violations with all that helps to find their cause, and its JSON."""
+
+import json
+import platform
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from centrifugo.build import binary
+from chaos.breaker import IN_STEP_SECONDS
+from chaos.ledger import Violation
+from chaos.phase import Result
+from chaos.verdict import FINAL, KINDS, LEFT_OPEN
+from testbed import machine
+
+_MOST_VIOLATIONS = 30
+_MOST_LOG_LINES = 12
+_LOG_LINE = 400
+_NAMES = {100: "100, from Centrifugo: the service did not answer it"}
+
+
+def table(results: Sequence[Result]) -> str:
+    """What happened and what came of it, a column for each phase, in Markdown."""
+    columns = [str(result.setup) for result in results] + ["all"] * (len(results) > 1)
+    rows = [["", *columns], ["---", *["---:"] * len(columns)]]
+
+    def row(name: str, counts: list[int], *, strong: bool = False) -> None:
+        mark = "**" if strong else ""
+        total = [sum(counts)] * (len(counts) > 1)
+        rows.append([f"{mark}{cell}{mark}" for cell in (name, *map("{:,}".format, counts + total))])
+
+    def tally(name: str, tallies: list[Counter[Any]], keys: Iterable[Any]) -> None:
+        row(name, [one.total() for one in tallies])
+        for key in keys:
+            row(f"· {_NAMES.get(key, key)}", [one[key] for one in tallies])
+
+    ledgers, verdicts = [r.ledger for r in results], [r.verdict for r in results]
+    row("prompts", [len(ledger.prompts) for ledger in ledgers])
+    tally("answers", [verdict.statuses for verdict in verdicts], FINAL)
+    refusals = [ledger.refusals for ledger in ledgers]
+    tally("refusals, tried again or given up", refusals, sorted(set().union(*refusals)))
+    for name, tallies in (
+        ("faults", [ledger.faults for ledger in ledgers]),
+        ("what users did meanwhile", [ledger.actions for ledger in ledgers]),
+    ):
+        tally(name, tallies, _most_common(tallies))
+    row("characters compared", [verdict.compared for verdict in verdicts])
+    for kind in KINDS:
+        name = f"{kind} after {IN_STEP_SECONDS:.0f} s" if kind == LEFT_OPEN else kind
+        row(name, [violations_of(result, kind) for result in results], strong=True)
+    slowest = [max((seconds for seconds, _ in r.ledger.recoveries), default=0.0) for r in results]
+    slowest += [max(slowest)] * (len(slowest) > 1)
+    rows.append(["worst recovery", *(f"{seconds:.1f} s" for seconds in slowest)])
+    rows.append(["duration", *(f"{r.seconds:.0f} s" for r in results)])
+    rows[-1] += [f"{sum(r.seconds for r in results):.0f} s"] * (len(results) > 1)
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def violations_of(result: Result, kind: str) -> int:
+    """How many characters, or how many cases where no characters are concerned."""
+    return sum(one.characters for one in result.verdict.violations if one.kind == kind)
+
+
+def clean(results: Iterable[Result]) -> bool:
+    return not any(result.verdict.violations for result in results)
+
+
+def details(result: Result, folder: Path) -> str:
+    """Each violation with the lines of the servers' logs about it."""
+    found = result.verdict.violations
+    lines = []
+    for one in found[:_MOST_VIOLATIONS]:
+        where = " ".join(filter(None, (one.user, one.conversation, one.message)))
+        lines.append(f"{one.kind} ({one.characters}): {one.details} [{where}]")
+        lines += [f"    {line}" for line in _logged(one, folder)]
+    if len(found) > _MOST_VIOLATIONS:
+        lines.append(f"… and {len(found) - _MOST_VIOLATIONS} more")
+    return "\n".join(lines)
+
+
+def as_json(seed: int, results: Sequence[Result]) -> str:
+    return json.dumps(
+        {"seed": seed, "versions": versions(), "phases": [_phase(r) for r in results]}, indent=2
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of the real parts; only those that this machine has."""
+    postgres = machine.postgres()
+    commands = {
+        "Centrifugo": [str(binary()), "version"],
+        "Redis": [str(machine.redis_server()), "--version"],
+        "PostgreSQL": [str(postgres / "postgres") if postgres else "postgres", "--version"],
+        "nginx": [str(machine.nginx()), "-v"],
+    }
+    found = {"Python": platform.python_version()}
+    for name, command in commands.items():
+        try:
+            said = subprocess.run(command, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        words = (said.stdout + said.stderr).replace("v=", "").replace("nginx/", "").split()
+        found[name] = next(
+            word.strip("v,") for word in words if word.strip("v")[:1].isdigit() and "." in word
+        )
+    return found
+
+
+def _most_common(tallies: Iterable[Counter[str]]) -> list[str]:
+    total: Counter[str] = Counter()
+    for tally in tallies:
+        total.update(tally)
+    return [key for key, _ in total.most_common()]
+
+
+def _logged(violation: Violation, folder: Path) -> list[str]:
+    key = violation.message or violation.conversation
+    if not key:
+        return []
+    lines = [
+        f"{log.name}: {line[:_LOG_LINE]}"
+        for log in sorted(folder.glob("server-*.log"))
+        for line in log.read_text(errors="replace").splitlines()
+        if key in line
+    ]
+    return lines[:_MOST_LOG_LINES]
+
+
+def _phase(result: Result) -> dict[str, Any]:
+    ledger, verdict = result.ledger, result.verdict
+    return {
+        "setup": str(result.setup),
+        "seconds": round(result.seconds, 1),
+        "prompts": len(ledger.prompts),
+        "answers": verdict.statuses,
+        "refusals": ledger.refusals,
+        "faults": ledger.faults,
+        "actions": ledger.actions,
+        "characters_compared": verdict.compared,
+        **{kind.replace(" ", "_"): violations_of(result, kind) for kind in KINDS},
+        "worst_recovery_seconds": round(max((s for s, _ in ledger.recoveries), default=0.0), 2),
+        "slowest_recoveries": [
+            {"seconds": round(seconds, 2), "after": after}
+            for seconds, after in sorted(ledger.recoveries, reverse=True)[:10]
+        ],
+        "violations": [
+            {
+                "kind": one.kind,
+                "details": one.details,
+                "user": one.user,
+                "conversation": one.conversation,
+                "message": one.message,
+                "characters": one.characters,
+            }
+            for one in verdict.violations
+        ],
+    }
