@@ -35,6 +35,11 @@ bench: $(VENV)/.dev ## measures every figure beside its peers; with ARGS="--quic
 	@$(BIN)/python -m centrifugo.build
 	@$(BIN)/python -m bench $(ARGS)
 
+.PHONY: chaos
+chaos: machine $(VENV)/.dev ## breaks every part at random and compares every text; ARGS="--help" for more
+	@$(BIN)/python -m centrifugo.build
+	@$(BIN)/python -m chaos $(ARGS)
+
 .PHONY: setup
 setup: $(VENV)/.dev $(VENV)/.local-model frontend/node_modules/.installed ## installs all that development needs
 
