@@ -16,6 +16,9 @@ from testbed.process import NotReady, Process
 IN_STEP_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
 _FEW_STARTS = 40
+# two seconds are between the checkpoints of a server; and it has to find Centrifugo again
+_CHECKPOINTS_SECONDS = 4.0
+_FIRST_SECONDS = 1.0
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Breaker:
         found: dict[str, Callable[[], Awaitable[None]]] = {
             "Centrifugo killed": self.centrifugo_killed,
             "proxy server killed": self.server_killed,
+            "both killed, one after the other": self.both_killed,
             "proxy server paused": self.server_paused,
             "proxy server drained": self.server_drained,
             "model's connections cut": self.model_cut,
@@ -61,6 +65,7 @@ class Breaker:
         waiting: list[str] = []
         while not (self.ledger.answers or enough.is_set()):
             await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_FIRST_SECONDS)
         while not enough.is_set():
             if not waiting:
                 waiting = list(only or self.chance.sample(list(faults), len(faults)))
@@ -104,6 +109,12 @@ class Breaker:
 
     async def centrifugo_killed(self) -> None:
         await self._restart(self.deployment.centrifugo, kill=True, down=1.0)
+
+    async def both_killed(self) -> None:
+        """The text that a Centrifugo without a memory forgets is in the checkpoints by then."""
+        await self.centrifugo_killed()
+        await asyncio.sleep(_CHECKPOINTS_SECONDS)
+        await self.server_killed()
 
     async def server_killed(self) -> None:
         await self._restart(self._some_server(), kill=True, down=2.0)

@@ -1,13 +1,13 @@
 """The proxy server with one of its mechanisms taken out, to see that its lack is found.
 
-python -m chaos.broken no-checkpoint | no-idempotency-key | no-takeover
+python -m chaos.broken no-checkpoint | no-idempotency-key
 """
 
 import sys
 from collections.abc import Callable, Sequence
 
 from proxy_server.__main__ import main
-from proxy_server.leases import Assignment, Checkpoint, Leases
+from proxy_server.leases import Checkpoint, Leases
 from proxy_server.server_api import GrpcServerApi, Publish, Published
 
 
@@ -27,17 +27,9 @@ def no_idempotency_key() -> None:
     GrpcServerApi.publish = without_keys  # type: ignore[assignment, method-assign]
 
 
-def no_takeover() -> None:
-    async def nothing(_leases: Leases, _limit: int) -> list[Assignment]:
-        return []
-
-    Leases.take_over = nothing  # type: ignore[assignment, method-assign]
-
-
 WAYS: dict[str, Callable[[], None]] = {
     "no-checkpoint": no_checkpoint,
     "no-idempotency-key": no_idempotency_key,
-    "no-takeover": no_takeover,
 }
 
 if __name__ == "__main__":

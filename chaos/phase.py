@@ -3,15 +3,15 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
 
 from chaos.breaker import Breaker
 from chaos.ledger import Ledger
 from chaos.stored import look
-from chaos.user import User
+from chaos.user import COUNTS, User
 from chaos.verdict import Verdict, judge
 from testbed.deployment import Deployment
 from testbed.link import Link
@@ -62,7 +62,11 @@ class Load:
     only: Sequence[str] | None = None
     faulty: bool = True
     careful: bool = True
-    counts: tuple[int, ...] = (40, 80, 120, 200, 300, 400)
+    counts: tuple[int, ...] = COUNTS
+
+    def but(self, **changes: Any) -> "Load":
+        """The same load with some values changed."""
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from chaos.ledger import Ledger, Prompt, Violation
 _SETTLED_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
 # few texts, so that the model server keeps few
-_COUNTS = (40, 80, 120, 200, 300, 400)
+COUNTS = (40, 80, 120, 200, 300, 400)
 _SEEDS = 12
 _EVENTS = {
     "nothing": 30,
@@ -46,7 +46,7 @@ class User:
         careful: bool = True,
         faulty: bool = True,
         pace: float = 4.0,
-        counts: tuple[int, ...] = _COUNTS,
+        counts: tuple[int, ...] = COUNTS,
     ) -> None:
         self._url = url
         self._chance = chance
