@@ -6,7 +6,7 @@ each user.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -329,8 +329,9 @@ class Conversations:
         )
         state = GenerationState(turn.answer, 0, "queued" if queued else "streaming")
         view = View([prompt, placeholder], state, turn.since)
+        start = replace(assignment, prompt=prompt) if turn.is_new else assignment
         return Accepted(
-            turn.conversation, view, summary, start=None if queued else assignment, stopped=stopped
+            turn.conversation, view, summary, start=None if queued else start, stopped=stopped
         )
 
     def _store_answer(

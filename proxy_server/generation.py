@@ -211,7 +211,7 @@ class Generation:
         message = self.assignment.message
         data = encode(ChunksPublication(message, self._seq, chunks))
         key = idempotency_key(message, self._seq)
-        self._pending = self._publisher.post(self._channel, data, key)
+        self._pending = self._publisher.post(self._channel, data, key, urgent=True)
         self._pending.add_done_callback(self._settle)
 
     def _settle(self, pending: asyncio.Future[Position]) -> None:

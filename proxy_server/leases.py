@@ -23,7 +23,7 @@ from proxy_server.chunks import (
     decode_parts,
     encode,
 )
-from proxy_server.outbox import LastPublication, keep
+from proxy_server.outbox import LastPublication, keep, replace
 from proxy_server.store import Store, admissions, conversations, generations, messages, now
 
 _MINUTE = 60.0
@@ -36,7 +36,8 @@ FIRST_ANSWER = 2
 class Assignment:
     """One answer to make or to end, with its checkpoint: `parts` are those up to `seq`.
 
-    `was_queued` tells that its position is older than other answers of the conversation.
+    `was_queued` tells that its position is older than other answers of the conversation, and
+    `prompt` is there where it is all that the conversation holds before the answer.
     """
 
     conversation: str
@@ -49,6 +50,7 @@ class Assignment:
     parts: list[Part]
     position: Position
     was_queued: bool = False
+    prompt: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ class Leases:
 
         def work(connection: sa.Connection) -> None:
             store_message(connection, assignment.owner, assignment.message, parts, metadata)
-            keep(connection, last)
+            replace(connection, last)
 
         await self._store.write(work)
 
@@ -241,6 +243,8 @@ class Leases:
 
         The prompt itself is always among them.
         """
+        if assignment.prompt is not None:
+            return [assignment.prompt]
         statement = (
             sa.select(messages)
             .where(

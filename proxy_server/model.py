@@ -122,6 +122,7 @@ class Answer:
         self._idle_seconds = idle_seconds
         self._rest = b""
         self._done = False
+        self._halves = False
         self._surrogate = ""
 
     def __aiter__(self) -> "Answer":
@@ -174,7 +175,14 @@ class Answer:
         return deltas
 
     def _take(self, payload: bytes, deltas: list[Delta]) -> None:
-        chunk = _decode(payload)
+        try:
+            chunk = _chunks.decode(payload)
+        except msgspec.ValidationError as error:
+            raise ModelFailed("malformed", _BAD_ANSWER, repr(error)) from error
+        except msgspec.DecodeError:
+            # The typed decoder refuses half a surrogate pair, which some providers do send.
+            self._halves = True
+            chunk = _decode_leniently(payload)
         if chunk.error is not None:
             raise ModelFailed("provider_error", _BROKEN_OFF, payload[:500].decode(errors="replace"))
         if chunk.usage is not None:
@@ -187,17 +195,15 @@ class Answer:
                 continue
             if reasoning := delta.reasoning_content or delta.reasoning:
                 self.events += 1
-                if reasoning := self._whole(reasoning):
+                if not self._halves or (reasoning := self._whole(reasoning)):
                     deltas.append(Delta("reasoning", reasoning))
             if text := delta.content or delta.refusal:
                 self.events += 1
-                if text := self._whole(text):
+                if not self._halves or (text := self._whole(text)):
                     deltas.append(Delta("text", text))
 
     def _whole(self, text: str) -> str:
         """Joins a character that the provider split between two events as escaped surrogates."""
-        if not self._surrogate and text.isascii():
-            return text
         text = self._surrogate + text
         self._surrogate = ""
         if "\ud800" <= text[-1] <= "\udbff":
@@ -302,18 +308,11 @@ class _Chunk(Struct, gc=False):
 _chunks = msgspec.json.Decoder(_Chunk)
 
 
-def _decode(payload: bytes) -> _Chunk:
+def _decode_leniently(payload: bytes) -> _Chunk:
     try:
-        return _chunks.decode(payload)
-    except msgspec.ValidationError as error:
-        raise ModelFailed("malformed", _BAD_ANSWER, repr(error)) from error
-    except msgspec.DecodeError as error:
-        # The typed decoder refuses half a surrogate pair, which some providers do send.
-        try:
-            return msgspec.convert(json.loads(payload), _Chunk)
-        except (ValueError, RecursionError):
-            details = f"{error}: {payload[:200]!r}"
-            raise ModelFailed("malformed", _BAD_ANSWER, details) from error
+        return msgspec.convert(json.loads(payload), _Chunk)
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+        raise ModelFailed("malformed", _BAD_ANSWER, f"{error}: {payload[:200]!r}") from error
 
 
 def _payload(event: bytes) -> bytes:

@@ -61,9 +61,14 @@ class Outbox:
         await self._store.write(lambda connection: connection.execute(statement))
 
 
-def keep(connection: sa.Connection, last: LastPublication) -> None:
-    """Part of the transaction that stores an answer's end; replaces what was kept for it before."""
+def replace(connection: sa.Connection, last: LastPublication) -> None:
+    """Keeps this one in place of another of the same answer."""
     connection.execute(sa.delete(outbox).where(outbox.c.message == last.message))
+    keep(connection, last)
+
+
+def keep(connection: sa.Connection, last: LastPublication) -> None:
+    """Part of the transaction that stores an answer's end."""
     connection.execute(
         sa.insert(outbox).values(
             message=last.message,
