@@ -6,8 +6,10 @@ doubled, different, left open or made twice.
 """
 
 import argparse
+import asyncio
 import random
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -53,7 +55,14 @@ def main() -> int:
 
 
 def _run(setup: Setup, load: Load, seed: str, folder: Path) -> Result:
-    result = uvloop.run(run_phase(setup, load, seed=seed, folder=folder, say=_say))
+    async def phase() -> Result:
+        task = asyncio.current_task()
+        assert task is not None
+        # as Ctrl-C does: the parts are ended before this program is
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await run_phase(setup, load, seed=seed, folder=folder, say=_say)
+
+    result = uvloop.run(phase())
     if result.verdict.violations:
         print(f"\n{setup}: logs are in {folder}\n{report.details(result, folder)}\n", flush=True)
     else:
@@ -98,4 +107,7 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit("stopped before its end: no verdict")

@@ -38,6 +38,12 @@ class Refused(Exception):
         return self.code >= _FIRST_OWN_CODE
 
 
+def fail_loudly(task: asyncio.Task[None]) -> None:
+    """Hands a task's exception to the loop's handler, which prints it."""
+    if not task.cancelled():
+        task.result()
+
+
 class Connection:
     """`receive` gets each push with its channel, in order, from within the reader.
 
@@ -54,6 +60,7 @@ class Connection:
         self._numbers = itertools.count(1)
         self._calls: dict[int, tuple[asyncio.Future[Json], Callable[[Json], None] | None]] = {}
         self._reader = asyncio.create_task(self._read())
+        self._reader.add_done_callback(fail_loudly)
 
     @classmethod
     async def open(

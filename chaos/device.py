@@ -9,7 +9,7 @@ from typing import Any
 
 from websockets import ConnectionClosed
 
-from chaos.connection import Connection, Json, Refused, Unanswered
+from chaos.connection import Connection, Json, Refused, Unanswered, fail_loudly
 from chaos.view import View
 from chaos.wire import Wire
 
@@ -66,7 +66,7 @@ class Device:
         self._at_home.set()
         self._behind = asyncio.Event()
         self._task = asyncio.create_task(self._run())
-        self._task.add_done_callback(_fail_loudly)
+        self._task.add_done_callback(fail_loudly)
 
     @property
     def idle(self) -> bool:
@@ -101,9 +101,10 @@ class Device:
 
     def cut(self) -> None:
         """Its connection breaks; it comes back at once."""
-        if self._connection is not None:
+        if self._connection is not None and self._connected.is_set():
             self._connection.cut()
-        self._disturbed()
+            self.live = False
+        self.disturbed_at = monotonic()
 
     def forget(self) -> None:
         """A reload: it keeps its token and which conversation it showed."""
@@ -117,17 +118,13 @@ class Device:
         self.cut()
         await asyncio.sleep(seconds)
         self.away = False
-        self._disturbed()
+        self.disturbed_at = monotonic()
         self._at_home.set()
 
     async def close(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self.view.remember()
-
-    def _disturbed(self) -> None:
-        self.live = False
-        self.disturbed_at = monotonic()
 
     def _turn_to(self, conversation: str) -> None:
         if self._subscribed and self._connection is not None:
@@ -152,6 +149,8 @@ class Device:
             try:
                 self._connection = await Connection.open(self._url, self.token, self._receive)
                 self.token = self._connection.hello["token"]
+                if self.away:
+                    raise Unanswered
                 self._connected.set()
                 waits = delays(self._chance)
                 await self._stay(self._connection)
@@ -254,11 +253,6 @@ class Device:
         if self.disturbed_at is not None:
             self._recovered(self.disturbed_at)
             self.disturbed_at = None
-
-
-def _fail_loudly(task: asyncio.Task[None]) -> None:
-    if not task.cancelled():
-        task.result()
 
 
 async def _quietly(work: Any) -> None:
