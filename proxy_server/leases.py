@@ -17,19 +17,44 @@ from proxy_server.chunks import (
     Metadata,
     Part,
     Position,
-    Status,
     Summary,
-    decode_metadata,
     decode_parts,
     encode,
 )
 from proxy_server.outbox import LastPublication, keep, replace
-from proxy_server.store import Store, admissions, conversations, generations, messages, now
+from proxy_server.rows import message_of, position_of, set_status, store_message
+from proxy_server.store import Store, admissions, generations, messages, now
 
 _MINUTE = 60.0
 _CONTEXT_MESSAGES = 200
 FIRST_ANSWER = 2
 """The ordinal of a conversation's first answer: messages count from 1, and the prompt is first."""
+
+_GRANT = {
+    "status": "streaming",
+    "runner": sa.bindparam("new_runner"),
+    "lease": now() + sa.bindparam("seconds", type_=sa.Double),
+}
+"""The columns that give a generation to a runner."""
+_QUEUE = sa.insert(generations).values(status="queued")
+_BEGIN = sa.insert(generations).values(_GRANT)
+_END = sa.delete(generations).where(
+    generations.c.message == sa.bindparam("of_message"),
+    generations.c.runner == sa.bindparam("of_runner"),
+)
+_FIRST = (
+    sa.select(generations.c.message)
+    .where(generations.c.conversation == sa.bindparam("of_conversation"))
+    .order_by(generations.c.ordinal)
+    .limit(1)
+    .scalar_subquery()
+)
+_CLAIM = (
+    sa.update(generations)
+    .where(generations.c.message == _FIRST, generations.c.status == "queued")
+    .values(_GRANT)
+    .returning(*generations.c)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +104,26 @@ class Leases:
         self._store = store
         self._runner = runner
         self.seconds = seconds
+        self._granted = {"new_runner": runner, "seconds": seconds}
         # the leases that had run out at the last look, by message
         self._silent: dict[str, float] = {}
 
-    def grant(self) -> dict[str, Any]:
-        """The columns that give a generation to this runner."""
-        return {"status": "streaming", "runner": self._runner, "lease": now() + self.seconds}
+    def enter(self, connection: sa.Connection, assignment: Assignment, *, queued: bool) -> None:
+        """Part of a transaction: the answer is queued, or this runner's from now on."""
+        values = {
+            "message": assignment.message,
+            "conversation": assignment.conversation,
+            "ordinal": assignment.ordinal,
+            "owner": assignment.owner,
+            "model": assignment.model,
+            "created_at": assignment.created_at,
+            "position_offset": assignment.position.offset,
+            "position_epoch": assignment.position.epoch,
+        }
+        if queued:
+            connection.execute(_QUEUE, values)
+        else:
+            connection.execute(_BEGIN, values | self._granted)
 
     async def renew(self, held: Sequence[str]) -> dict[str, str | None]:
         """Renews the leases of these messages; gives those still ours with why to stop, if so.
@@ -145,12 +184,8 @@ class Leases:
         """
 
         def work(connection: sa.Connection) -> Finished | None:
-            ended = connection.execute(
-                sa.delete(generations).where(
-                    generations.c.message == assignment.message,
-                    generations.c.runner == self._runner,
-                )
-            )
+            held = {"of_message": assignment.message, "of_runner": self._runner}
+            ended = connection.execute(_END, held)
             if not ended.rowcount:
                 return None
             store_message(connection, assignment.owner, assignment.message, parts, metadata)
@@ -206,8 +241,9 @@ class Leases:
             rows = connection.execute(
                 sa.update(generations)
                 .where(generations.c.message.in_(chosen), silent)
-                .values(self.grant())
-                .returning(*generations.c)
+                .values(_GRANT)
+                .returning(*generations.c),
+                self._granted,
             )
             return [_assignment(row) for row in rows]
 
@@ -265,56 +301,9 @@ class Leases:
 
     def _claim(self, connection: sa.Connection, conversation: str) -> Assignment | None:
         """Takes the first queued answer of a conversation in which none is being made."""
-        first = (
-            sa.select(generations.c.message)
-            .where(generations.c.conversation == conversation)
-            .order_by(generations.c.ordinal)
-            .limit(1)
-            .scalar_subquery()
-        )
-        row = connection.execute(
-            sa.update(generations)
-            .where(generations.c.message == first, generations.c.status == "queued")
-            .values(self.grant())
-            .returning(*generations.c)
-        ).first()
+        claimed = {"of_conversation": conversation} | self._granted
+        row = connection.execute(_CLAIM, claimed).first()
         return _assignment(row, was_queued=True) if row else None
-
-
-def message_of(row: sa.Row[Any]) -> Message:
-    """A message from a row of `messages`."""
-    return Message(row.id, row.role, decode_parts(row.parts), decode_metadata(row.metadata))
-
-
-def store_message(
-    connection: sa.Connection, owner: str, message: str, parts: Sequence[Part], metadata: Metadata
-) -> None:
-    connection.execute(
-        sa.update(messages)
-        .where(messages.c.owner == owner, messages.c.id == message)
-        .values(parts=encode(parts).decode(), metadata=encode(metadata).decode())
-    )
-
-
-def set_status(connection: sa.Connection, conversation: str, status: Status) -> Summary | None:
-    """Marks a conversation as changed now; None where it is gone."""
-    row = connection.execute(
-        sa.update(conversations)
-        .where(conversations.c.id == conversation)
-        .values(status=status, updated_at=now())
-        .returning(*conversations.c)
-    ).first()
-    return summary_of(row) if row else None
-
-
-def summary_of(row: sa.Row[Any]) -> Summary:
-    """A conversation in its owner's list, from a row of `conversations`."""
-    return Summary(row.id, row.title, row.updated_at, row.status)
-
-
-def position_of(row: sa.Row[Any]) -> Position:
-    """The position of a checkpoint, from a row of `generations`."""
-    return Position(row.position_offset, row.position_epoch)
 
 
 def _assignment(row: sa.Row[Any], *, was_queued: bool = False) -> Assignment:

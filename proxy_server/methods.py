@@ -32,7 +32,7 @@ from proxy_server.chunks import (
     decode_request,
     encode,
 )
-from proxy_server.conversations import Accepted, Conversations, Stopped, Turn, View
+from proxy_server.conversations import Conversations
 from proxy_server.errors import (
     ApiRejected,
     ApiUnreachable,
@@ -44,8 +44,10 @@ from proxy_server.errors import (
     Unavailable,
 )
 from proxy_server.publisher import Publisher
+from proxy_server.rows import View
 from proxy_server.runner import Runner
 from proxy_server.server_api import ServerApi
+from proxy_server.turns import Accepted, Stopped, Turn, Turns
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _TITLE_CHARACTERS = 60
@@ -110,6 +112,7 @@ class Methods:
         namespace: str,
         rules: PromptRules,
         channels: Channels,
+        turns: Turns,
         conversations: Conversations,
         runner: Runner,
         publisher: Publisher,
@@ -117,6 +120,7 @@ class Methods:
     ) -> None:
         self._rules = rules
         self._channels = channels
+        self._turns = turns
         self._conversations = conversations
         self._runner = runner
         self._publisher = publisher
@@ -152,7 +156,7 @@ class Methods:
     async def _send(self, user: str, request: _Send) -> Session:
         with self._runner.admission():
             turn = await self._turn(user, request)
-            accepted = await self._conversations.accept(turn)
+            accepted = await self._turns.accept(turn)
             if not accepted.repeated:
                 log.info(
                     "prompt_accepted",
@@ -252,7 +256,7 @@ class Methods:
         _check_id("message", request.message)
         with self._runner.admission():
             since = await self._position(user, request.conversation)
-            accepted = await self._conversations.regenerate(
+            accepted = await self._turns.regenerate(
                 user, request.conversation, request.message, str(uuid.uuid4()), since
             )
             self._publish(request.conversation, RemovedPublication(accepted.removed))
@@ -262,7 +266,7 @@ class Methods:
     async def _stop(self, user: str, request: _OneMessage) -> dict[str, bool]:
         self._own(user, request.conversation)
         _check_id("message", request.message)
-        stopped = await self._conversations.stop(user, request.conversation, request.message)
+        stopped = await self._turns.stop(user, request.conversation, request.message)
         self._end(request.conversation, stopped)
         return {"stopped": bool(stopped.running or stopped.cancelled)}
 

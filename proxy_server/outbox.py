@@ -9,6 +9,7 @@ from proxy_server.chunks import Chunk, ChunksPublication, encode, idempotency_ke
 from proxy_server.store import Store, now, outbox
 
 _RETRY_SECONDS = 5.0
+_KEEP = sa.insert(outbox).values(due=now() + _RETRY_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,11 @@ def replace(connection: sa.Connection, last: LastPublication) -> None:
 def keep(connection: sa.Connection, last: LastPublication) -> None:
     """Part of the transaction that stores an answer's end."""
     connection.execute(
-        sa.insert(outbox).values(
-            message=last.message,
-            conversation=last.conversation,
-            seq=last.seq,
-            data=last.data.decode(),
-            due=now() + _RETRY_SECONDS,
-        )
+        _KEEP,
+        {
+            "message": last.message,
+            "conversation": last.conversation,
+            "seq": last.seq,
+            "data": last.data.decode(),
+        },
     )

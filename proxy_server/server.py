@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection
 from proxy_server import metrics
 from proxy_server.channels import Channels
 from proxy_server.chunks import Summary
-from proxy_server.conversations import Conversations, Limits
+from proxy_server.conversations import Conversations
 from proxy_server.errors import StoreUnavailable
 from proxy_server.generation import Generation, Style
 from proxy_server.identity import Visitors
@@ -34,6 +34,7 @@ from proxy_server.signatures import Signer
 from proxy_server.store import Store
 from proxy_server.takeover import Takeover
 from proxy_server.titles import Titles
+from proxy_server.turns import Limits, Turns
 
 _SERVICE = "centrifugal.centrifugo.proxy.CentrifugoProxy"
 _FLUSH_SECONDS = 3.0
@@ -77,7 +78,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         def announce(user: str, summary: Summary) -> None:
             methods.announce(user, summary)
 
-        conversations = Conversations(store, leases, limits)
+        conversations = Conversations(store)
         titles = Titles(
             model=model,
             conversations=conversations,
@@ -113,6 +114,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             namespace=settings.rpc_namespace,
             rules=PromptRules(settings.allowed_models, settings.max_prompt_bytes),
             channels=channels,
+            turns=Turns(store, leases, limits),
             conversations=conversations,
             runner=runner,
             publisher=publisher,

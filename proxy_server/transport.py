@@ -68,13 +68,15 @@ class Stream(httpx2.AsyncByteStream):
         """
         # None once the body has been received to its end.
         connection = self._response.connection
-        protocol = connection.protocol if connection is not None else None
+        # Not the protocol: pausing that stops its parser as well, and what the socket brings next
+        # comes out in two reads, the second of them a whole pause too late.
+        socket = connection.transport if connection is not None else None
         try:
-            if protocol is not None:
-                protocol.resume_reading()
+            if socket is not None and not socket.is_closing():
+                socket.resume_reading()
             data = await self._content.readany()
-            if protocol is not None and not self._content.is_eof():
-                protocol.pause_reading()
+            if socket is not None and not self._content.is_eof() and not socket.is_closing():
+                socket.pause_reading()
         except (aiohttp.ClientError, OSError) as error:
             raise ConnectionError(repr(error)) from error
         return data

@@ -1,0 +1,160 @@
+"""Rows of the database as values, and the statements that more than one module needs.
+
+Statements on the way of each prompt are built once, with parameters: building one costs more than
+SQLite takes to run it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from proxy_server.chunks import (
+    GenerationState,
+    Message,
+    Metadata,
+    Part,
+    Position,
+    Status,
+    Summary,
+    decode_metadata,
+    decode_parts,
+    encode,
+)
+from proxy_server.errors import Forbidden
+from proxy_server.store import conversations, generations, messages, now
+
+# Names of parameters must differ from those of columns, which SQLAlchemy keeps for itself.
+_INSERT_MESSAGE = sa.insert(messages)
+_STORE_MESSAGE = (
+    sa.update(messages)
+    .where(messages.c.owner == sa.bindparam("of_owner"), messages.c.id == sa.bindparam("of_id"))
+    .values(parts=sa.bindparam("new_parts"), metadata=sa.bindparam("new_metadata"))
+)
+_SET_STATUS = (
+    sa.update(conversations)
+    .where(conversations.c.id == sa.bindparam("of_id"))
+    .values(status=sa.bindparam("new_status"), updated_at=now())
+    .returning(*conversations.c)
+)
+_OWNED = sa.select(conversations.c.id).where(
+    conversations.c.id == sa.bindparam("of_id"), conversations.c.owner == sa.bindparam("of_owner")
+)
+_IN_WORK = (
+    sa.select(generations)
+    .where(generations.c.conversation == sa.bindparam("of_conversation"))
+    .order_by(generations.c.ordinal)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Messages, oldest first; the answer being made, and the position of its checkpoint."""
+
+    messages: list[Message]
+    generation: GenerationState | None = None
+    since: Position | None = None
+    next: str | None = None
+
+
+def message_of(row: sa.Row[Any]) -> Message:
+    """A message from a row of `messages`."""
+    return Message(row.id, row.role, decode_parts(row.parts), decode_metadata(row.metadata))
+
+
+def summary_of(row: sa.Row[Any]) -> Summary:
+    """A conversation in its owner's list, from a row of `conversations`."""
+    return Summary(row.id, row.title, row.updated_at, row.status)
+
+
+def position_of(row: sa.Row[Any]) -> Position:
+    """The position of a checkpoint, from a row of `generations`."""
+    return Position(row.position_offset, row.position_epoch)
+
+
+def insert_message(
+    connection: sa.Connection, owner: str, conversation: str, ordinal: int, message: Message
+) -> None:
+    connection.execute(
+        _INSERT_MESSAGE,
+        {
+            "conversation": conversation,
+            "ordinal": ordinal,
+            "owner": owner,
+            "id": message.id,
+            "role": message.role,
+            "parts": encode(message.parts).decode(),
+            "metadata": encode(message.metadata).decode(),
+        },
+    )
+
+
+def store_message(
+    connection: sa.Connection, owner: str, message: str, parts: Sequence[Part], metadata: Metadata
+) -> None:
+    connection.execute(
+        _STORE_MESSAGE,
+        {
+            "of_owner": owner,
+            "of_id": message,
+            "new_parts": encode(parts).decode(),
+            "new_metadata": encode(metadata).decode(),
+        },
+    )
+
+
+def set_status(connection: sa.Connection, conversation: str, status: Status) -> Summary | None:
+    """Marks a conversation as changed now; None where it is gone."""
+    row = connection.execute(_SET_STATUS, {"of_id": conversation, "new_status": status}).first()
+    return summary_of(row) if row else None
+
+
+def check_owned(connection: sa.Connection, user: str, conversation: str) -> None:
+    """Raises Forbidden where the conversation is another's, or gone."""
+    if connection.execute(_OWNED, {"of_id": conversation, "of_owner": user}).first() is None:
+        raise Forbidden
+
+
+def in_work(connection: sa.Connection, conversation: str) -> Sequence[sa.Row[Any]]:
+    """The conversation's generations, in the order in which they are made."""
+    return connection.execute(_IN_WORK, {"of_conversation": conversation}).all()
+
+
+def messages_in_work(conversation: str) -> sa.Select[Any]:
+    """Messages with their generations, in one statement: both are of one moment."""
+    return (
+        sa.select(
+            messages,
+            generations.c.status.label("generation"),
+            generations.c.seq,
+            generations.c.parts.label("checkpoint"),
+            generations.c.position_offset,
+            generations.c.position_epoch,
+        )
+        .select_from(messages)
+        .outerjoin(
+            generations,
+            (generations.c.message == messages.c.id) & (generations.c.owner == messages.c.owner),
+        )
+        .where(messages.c.conversation == conversation)
+    )
+
+
+def view_of(rows: Sequence[sa.Row[Any]], limit: int) -> View:
+    """Rows of `messages_in_work`, oldest first; one above the limit tells of a further page."""
+    shown = rows[-limit:]
+    cursor = str(shown[0].ordinal) if len(rows) > limit else None
+    found = [message_of(row) for row in shown]
+    state: GenerationState | None = None
+    since: Position | None = None
+    for row, message in zip(shown, found, strict=True):
+        if row.generation is None:
+            continue
+        message.parts = decode_parts(row.checkpoint)
+        message.metadata.status = row.generation
+        # The answer that is being made, or else the one that is next.
+        if state is None or row.generation == "streaming":
+            state = GenerationState(message.id, row.seq, row.generation)
+            since = position_of(row)
+    return View(found, state, since, cursor)

@@ -1,0 +1,325 @@
+"""Prompts and the answers to come: stored together, refused, made anew and stopped.
+
+What must hold together is one transaction; those that count or check run one after another for
+each user.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from proxy_server.chunks import (
+    GenerationState,
+    Message,
+    Metadata,
+    Part,
+    Position,
+    Status,
+    Summary,
+    decode_metadata,
+)
+from proxy_server.errors import Busy, Forbidden, LimitReached, NotFound
+from proxy_server.leases import Assignment, Leases
+from proxy_server.rows import (
+    View,
+    check_owned,
+    in_work,
+    insert_message,
+    messages_in_work,
+    set_status,
+    store_message,
+    summary_of,
+    view_of,
+)
+from proxy_server.store import Store, admissions, conversations, generations, messages, now
+
+WhenBusy = Literal["reject", "queue", "interrupt"]
+_MINUTE = 60.0
+
+_OF_OWNER: sa.BindParameter[str] = sa.bindparam("of_owner")
+_RECENT = (admissions.c.owner == _OF_OWNER) & (admissions.c.at > now() - _MINUTE)
+_COUNTS = sa.select(
+    sa.select(sa.func.count())
+    .select_from(generations)
+    .where(generations.c.owner == _OF_OWNER)
+    .scalar_subquery()
+    .label("in_work"),
+    sa.select(sa.func.count()).where(_RECENT).scalar_subquery().label("prompts"),
+    sa.select(sa.func.min(admissions.c.at) + _MINUTE - now())
+    .where(_RECENT)
+    .scalar_subquery()
+    .label("seconds"),
+)
+_ADMIT = sa.insert(admissions).values(at=now())
+_BEGIN = sa.insert(conversations).values(updated_at=now()).returning(*conversations.c)
+_PROMPT = sa.select(messages.c.conversation, messages.c.ordinal).where(
+    messages.c.owner == _OF_OWNER, messages.c.id == sa.bindparam("of_id")
+)
+_LAST_ORDINAL = sa.select(sa.func.max(messages.c.ordinal)).where(
+    messages.c.conversation == sa.bindparam("of_conversation")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A prompt that was checked as far as that goes without the database.
+
+    `message` is the id its client gave it, `answer` the one of the answer to come.
+    """
+
+    user: str
+    conversation: str
+    is_new: bool
+    message: str
+    answer: str
+    parts: list[Part]
+    model: str
+    title: str
+    when_busy: WhenBusy
+    since: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    generations_per_user: int
+    prompts_per_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What a stop found: answers that are being made somewhere, and queued ones it has ended."""
+
+    running: list[str] = field(default_factory=list)
+    cancelled: list[Message] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A stored turn: what to show, the conversation as it stands, and the answer to start now.
+
+    `repeated` says that this turn had been stored before, and nothing was changed.
+    """
+
+    conversation: str
+    view: View
+    summary: Summary | None = None
+    repeated: bool = False
+    start: Assignment | None = None
+    stopped: Stopped = field(default_factory=Stopped)
+    removed: list[str] = field(default_factory=list)
+
+
+class Turns:
+    """The turns of all users' conversations."""
+
+    def __init__(self, store: Store, leases: Leases, limits: Limits) -> None:
+        self._store = store
+        self._leases = leases
+        self._limits = limits
+
+    async def accept(self, turn: Turn) -> Accepted:
+        """Stores a prompt and the answer to come.
+
+        The same message id again gives what it gave at first. Raises Forbidden, Busy and
+        LimitReached, with nothing stored.
+        """
+
+        def work(connection: sa.Connection) -> Accepted:
+            if repeated := _repeated(connection, turn):
+                return repeated
+            if not turn.is_new:
+                check_owned(connection, turn.user, turn.conversation)
+            self._admit(connection, turn.user)
+            busy = [] if turn.is_new else in_work(connection, turn.conversation)
+            if busy and turn.when_busy == "reject":
+                raise Busy
+            stopped = Stopped()
+            if busy and turn.when_busy == "interrupt":
+                stopped = _stop(connection, turn.user, busy)
+            return self._store_turn(connection, turn, bool(busy), stopped)
+
+        return await self._store.write(work, turn.user)
+
+    async def regenerate(
+        self, user: str, conversation: str, message: str | None, answer: str, since: Position
+    ) -> Accepted:
+        """Removes an answer and all after it, and stores one to come in its place.
+
+        Raises Forbidden, NotFound, Busy and LimitReached, with nothing changed.
+        """
+
+        def work(connection: sa.Connection) -> Accepted:
+            check_owned(connection, user, conversation)
+            if in_work(connection, conversation):
+                raise Busy
+            target = _answer(connection, conversation, message)
+            self._admit(connection, user)
+            removed = connection.execute(
+                sa.delete(messages)
+                .where(
+                    messages.c.conversation == conversation, messages.c.ordinal >= target.ordinal
+                )
+                .returning(messages.c.id)
+            )
+            ids = list(removed.scalars())
+            model = decode_metadata(target.metadata).model or ""
+            summary = set_status(connection, conversation, "streaming")
+            if summary is None:
+                raise Forbidden
+            assignment, placeholder = self._store_answer(
+                connection,
+                user,
+                conversation,
+                answer,
+                model,
+                target.ordinal,
+                summary.updated_at,
+                since,
+                queued=False,
+            )
+            return Accepted(
+                conversation,
+                View([placeholder], GenerationState(answer, 0, "streaming"), since),
+                summary,
+                start=assignment,
+                removed=ids,
+            )
+
+        return await self._store.write(work, user)
+
+    async def stop(self, user: str, conversation: str, message: str | None) -> Stopped:
+        """Asks for the end of the answer being made and cancels queued ones; or one of them."""
+
+        def work(connection: sa.Connection) -> Stopped:
+            check_owned(connection, user, conversation)
+            rows = in_work(connection, conversation)
+            chosen = [row for row in rows if message is None or row.message == message]
+            stopped = _stop(connection, user, chosen)
+            if stopped.cancelled and len(chosen) == len(rows) and not stopped.running:
+                set_status(connection, conversation, "stopped")
+            return stopped
+
+        return await self._store.write(work, user)
+
+    def _admit(self, connection: sa.Connection, user: str) -> None:
+        """Counts one more prompt of the user's, or refuses it."""
+        counts = connection.execute(_COUNTS, {"of_owner": user}).one()
+        if counts.in_work >= self._limits.generations_per_user:
+            raise LimitReached(
+                f"{counts.in_work} of your answers are still being written. "
+                "Try again when one has ended."
+            )
+        if counts.prompts >= self._limits.prompts_per_minute:
+            seconds = max(1, round(counts.seconds + 0.5))
+            raise LimitReached(f"Too many prompts in a minute. Try again in {seconds} seconds.")
+        connection.execute(_ADMIT, {"owner": user})
+
+    def _store_turn(
+        self, connection: sa.Connection, turn: Turn, queued: bool, stopped: Stopped
+    ) -> Accepted:
+        status: Status = "queued" if queued else "streaming"
+        if turn.is_new:
+            begun = {
+                "id": turn.conversation,
+                "owner": turn.user,
+                "title": turn.title,
+                "status": status,
+            }
+            summary = summary_of(connection.execute(_BEGIN, begun).one())
+            ordinal = 1
+        else:
+            changed = set_status(connection, turn.conversation, "streaming")
+            if changed is None:
+                raise Forbidden
+            summary = changed
+            ordinal = _next_ordinal(connection, turn.conversation)
+        prompt = Message(turn.message, "user", turn.parts, Metadata(summary.updated_at))
+        insert_message(connection, turn.user, turn.conversation, ordinal, prompt)
+        assignment, placeholder = self._store_answer(
+            connection,
+            turn.user,
+            turn.conversation,
+            turn.answer,
+            turn.model,
+            ordinal + 1,
+            summary.updated_at,
+            turn.since,
+            queued=queued,
+        )
+        state = GenerationState(turn.answer, 0, "queued" if queued else "streaming")
+        view = View([prompt, placeholder], state, turn.since)
+        start = replace(assignment, prompt=prompt) if turn.is_new else assignment
+        return Accepted(
+            turn.conversation, view, summary, start=None if queued else start, stopped=stopped
+        )
+
+    def _store_answer(
+        self,
+        connection: sa.Connection,
+        user: str,
+        conversation: str,
+        answer: str,
+        model: str,
+        ordinal: int,
+        created_at: float,
+        since: Position,
+        *,
+        queued: bool,
+    ) -> tuple[Assignment, Message]:
+        status: Status = "queued" if queued else "streaming"
+        message = Message(answer, "assistant", [], Metadata(created_at, status, model))
+        insert_message(connection, user, conversation, ordinal, message)
+        assignment = Assignment(
+            conversation, answer, user, model, ordinal, created_at, 0, [], since
+        )
+        self._leases.enter(connection, assignment, queued=queued)
+        return assignment, message
+
+
+def _repeated(connection: sa.Connection, turn: Turn) -> Accepted | None:
+    prompt = connection.execute(_PROMPT, {"of_owner": turn.user, "of_id": turn.message}).first()
+    if prompt is None:
+        return None
+    rows = connection.execute(
+        messages_in_work(prompt.conversation)
+        .where(messages.c.ordinal.between(prompt.ordinal, prompt.ordinal + 1))
+        .order_by(messages.c.ordinal)
+    ).all()
+    return Accepted(prompt.conversation, view_of(rows, len(rows)), repeated=True)
+
+
+def _stop(connection: sa.Connection, user: str, rows: Sequence[sa.Row[Any]]) -> Stopped:
+    stopped = Stopped()
+    for row in rows:
+        if row.status == "streaming":
+            stopped.running.append(row.message)
+            connection.execute(
+                sa.update(generations)
+                .where(generations.c.message == row.message)
+                .values(stop="stopped")
+            )
+            continue
+        metadata = Metadata(row.created_at, "stopped", row.model)
+        connection.execute(sa.delete(generations).where(generations.c.message == row.message))
+        store_message(connection, user, row.message, [], metadata)
+        stopped.cancelled.append(Message(row.message, "assistant", [], metadata))
+    return stopped
+
+
+def _answer(connection: sa.Connection, conversation: str, message: str | None) -> sa.Row[Any]:
+    """The assistant message of that id, or the last one."""
+    statement = sa.select(messages).where(
+        messages.c.conversation == conversation, messages.c.role == "assistant"
+    )
+    if message is not None:
+        statement = statement.where(messages.c.id == message)
+    row = connection.execute(statement.order_by(messages.c.ordinal.desc()).limit(1)).first()
+    if row is None:
+        raise NotFound("There is no such answer in this conversation.")
+    return row
+
+
+def _next_ordinal(connection: sa.Connection, conversation: str) -> int:
+    return (connection.execute(_LAST_ORDINAL, {"of_conversation": conversation}).scalar() or 0) + 1
