@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 
@@ -18,19 +18,17 @@ from proxy_server.chunks import (
     ChunksPublication,
     Closing,
     Error,
-    FilePart,
     Finish,
-    Message,
     Metadata,
     Part,
     Position,
     Start,
     Status,
-    TextPart,
     Usage,
     encode,
     idempotency_key,
 )
+from proxy_server.context import Context
 from proxy_server.errors import ApiRejected, ApiUnreachable, ModelFailed, StoreUnavailable
 from proxy_server.leases import Assignment, Checkpoint, Finished, Leases
 from proxy_server.model import Answer, Model
@@ -50,15 +48,6 @@ class Outcome:
     status: Status
     finish_reason: str
     error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """What every generation of this service has in common."""
-
-    system_prompt: str
-    context_characters: int
-    generation_seconds: float
 
 
 class Deadline:
@@ -109,17 +98,18 @@ class Generation:
         publisher: Publisher,
         leases: Leases,
         channels: Channels,
-        style: Style,
+        context: Context,
+        seconds: float,
         pause: Callable[[], Awaitable[None]],
         alive: Callable[[], "asyncio.Future[None] | None"],
     ) -> None:
         self.assignment = assignment
-        self.deadline = Deadline(style.generation_seconds)
+        self.deadline = Deadline(seconds)
         self._model = model
         self._publisher = publisher
         self._leases = leases
         self._channel = channels.of_conversation(assignment.conversation)
-        self._style = style
+        self._context = context
         self._pause = pause
         self._alive = alive
         self._transcript = Transcript()
@@ -190,8 +180,7 @@ class Generation:
     async def _stream(self, began: float) -> None:
         metadata = Metadata(self.assignment.created_at, "streaming", self.assignment.model)
         self._post([Start(self.assignment.message, metadata)])
-        context = await self._leases.context(self.assignment, self._style.context_characters)
-        prompt = _prompt(context, self._style.system_prompt)
+        prompt = await self._context.before(self.assignment)
         self._context_size = sum(len(str(message["content"])) for message in prompt)
         async with self._model.answer(self.assignment.model, prompt) as answer:
             self._answer = answer
@@ -338,23 +327,3 @@ def _closing(outcome: Outcome, metadata: Metadata) -> Closing:
             return Error(outcome.error or "", metadata)
         case _:
             return Abort(outcome.status, metadata)
-
-
-def _prompt(context: list[Message], system_prompt: str) -> list[dict[str, Any]]:
-    """The conversation in the words of the chat completions API."""
-    prompt: list[dict[str, Any]] = []
-    if system_prompt:
-        prompt.append({"role": "system", "content": system_prompt})
-    for message in context:
-        content: list[dict[str, Any]] = []
-        for part in message.parts:
-            if isinstance(part, TextPart):
-                content.append({"type": "text", "text": part.text})
-            elif isinstance(part, FilePart):
-                content.append({"type": "image_url", "image_url": {"url": part.url}})
-        if content and all(part["type"] == "text" for part in content):
-            text = "\n".join(part["text"] for part in content)
-            prompt.append({"role": message.role, "content": text})
-        elif content:
-            prompt.append({"role": message.role, "content": content})
-    return prompt

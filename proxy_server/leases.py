@@ -22,11 +22,10 @@ from proxy_server.chunks import (
     encode,
 )
 from proxy_server.outbox import LastPublication, keep, replace
-from proxy_server.rows import message_of, position_of, set_status, store_message
-from proxy_server.store import Store, admissions, generations, messages, now
+from proxy_server.rows import position_of, set_status, store_message
+from proxy_server.store import Store, admissions, generations, now
 
 _MINUTE = 60.0
-_CONTEXT_MESSAGES = 200
 FIRST_ANSWER = 2
 """The ordinal of a conversation's first answer: messages count from 1, and the prompt is first."""
 
@@ -38,10 +37,6 @@ _GRANT = {
 """The columns that give a generation to a runner."""
 _QUEUE = sa.insert(generations).values(status="queued")
 _BEGIN = sa.insert(generations).values(_GRANT)
-_END = sa.delete(generations).where(
-    generations.c.message == sa.bindparam("of_message"),
-    generations.c.runner == sa.bindparam("of_runner"),
-)
 _FIRST = (
     sa.select(generations.c.message)
     .where(generations.c.conversation == sa.bindparam("of_conversation"))
@@ -55,6 +50,40 @@ _CLAIM = (
     .values(_GRANT)
     .returning(*generations.c)
 )
+_HELD = sa.and_(
+    generations.c.message == sa.bindparam("of_message"),
+    generations.c.runner == sa.bindparam("of_runner"),
+)
+_END = sa.delete(generations).where(_HELD)
+_CHECKPOINT = (
+    sa.update(generations)
+    .where(_HELD)
+    .values(
+        seq=sa.bindparam("new_seq"),
+        parts=sa.bindparam("new_parts"),
+        position_offset=sa.bindparam("offset"),
+        position_epoch=sa.bindparam("epoch"),
+    )
+)
+_SILENT = sa.and_(generations.c.status == "streaming", generations.c.lease < now())
+_LOOK = (
+    sa.select(generations.c.message, generations.c.lease)
+    .where(_SILENT)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_others = generations.alias()
+_ORPHANS = (
+    sa.select(generations.c.conversation)
+    .where(
+        generations.c.status == "queued",
+        ~sa.exists().where(
+            _others.c.conversation == generations.c.conversation,
+            _others.c.ordinal < generations.c.ordinal,
+        ),
+    )
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_FORGET_ADMISSIONS = sa.delete(admissions).where(admissions.c.at < now() - _MINUTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,22 +173,10 @@ class Leases:
         return await self._store.write(work)
 
     async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> None:
-        statement = (
-            sa.update(generations)
-            .where(
-                generations.c.message == sa.bindparam("of_message"),
-                generations.c.runner == self._runner,
-            )
-            .values(
-                seq=sa.bindparam("new_seq"),
-                parts=sa.bindparam("new_parts"),
-                position_offset=sa.bindparam("offset"),
-                position_epoch=sa.bindparam("epoch"),
-            )
-        )
         rows = [
             {
                 "of_message": checkpoint.message,
+                "of_runner": self._runner,
                 "new_seq": checkpoint.seq,
                 "new_parts": encode(checkpoint.parts).decode(),
                 "offset": checkpoint.position.offset,
@@ -167,7 +184,7 @@ class Leases:
             }
             for checkpoint in checkpoints
         ]
-        await self._store.write(lambda connection: connection.execute(statement, rows))
+        await self._store.write(lambda connection: connection.execute(_CHECKPOINT, rows))
 
     async def finish(
         self,
@@ -227,9 +244,9 @@ class Leases:
         One look is not enough: while the database hangs all leases run out, and a look that
         waited in it may come before the owners' renewals.
         """
-        silent = sa.and_(generations.c.status == "streaming", generations.c.lease < now())
-        look = sa.select(generations.c.message, generations.c.lease).where(silent).limit(limit)
-        rows = await self._store.read(lambda connection: connection.execute(look).all())
+        rows = await self._store.read(
+            lambda connection: connection.execute(_LOOK, {"most": limit}).all()
+        )
         seen, self._silent = self._silent, {row.message: row.lease for row in rows}
         chosen = [message for message, lease in self._silent.items() if seen.get(message) == lease]
         if not chosen:
@@ -240,7 +257,7 @@ class Leases:
             # that waited for it must find that it is not silent any more.
             rows = connection.execute(
                 sa.update(generations)
-                .where(generations.c.message.in_(chosen), silent)
+                .where(generations.c.message.in_(chosen), _SILENT)
                 .values(_GRANT)
                 .returning(*generations.c),
                 self._granted,
@@ -251,21 +268,11 @@ class Leases:
 
     async def start_orphans(self, limit: int) -> list[Assignment]:
         """Takes queued answers whose predecessor ended without starting them."""
-        others = generations.alias()
-        first = ~sa.exists().where(
-            others.c.conversation == generations.c.conversation,
-            others.c.ordinal < generations.c.ordinal,
-        )
-        orphans = (
-            sa.select(generations.c.conversation)
-            .where(generations.c.status == "queued", first)
-            .limit(limit)
-        )
 
         def work(connection: sa.Connection) -> list[Assignment]:
-            found = connection.execute(orphans).scalars().all()
+            found = connection.execute(_ORPHANS, {"most": limit}).scalars().all()
             claimed = [self._claim(connection, conversation) for conversation in found]
-            connection.execute(sa.delete(admissions).where(admissions.c.at < now() - _MINUTE))
+            connection.execute(_FORGET_ADMISSIONS)
             return [assignment for assignment in claimed if assignment is not None]
 
         try:
@@ -273,31 +280,6 @@ class Leases:
         except IntegrityError:
             # Another replica started one of them in this very moment; the next look is soon.
             return []
-
-    async def context(self, assignment: Assignment, characters: int) -> list[Message]:
-        """The messages before an answer, oldest first, within so many characters of text.
-
-        The prompt itself is always among them.
-        """
-        if assignment.prompt is not None:
-            return [assignment.prompt]
-        statement = (
-            sa.select(messages)
-            .where(
-                messages.c.conversation == assignment.conversation,
-                messages.c.ordinal < assignment.ordinal,
-            )
-            .order_by(messages.c.ordinal.desc())
-            .limit(_CONTEXT_MESSAGES)
-        )
-        rows = await self._store.read(lambda connection: connection.execute(statement).all())
-        chosen: list[Message] = []
-        for row in rows:
-            characters -= len(row.parts)
-            if chosen and characters < 0:
-                break
-            chosen.append(message_of(row))
-        return chosen[::-1]
 
     def _claim(self, connection: sa.Connection, conversation: str) -> Assignment | None:
         """Takes the first queued answer of a conversation in which none is being made."""

@@ -10,6 +10,21 @@ from proxy_server.store import Store, now, outbox
 
 _RETRY_SECONDS = 5.0
 _KEEP = sa.insert(outbox).values(due=now() + _RETRY_SECONDS)
+_LATE = outbox.c.due < now()
+_TAKE = (
+    sa.update(outbox)
+    .where(
+        outbox.c.message.in_(
+            sa.select(outbox.c.message)
+            .where(_LATE)
+            .limit(sa.bindparam("most", type_=sa.Integer))
+            .scalar_subquery()
+        ),
+        _LATE,
+    )
+    .values(due=now() + _RETRY_SECONDS)
+    .returning(*outbox.c)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +55,9 @@ class Outbox:
 
     async def overdue(self, limit: int) -> list[LastPublication]:
         """Takes publications whose server did not get them out in time."""
-        late = outbox.c.due < now()
-        chosen = sa.select(outbox.c.message).where(late).limit(limit).scalar_subquery()
-        statement = (
-            sa.update(outbox)
-            .where(outbox.c.message.in_(chosen), late)
-            .values(due=now() + _RETRY_SECONDS)
-            .returning(*outbox.c)
+        rows = await self._store.write(
+            lambda connection: connection.execute(_TAKE, {"most": limit}).all()
         )
-        rows = await self._store.write(lambda connection: connection.execute(statement).all())
         return [
             LastPublication(row.conversation, row.message, row.seq, row.data.encode())
             for row in rows

@@ -20,7 +20,7 @@ from proxy_server.titles import Titles
 _BEAT_SECONDS = 0.5
 _SCAN_SECONDS = 1.0
 _SCAN_LIMIT = 50
-_PUBLICATIONS_PER_SECOND = 1500
+_PUBLICATIONS_PER_SECOND = 1200
 _MOST_COALESCE_SECONDS = 0.2
 
 log = structlog.get_logger()

@@ -15,9 +15,10 @@ from grpc_reflection.v1alpha import reflection
 from proxy_server import metrics
 from proxy_server.channels import Channels
 from proxy_server.chunks import Summary
+from proxy_server.context import Context
 from proxy_server.conversations import Conversations
 from proxy_server.errors import StoreUnavailable
-from proxy_server.generation import Generation, Style
+from proxy_server.generation import Generation
 from proxy_server.identity import Visitors
 from proxy_server.leases import Leases
 from proxy_server.methods import Methods, PromptRules
@@ -37,6 +38,7 @@ from proxy_server.titles import Titles
 from proxy_server.turns import Limits, Turns
 
 _SERVICE = "centrifugal.centrifugo.proxy.CentrifugoProxy"
+_GARBAGE_OBJECTS = 10_000
 _FLUSH_SECONDS = 3.0
 
 log = structlog.get_logger()
@@ -69,11 +71,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
         leases = Leases(store, f"runner-{uuid.uuid4()}", settings.lease_seconds)
         limits = Limits(settings.generations_per_user, settings.prompts_per_minute)
-        style = Style(
-            settings.system_prompt,
-            settings.context_characters,
-            settings.generation_seconds,
-        )
+        context = Context(store, settings.system_prompt, settings.context_characters)
 
         def announce(user: str, summary: Summary) -> None:
             methods.announce(user, summary)
@@ -96,7 +94,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 publisher=publisher,
                 leases=leases,
                 channels=channels,
-                style=style,
+                context=context,
+                seconds=settings.generation_seconds,
                 pause=runner.pause,
                 alive=runner.alive,
             ),
@@ -137,6 +136,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         # garbage walks through all of it, which was a third of the CPU time of an answer.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(_GARBAGE_OBJECTS)
         log.info("ready", grpc=settings.grpc_listen)
 
         await stop.wait()
