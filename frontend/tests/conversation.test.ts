@@ -181,6 +181,15 @@ describe("a conversation", () => {
     expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(["u", "b"]);
   });
 
+  test("never shows an answer beside the one made in its place", async () => {
+    const { conversation } = answering((method) =>
+      method === "open" ? session(["u", "a", "v", "b"]) : session(["c"]),
+    );
+    await conversation.ready();
+    await conversation.regenerate("a");
+    expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(["u", "c"]);
+  });
+
   test("that is busy refuses to make an answer anew", async () => {
     const { conversation } = answering((method) => {
       if (method === "open") return session(["u", "a"]);

@@ -123,11 +123,16 @@ export class Conversation {
 
   /** Makes an answer anew, and all that followed it void. */
   async regenerate(message: string): Promise<void> {
+    const { messages } = this.#state.value;
+    const from = messages.findIndex(({ id }) => id === message);
+    const removed = from < 0 ? [] : messages.slice(from).map(({ id }) => id);
     try {
       const session = await this.#connection.call("regenerate", {
         conversation: this.id,
         message,
       });
+      // its publication may come later than this reply: never show both answers
+      this.#follower.deliver({ type: "removed", messages: removed });
       this.#follower.deliver({ type: "session", session, whole: false });
     } catch (error) {
       if (!(error instanceof CallError) || (error.code !== 404 && error.code !== 409)) throw error;
