@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -57,10 +57,13 @@ class Device:
         self._channel = ""
         self._epoch = ""
         self._position: Json = {}
+        # the connection that brought a position without an epoch, which holds for it alone
+        self._brought_by: Connection | None = None
         # whether the view holds all that was published up to the position
         self._whole = False
         self._subscribed = False
         self._connection: Connection | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._at_home = asyncio.Event()
         self._at_home.set()
@@ -93,7 +96,7 @@ class Device:
     def show(self, session: Json) -> None:
         """Follows the conversation of a session that is at hand."""
         self._turn_to(session["conversation"])
-        self._begin(session)
+        self._begin(session, self._connection)
 
     def open(self, conversation: str) -> None:
         """Follows a conversation of which nothing is known yet."""
@@ -137,8 +140,11 @@ class Device:
         self.view = View(careful=self._careful)
         self._behind.set()
 
-    def _begin(self, session: Json, known: Iterable[str] = ()) -> None:
+    def _begin(
+        self, session: Json, connection: Connection | None, known: Iterable[str] = ()
+    ) -> None:
         self._channel, self._position = session["channel"], session["since"]
+        self._brought_by = connection
         self._whole = True
         self.view.begin(session, known)
 
@@ -182,7 +188,8 @@ class Device:
         conversation = self.conversation
         while conversation == self.conversation and not self.live:
             try:
-                if not self._whole:
+                stale = not self._position.get("epoch") and self._brought_by is not connection
+                if stale or not self._whole:
                     await self._open(connection)
                 if conversation == self.conversation:
                     await self._subscribe(connection)
@@ -202,7 +209,7 @@ class Device:
         data = {"conversation": conversation}
         session = (await connection.call("rpc", {"method": "ai:open", "data": data}))["data"]
         if conversation == self.conversation:
-            self._begin(session, known)
+            self._begin(session, connection, known)
 
     async def _subscribe(self, connection: Connection) -> None:
         """Follows from the position on."""
@@ -214,6 +221,7 @@ class Device:
             self._subscribed = True
             self._epoch = result["epoch"]
             self._whole = result.get("recovered", False)
+            self._position = {"offset": result.get("offset", 0), "epoch": self._epoch}
             for publication in result.get("publications", ()):
                 self._take(publication)
 
@@ -255,6 +263,6 @@ class Device:
             self.disturbed_at = None
 
 
-async def _quietly(work: Any) -> None:
+async def _quietly(work: Awaitable[None]) -> None:
     with suppress(ConnectionClosed):
         await work

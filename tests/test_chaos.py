@@ -54,7 +54,9 @@ async def test_a_client_that_does_not_check_seq_is_found(tmp_path: Path) -> None
 
 @pytest.mark.timeout(120)
 async def test_a_server_without_checkpoints_is_found(tmp_path: Path) -> None:
-    load = STEADY.but(only=("both killed, one after the other",), faults=1, counts=(3000,))
+    load = STEADY.but(
+        only=("both killed, one after the other",), answers=4, faults=1, counts=(2000,)
+    )
     result = await run_phase(
         ONE_MACHINE, load, seed="1", folder=tmp_path, module="chaos.broken no-checkpoint"
     )
