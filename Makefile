@@ -35,6 +35,11 @@ bench: $(VENV)/.dev ## measures every figure beside its peers; with ARGS="--quic
 	@$(BIN)/python -m centrifugo.build
 	@$(BIN)/python -m bench $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: $(VENV)/.dev machine ## measures one, two and three replicas on PostgreSQL and Redis
+	@$(BIN)/python -m centrifugo.build
+	@$(BIN)/python -m bench scale $(ARGS)
+
 .PHONY: chaos
 chaos: machine $(VENV)/.dev ## breaks every part at random and compares every text; ARGS="--help" for more
 	@$(BIN)/python -m centrifugo.build

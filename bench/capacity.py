@@ -3,7 +3,8 @@
 from bench.costs import long_load
 from bench.jobs import Load
 from bench.report import Row
-from bench.site import Run, Site
+from bench.runs import Run
+from bench.site import Site
 
 _ENOUGH = 0.95
 

@@ -10,7 +10,8 @@ import msgspec
 from bench.browser import Browser, Data
 from bench.jobs import Load
 from bench.report import Row
-from bench.site import Run, Site
+from bench.runs import Run
+from bench.site import Site
 
 COALESCE_SECONDS = 0.04
 

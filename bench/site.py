@@ -3,10 +3,8 @@
 import http.client
 import json
 import os
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,12 +15,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from bench.jobs import Job, Load, Shown, Way
-from bench.load_process import LoadProcess
+from bench.jobs import Job, Load, Way
+from bench.runs import Run, measure
 from testbed import parts
 from testbed.deployment import Deployment
 from testbed.ports import free_port
-from testbed.process import Process, cpu_clock
+from testbed.process import Process
 
 LIMITS = {
     "GENERATIONS_PER_USER": "1000",
@@ -31,52 +29,6 @@ LIMITS = {
     "MAX_WAITING": "1000",
 }
 """Of the proxy server: the bench asks more of one process, and of one user, than users do."""
-
-
-class WrongTextError(Exception):
-    """A user was shown what the model did not say."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a load showed its users, and the CPU seconds of each process meanwhile."""
-
-    load: Load
-    tested: str
-    shown: list[Shown]
-    cpu: dict[str, float]
-
-    @property
-    def cost(self) -> float:
-        """CPU seconds of the program under test."""
-        return self.cpu[self.tested]
-
-    @property
-    def cost_per_token(self) -> float:
-        return self.cost / self.load.all_tokens
-
-    @property
-    def rate(self) -> float:
-        """Tokens a second that were delivered while all streams ran."""
-        begin = max(one.arrivals[0][0] for one in self.shown)
-        end = min(one.arrivals[-1][0] for one in self.shown)
-        if end <= begin:
-            begin, end = min(s.asked_at for s in self.shown), max(s.ended_at for s in self.shown)
-        characters = 0
-        for one in self.shown:
-            grown = [length for at, length in one.arrivals if begin < at <= end]
-            before = [length for at, length in one.arrivals if at <= begin]
-            characters += (grown[-1] if grown else 0) - (before[-1] if before and grown else 0)
-        per_token = sum(len(one.text) for one in self.shown) / self.load.all_tokens
-        return characters / per_token / (end - begin)
-
-    @property
-    def publications_per_second(self) -> float:
-        """Of one stream, from its first text to its last."""
-        return statistics.mean(
-            (len(one.arrivals) - 1) / (one.arrivals[-1][0] - one.arrivals[0][0])
-            for one in self.shown
-        )
 
 
 @dataclass
@@ -173,33 +125,16 @@ class Site:
     def run(self, load: Load, way: Way = "centrifugo-llm", peer: Process | None = None) -> Run:
         """Asks for the answers and checks each text; raises WrongTextError."""
         tested = peer or self.server
-        streams = load.streams_in_time()
         http = f"http://127.0.0.1:{peer.port}/ask" if peer else ""
-        count = self._load_processes
-        jobs = [Job(way, self.deployment.url, http, streams[i::count]) for i in range(count)]
-        with ExitStack() as stack:
-            clients = [stack.enter_context(LoadProcess(job)) for job in jobs]
-            pids = {
-                tested.name: tested.pid,
-                "Centrifugo": self.deployment.centrifugo.pid,
-                "model": self.deployment.model.pid,
-                **{f"load {number}": client.pid for number, client in enumerate(clients, 1)},
-            }
-            for client in clients:
-                client.wait_for("ready")
-            before = _cpu_seconds(pids)
-            for client in clients:
-                client.go()
-            for client in clients:
-                client.wait_for("done")
-            after = _cpu_seconds(pids)
-            parts = [client.shown() for client in clients]
-        used = {name: after[name] - before[name] for name in pids}
-        shown = [parts[i % count][i // count] for i in range(load.streams)]
-        self._check(load, tested.name, shown)
-        what = f"{tested.name}: {load.streams} × {load.tokens} tokens, {load.rate:g} a second"
-        self.cpu_of_runs[what] = used
-        return Run(load, tested.name, shown, used)
+        parts = {
+            tested.name: tested.pid,
+            "Centrifugo": self.deployment.centrifugo.pid,
+            "model": self.deployment.model.pid,
+        }
+        job = Job(way, self.deployment.url, http, load.streams_in_time())
+        run = measure(load, job, [tested.name], parts, processes=self._load_processes)
+        self.cpu_of_runs[run.name] = run.cpu
+        return run
 
     def floor(self, load: Load) -> float:
         """CPU seconds to read the same streams and throw them away."""
@@ -221,12 +156,3 @@ class Site:
             times.append(json.load(connection.getresponse())[-1]["times"])
         connection.close()
         return times
-
-    def _check(self, load: Load, name: str, shown: list[Shown]) -> None:
-        for number, one in enumerate(shown):
-            if one.text != "".join(load.tokens_of(number)):
-                raise WrongTextError(f"{name} showed answer {number} otherwise than the model")
-
-
-def _cpu_seconds(pids: Mapping[str, int]) -> dict[str, float]:
-    return {name: time.clock_gettime(cpu_clock(pid)) for name, pid in pids.items()}
