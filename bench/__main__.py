@@ -55,8 +55,10 @@ def _figures(names: list[str], *, quick: bool) -> Report:
             print(f"{name} …", file=sys.stderr, flush=True)
             rows += FIGURES[name](site)
     notes = [
-        "CPU is all that the process under test used, with the cost of answers; nothing is "
-        "subtracted.",
+        (
+            "CPU is all that the process under test used, with the cost of answers; nothing is "
+            "subtracted."
+        ),
         "It has a core of its own; Centrifugo, the model and the load share the others.",
         _EXACT,
     ]
@@ -66,9 +68,11 @@ def _figures(names: list[str], *, quick: bool) -> Report:
 def _scale(*, quick: bool) -> Report:
     rows, runs = scale(quick=quick)
     notes = [
-        "nginx, PostgreSQL, Redis, Centrifugo, the model, the load and all replicas share the "
-        "machine's cores: what shows here is how evenly the work spreads and what it costs in "
-        "all; tokens/s grow with cores.",
+        (
+            "nginx, PostgreSQL, Redis, Centrifugo, the model, the load and all replicas share the "
+            "machine's cores: what shows here is how evenly the work spreads and what it costs in "
+            "all; tokens/s grow with cores."
+        ),
         _EXACT,
     ]
     return Report(machine(), versions(), rows, {run.name: run.cpu for run in runs}, notes)
