@@ -19,7 +19,10 @@ from testbed.process import Process
 
 def centrifugo(port: int, environment: Mapping[str, str], folder: Path) -> Process:
     command = [str(binary()), "-c", str(CENTRIFUGO / "config.json")]
-    return Process("Centrifugo", command, port, folder / "centrifugo.log", environment)
+    # elsewhere than here: it would take the developer's .env for its own
+    return Process(
+        "Centrifugo", command, port, folder / "centrifugo.log", environment, folder=folder
+    )
 
 
 def model(port: int, folder: Path) -> Process:

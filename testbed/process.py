@@ -29,6 +29,7 @@ class Process:
     end: the signal that asks it to end in order.
     user: the account it runs as, where the present one may change to it.
     cores: the processors it may use; all of them by default.
+    folder: where it starts; here by default.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Process:
     end: signal.Signals = signal.SIGTERM
     user: str | None = None
     cores: set[int] | None = None
+    folder: Path | None = None
     _running: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -68,6 +70,7 @@ class Process:
                 stderr=output,
                 user=self.user,
                 group=self.user,
+                cwd=self.folder,
                 start_new_session=True,
             )
         if self.cores:
