@@ -196,6 +196,10 @@ class ConversationPublication(Struct, tag="conversation", gc=False):
     conversation: Summary
 
 
+class SyncPublication(Struct, tag="sync", gc=False):
+    """Nothing to show: it lets Centrifugo see that a connection has missed what came before."""
+
+
 Publication = (
     MessagePublication
     | ChunksPublication
@@ -203,6 +207,7 @@ Publication = (
     | TitlePublication
     | DeletedPublication
     | ConversationPublication
+    | SyncPublication
 )
 
 

@@ -3,16 +3,22 @@
 A batch holds at most one publication per channel, and a channel's next one waits until its last
 is acknowledged. So order holds although Centrifugo runs a batch in parallel, and load makes
 batches larger rather than more.
+
+Acknowledged is not yet delivered: what is published while Centrifugo finds its Redis again stands
+in the channel's history, but no subscriber is told. Centrifugo sees the hole with the channel's
+next publication, and makes the client recover. So channels that fell silent around an outage get
+one more, which says nothing.
 """
 
 import asyncio
+import uuid
 from collections import deque
 from collections.abc import Iterable
 from time import perf_counter
 
 import structlog
 
-from proxy_server.chunks import Position
+from proxy_server.chunks import Position, SyncPublication, encode
 from proxy_server.errors import ApiRejected, ApiUnreachable
 from proxy_server.metrics import BATCH_SIZE, PUBLISH_SECONDS, UNREACHABLE
 from proxy_server.pulse import Pulse
@@ -25,6 +31,11 @@ _FIRST_BACKOFF = 0.05
 _LAST_BACKOFF = 1.0
 # Centrifugo forgets an idempotency key after five minutes.
 _POST_SECONDS = 240.0
+# Centrifugo tries four times a second to find its Redis again; the second time is for a slow one.
+_SYNC_PAUSES = (2.0, 4.0)
+_AROUND_SECONDS = 2.0
+_SILENT_SECONDS = 1.0
+_SYNC = encode(SyncPublication())
 
 log = structlog.get_logger()
 
@@ -55,6 +66,11 @@ class Publisher:
         self._batches: set[asyncio.Task[None]] = set()
         self._backoff = 0.0
         self._resume: asyncio.TimerHandle | None = None
+        # What was acknowledged, and when: in the last seconds, or since shortly before an outage
+        # until its aftermath is over.
+        self._acknowledged: deque[tuple[float, list[_Item]]] = deque()
+        self._broken_at: float | None = None
+        self._aftermaths: set[asyncio.Task[None]] = set()
         self._flushing = False
         self._pulse = Pulse()
         self._beat: asyncio.Future[None] | None = None
@@ -105,9 +121,10 @@ class Publisher:
     async def close(self) -> None:
         if self._resume is not None:
             self._resume.cancel()
-        for batch in self._batches:
-            batch.cancel()
-        await asyncio.gather(*self._batches, return_exceptions=True)
+        tasks = self._batches | self._aftermaths
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _on_beat(self, _: asyncio.Future[None]) -> None:
         self._beat = None
@@ -160,6 +177,8 @@ class Publisher:
                 cause = result
             else:
                 self._settle(item, result)
+        if len(failed) < len(batch):
+            self._remember(batch)
         if cause is not None:
             self._put_back(failed, cause)
             return
@@ -167,8 +186,39 @@ class Publisher:
             self.reachable = True
             UNREACHABLE.set(0)
             log.info("centrifugo_reachable", backlog=self.backlog())
+            if self._broken_at is not None:
+                aftermath = self._loop.create_task(self._aftermath(), name="aftermath")
+                self._aftermaths.add(aftermath)
+                aftermath.add_done_callback(self._aftermaths.discard)
         self._backoff = 0.0
         self._flush()
+
+    def _remember(self, batch: list[_Item]) -> None:
+        now = self._loop.time()
+        self._acknowledged.append((now, batch))
+        if self._broken_at is None:
+            self._forget(now - _AROUND_SECONDS)
+
+    def _forget(self, before: float) -> None:
+        while self._acknowledged and self._acknowledged[0][0] < before:
+            self._acknowledged.popleft()
+
+    async def _aftermath(self) -> None:
+        recovered_at = self._loop.time()
+        for seconds in _SYNC_PAUSES:
+            await asyncio.sleep(seconds)
+            self._sync()
+        self._forget(recovered_at)
+        if self.reachable and len(self._aftermaths) == 1:
+            self._broken_at = None
+
+    def _sync(self) -> None:
+        """Lets the channels speak once more whose last publication may not have been delivered."""
+        last = {item.publish.channel: at for at, batch in self._acknowledged for item in batch}
+        silent_since = self._loop.time() - _SILENT_SECONDS
+        for channel, at in last.items():
+            if at < silent_since and channel not in self._queues:
+                self.post(channel, _SYNC, uuid.uuid4().hex)
 
     def _settle(self, item: _Item, result: Position | ApiRejected) -> None:
         if isinstance(result, ApiRejected):
@@ -192,6 +242,8 @@ class Publisher:
         self.reachable = False
         UNREACHABLE.set(1)
         now = self._loop.time()
+        if self._broken_at is None:
+            self._broken_at = now
         for item in batch:
             self._ready[item.publish.channel] = None
         for channel in list(self._ready):

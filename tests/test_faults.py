@@ -1,18 +1,27 @@
 """What breaks: servers killed, paused and drained, the database away, the way to Centrifugo cut."""
 
 import asyncio
+import random
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
+from chaos.device import Device
+from chaos.view import Shown
+from testbed import machine
 from testbed.client import Client, Json
 from testbed.deployment import Deployment
 from testbed.door import Door
 from testbed.link import Link
 from testbed.text import text
 from testbed.waiting import WAIT, until
+from tests.conftest import SETTINGS, needs
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -304,3 +313,61 @@ async def test_centrifugo_restarts_without_its_history(serverless: Deployment) -
             answer = await later.follow(opened)
             assert answer["text"] == text(600)
         await client.close()
+
+
+async def test_what_redis_did_not_deliver_is_shown_after_an_outage(tmp_path: Path) -> None:
+    """An end that stands in the history, but that Centrifugo's nodes were not told of."""
+    needs(redis=machine.redis_server())
+    deployment = Deployment(folder=tmp_path, engine="redis", settings=SETTINGS)
+    async with Link(deployment.redis_port) as redis, Link(deployment.api_port) as api:
+        address = f"redis://127.0.0.1:{redis.port}"
+        deployment.centrifugo_settings = {"CENTRIFUGO_ENGINE_REDIS_ADDRESS": address}
+        deployment.api_link = api.port
+        # in threads: Centrifugo and the server need the links at their start
+        await asyncio.to_thread(deployment.__enter__)
+        device = Device(deployment.url, random.Random(1), recovered=lambda _: None)
+        other = await deployment.connect()
+        try:
+            session = await device.call("ai:send", text="/tokens 60")
+            device.show(session)
+
+            def answer() -> Shown:
+                return device.view.messages[session["generation"]["message"]]
+
+            # somebody whose answer goes on notices that Centrifugo is away
+            beside = await other.rpc("ai:send", text="/tokens 400")
+            await until(async_(lambda: answer().text))
+            redis.refusing = True
+            await cut_subscribers(deployment.redis_port)
+
+            async def ended() -> bool:
+                opened = await device.call("ai:open", conversation=session["conversation"])
+                return opened["generation"] is None
+
+            await until(ended)
+            assert answer().open
+            api.refusing = True
+            api.cut()
+            await asyncio.sleep(0.3)
+            redis.refusing = api.refusing = False
+            await asyncio.wait_for(until(async_(lambda: not answer().open)), 6)
+            assert answer().text == text(60)
+            assert shown(await stored(other, beside["conversation"], "complete")) == text(400)
+        finally:
+            await other.close()
+            await device.close()
+            await asyncio.to_thread(deployment.__exit__, None, None, None)
+
+
+async def cut_subscribers(redis_port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", redis_port)
+    writer.write(b"CLIENT KILL TYPE pubsub\r\n")
+    assert int((await reader.readline()).removeprefix(b":")) > 0
+    writer.close()
+
+
+def async_(look: Callable[[], T]) -> Callable[[], Awaitable[T]]:
+    async def looked() -> T:
+        return look()
+
+    return looked
