@@ -109,3 +109,13 @@ async def test_clients_of_a_user_are_in_step(deployment: Deployment) -> None:
         ["user", "/tokens 5"],
         ["complete", text(5)],
     ]
+
+
+async def test_a_connection_that_is_there_is_used_and_left_alone(deployment: Deployment) -> None:
+    prompts = ["/tokens 5", "/tokens 50 rate=200"]
+    seen = await run("guest", deployment.port, prompts=prompts)
+    assert seen["shown"] == [["user", prompts[1]], ["complete", text(50)]]
+    assert seen["states"] == ["offline", "disconnected", "connecting", "connected", "offline"]
+    assert seen["host"] == "connected"
+    assert seen["listeners"] == 0
+    assert seen["subscriptions"] == ["subscribed"]

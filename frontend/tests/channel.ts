@@ -45,8 +45,8 @@ export class Channel {
   }
 
   /**
-   * Publishes the next piece of the answer; `lost` if it reaches the history but no subscriber. The last piece
-   * is not lost: nothing after it would tell, and it is Centrifugo that checks the subscriber's position then.
+   * Publishes the next piece of the answer; `lost` if it reaches the history but no subscriber, as may happen to
+   * what is published while Centrifugo finds its Redis again.
    */
   publish(lost = false): void {
     const publication = this.#published[this.#seq];
@@ -58,7 +58,7 @@ export class Channel {
     if (this.#checkpoint.since.epoch !== String(this.#epoch) || this.ended) this.checkpoint();
     const subscriber = this.#subscriber;
     if (!subscriber?.live) return;
-    if (!lost || this.ended) subscriber.handlers.publication(structuredClone(publication));
+    if (!lost) subscriber.handlers.publication(structuredClone(publication));
     subscriber.position = this.#position;
   }
 

@@ -49,7 +49,8 @@ async function ordeal(seed: number, reducer: Reduce) {
     else channel.publish(random.chance(0.05));
     await pass(random.below(60));
   }
-  await pass(20_000);
+  // the last piece may be lost, and is missed only after a while
+  await pass(120_000);
   return {
     text,
     shown: shown(conversation),
@@ -86,6 +87,42 @@ describe("a followed answer", () => {
     }
     expect(shown(conversation)).toEqual([text]);
     expect(channel.opened).toBe(1);
+  });
+
+  test("shows its end though the last publication was lost", async () => {
+    const channel = new Channel(
+      publications("a", "one two three", new Random(1)),
+      new Random(4),
+      100,
+    );
+    const conversation = follow(channel);
+    await pass(100);
+    while (!channel.ended) channel.publish(true);
+    await pass(60_000);
+    expect(shown(conversation)).toEqual(["one two three"]);
+    expect(conversation.state.value.messages.at(-1)?.metadata.status).toBe("complete");
+    const { opened } = channel;
+    await pass(300_000);
+    expect(channel.opened).toBe(opened);
+    conversation.close();
+  });
+
+  test("costs few calls while it is silent", async () => {
+    const channel = new Channel(
+      publications("a", "one two three", new Random(1)),
+      new Random(5),
+      100,
+    );
+    const conversation = follow(channel);
+    channel.publish();
+    channel.checkpoint();
+    await pass(300_000);
+    expect(conversation.sync.value).toBe("live");
+    expect(channel.opened).toBeLessThan(12);
+    conversation.close();
+    const { opened } = channel;
+    await pass(300_000);
+    expect(channel.opened).toBe(opened);
   });
 
   test("costs one more call when the history is gone", async () => {

@@ -1,6 +1,12 @@
 /** The one connection to Centrifugo: calls with retries, subscriptions, and the state a person may see. */
 
-import { Centrifuge, type Options, type TransportEndpoint } from "centrifuge";
+import {
+  Centrifuge,
+  type ConnectedContext,
+  type Options,
+  State,
+  type TransportEndpoint,
+} from "centrifuge";
 import { CallError, callError, promptTooLarge } from "./errors.ts";
 import { Identity, type TokenStorage } from "./identity.ts";
 import { Cell, type Observable } from "./observable.ts";
@@ -8,6 +14,12 @@ import type { Methods, Position } from "./protocol.ts";
 import { defaultRetries, type RetryPolicy, retrying } from "./retry.ts";
 
 export interface ConnectionOptions {
+  /**
+   * A connection that is there already and stays its owner's: it is used, and neither configured, connected nor
+   * disconnected here. Who the user is was settled when it was made; `origin`, `endpoints`, `getToken`, `storage`,
+   * `websocket` and `centrifuge` mean nothing then.
+   */
+  existing?: Centrifuge;
   /** Where Centrifugo's endpoints are, e.g. `https://chat.example`; the page's own origin by default. */
   origin?: string;
   /** Transports to try, in order; by default websocket, HTTP streaming and SSE at Centrifugo's usual paths. */
@@ -41,6 +53,11 @@ export interface SubscriptionHandlers {
 /** What following a conversation needs of a connection. */
 export type Link = Pick<Connection, "call" | "subscribe">;
 
+const STATES: Record<State, ConnectionState> = {
+  [State.Connecting]: "connecting",
+  [State.Connected]: "connected",
+  [State.Disconnected]: "offline",
+};
 const ENVELOPE_BYTES = 512;
 const DEFAULT_MESSAGE_SIZE_LIMIT = 65_536;
 const encoder = new TextEncoder();
@@ -55,48 +72,65 @@ function endpointsAt(origin: string): TransportEndpoint[] {
 
 export class Connection {
   readonly #centrifuge: Centrifuge;
+  /** Whether it was made here. */
+  readonly #ours: boolean;
   readonly #state = new Cell<ConnectionState>("connecting");
   readonly #user = new Cell<string | null>(null);
   readonly #namespace: string;
   readonly #limit: number;
   readonly #retries: RetryPolicy;
+  #identity: Identity | null = null;
+  /** The credentials of the last try to connect. */
+  #sent: { token?: string } = {};
   #emulated = false;
 
   constructor(options: ConnectionOptions) {
-    const origin = options.origin ?? globalThis.location.origin;
     this.#namespace = options.rpcNamespace ?? "ai";
     this.#limit = options.messageSizeLimit ?? DEFAULT_MESSAGE_SIZE_LIMIT;
     this.#retries = { ...defaultRetries, ...options.retries };
+    this.#ours = options.existing === undefined;
+    this.#centrifuge = options.existing ?? this.#made(options);
+    this.#centrifuge.on("connected", this.#connected);
+    this.#centrifuge.on("connecting", this.#connecting);
+    this.#centrifuge.on("disconnected", this.#disconnected);
+    if (!this.#ours) this.#state.set(STATES[this.#centrifuge.state]);
+  }
+
+  #made(options: ConnectionOptions): Centrifuge {
+    const origin = options.origin ?? globalThis.location.origin;
     const identity = options.getToken === undefined ? new Identity(options.storage) : null;
-    let sent: { token?: string } = {};
-    this.#centrifuge = new Centrifuge(options.endpoints ?? endpointsAt(origin), {
+    this.#identity = identity;
+    return new Centrifuge(options.endpoints ?? endpointsAt(origin), {
       emulationEndpoint: `${origin}/emulation`,
       ...(options.websocket !== undefined && { websocket: options.websocket }),
       ...(options.getToken !== undefined && { getToken: options.getToken }),
       ...(identity !== null && {
         getData: async () => {
-          sent = await identity.credentials();
-          return sent;
+          this.#sent = await identity.credentials();
+          return this.#sent;
         },
       }),
       ...options.centrifuge,
     });
-    this.#centrifuge.on("connected", ({ transport, data }) => {
-      this.#emulated = transport !== "websocket";
-      if (identity !== null && !identity.connected(data ?? {}, sent.token)) {
-        this.#centrifuge.disconnect();
-        this.#centrifuge.connect();
-        return;
-      }
-      this.#user.set(data?.user ?? null);
-      this.#state.set("connected");
-    });
-    this.#centrifuge.on("connecting", () => this.#state.set("connecting"));
-    this.#centrifuge.on("disconnected", () => {
-      identity?.letGo();
-      this.#state.set("offline");
-    });
   }
+
+  readonly #connected = ({ transport, data }: ConnectedContext): void => {
+    this.#emulated = transport !== "websocket";
+    if (this.#identity?.connected(data ?? {}, this.#sent.token) === false) {
+      this.#centrifuge.disconnect();
+      this.#centrifuge.connect();
+      return;
+    }
+    if (this.#ours) this.#user.set(data?.user ?? null);
+    this.#state.set("connected");
+  };
+
+  readonly #connecting = (): void => this.#state.set("connecting");
+
+  readonly #disconnected = (): void => {
+    this.#identity?.letGo();
+    this.#state.set("offline");
+  };
 
   get state(): Observable<ConnectionState> {
     return this.#state;
@@ -108,12 +142,21 @@ export class Connection {
   }
 
   connect(): void {
+    if (!this.#ours) return;
     this.#state.set("connecting");
     this.#centrifuge.connect();
   }
 
+  /** Ends the connection, or lets one go that is not ours. */
   disconnect(): void {
-    this.#centrifuge.disconnect();
+    if (this.#ours) {
+      this.#centrifuge.disconnect();
+      return;
+    }
+    this.#centrifuge.off("connected", this.#connected);
+    this.#centrifuge.off("connecting", this.#connecting);
+    this.#centrifuge.off("disconnected", this.#disconnected);
+    this.#state.set("offline");
   }
 
   /** Calls a method; temporary failures are tried again within the policy's time. */

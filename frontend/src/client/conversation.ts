@@ -5,7 +5,7 @@ import { CallError } from "./errors.ts";
 import { Follower, type Sync } from "./follower.ts";
 import { newId } from "./ids.ts";
 import { Cell, type Observable } from "./observable.ts";
-import type { Part, Position, Session, WhenBusy } from "./protocol.ts";
+import { isClosed, type Part, type Position, type Session, type WhenBusy } from "./protocol.ts";
 import {
   type ConversationEvent,
   type ConversationState,
@@ -81,6 +81,9 @@ export class Conversation {
       receive: (event) => this.#receive(event),
       settled: (shown, covered) => this.#settled(shown, covered),
       intact: () => !hasHole(this.#state.value),
+      expectant: () => this.#state.value.messages.some((message) => !isClosed(message)),
+      news: ({ generation }) =>
+        generation === null || progressOf(this.#state.value, generation.message) < generation.seq,
     });
     const stop = this.sync.subscribe((sync) => {
       if (sync !== "gone") return;

@@ -47,6 +47,8 @@ export class ConversationList {
       // a page that was asked for while the channel is followed leaves nothing out
       settled: () => true,
       intact: () => true,
+      expectant: () => false,
+      news: () => false,
     });
     void this.#follower.synchronise();
   }

@@ -26,6 +26,10 @@ export interface Followed<S extends Snapshot, E> {
   settled(snapshot: S, covered: Position): boolean;
   /** Whether what was received leaves no hole. */
   intact(): boolean;
+  /** Whether more is to come by itself. */
+  expectant(): boolean;
+  /** Whether a snapshot holds what was never received. */
+  news(snapshot: S): boolean;
 }
 
 /** `behind` while something may be missing; `gone` when the server refuses for good, or it was deleted. */
@@ -34,6 +38,8 @@ export type Sync = "opening" | "live" | "behind" | "gone";
 const DELAYS = { firstDelay: 100, maxDelay: 5_000 };
 /** After this time without a visible hole the owner has stored all that was published before: two checkpoints. */
 const PATIENCE = 5_000;
+/** How long more may be to come and nothing comes, before a snapshot is looked at. */
+const SILENCE = { firstDelay: 8_000, maxDelay: 60_000 };
 
 export class Follower<S extends Snapshot, E> {
   readonly #connection: Link;
@@ -46,10 +52,14 @@ export class Follower<S extends Snapshot, E> {
   /** What arrives while a snapshot is on its way, which may be older. */
   #meanwhile: E[] | null = null;
   #synchronising: Promise<void> | null = null;
+  #delivered = 0;
 
   constructor(connection: Link, followed: Followed<S, E>) {
     this.#connection = connection;
     this.#followed = followed;
+    this.#watch().catch((error) => {
+      if (!this.#closed.signal.aborted) throw error;
+    });
   }
 
   get sync(): Observable<Sync> {
@@ -65,6 +75,7 @@ export class Follower<S extends Snapshot, E> {
 
   /** Takes an event from wherever it comes; a hole begins the search for what is missing. */
   deliver(event: E): void {
+    this.#delivered++;
     this.#meanwhile?.push(event);
     this.#followed.receive(event);
     if (!this.#followed.intact()) void this.synchronise();
@@ -84,6 +95,35 @@ export class Follower<S extends Snapshot, E> {
       this.#synchronising = null;
     });
     return this.#synchronising;
+  }
+
+  /**
+   * Between Redis and Centrifugo a publication may be lost. The next one shows the hole; where the last one of an
+   * answer was lost none comes, and Centrifugo itself looks only about once a minute.
+   */
+  async #watch(): Promise<void> {
+    let looks = 0;
+    while (true) {
+      const delivered = this.#delivered;
+      await sleep(backoff(looks, SILENCE), this.#closed.signal);
+      const waiting = this.#sync.value === "live" && this.#followed.expectant();
+      if (!waiting || delivered !== this.#delivered) {
+        looks = 0;
+        continue;
+      }
+      looks++;
+      if (await this.#missed()) await this.synchronise();
+    }
+  }
+
+  async #missed(): Promise<boolean> {
+    const delivered = this.#delivered;
+    try {
+      const snapshot = await this.#followed.load();
+      return delivered === this.#delivered && this.#followed.news(snapshot);
+    } catch (error) {
+      return !(error instanceof CallError && error.temporary);
+    }
   }
 
   async #untilWhole(): Promise<void> {

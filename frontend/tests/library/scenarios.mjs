@@ -4,10 +4,11 @@
  * Each scenario prints what its clients came to show, as JSON; whoever started it knows what it should be.
  */
 
+import { Centrifuge } from "centrifuge";
 import WebSocket from "ws";
 import { ChatClient, isClosed, memoryStorage, textOf } from "../../dist-lib/client.js";
 
-const scenarios = { answers, paging, refused, inStep };
+const scenarios = { answers, paging, refused, inStep, guest };
 const [name, argument] = process.argv.slice(2);
 console.log(JSON.stringify(await scenarios[name](JSON.parse(argument))));
 process.exit(0);
@@ -130,4 +131,31 @@ async function inStep({ origin }) {
   await until(other.sync, (sync) => sync === "gone");
   await until(one.sync, (sync) => sync === "gone");
   return seen;
+}
+
+/** On a connection that is its host's, who has a subscription of its own. */
+async function guest({ origin, prompts }) {
+  const url = `${origin.replace("http", "ws")}/connection/websocket`;
+  const host = new Centrifuge(url, { websocket: WebSocket, data: {} });
+  const client = new ChatClient({ existing: host });
+  const states = [client.state.value];
+  client.state.subscribe((state) => states.push(state));
+  client.connect();
+  states.push(host.state);
+  host.connect();
+  await host.ready();
+  const { data } = await host.rpc("ai:send", { text: prompts[0] });
+  const own = host.newSubscription(data.channel);
+  own.subscribe();
+  const conversation = await client.begin(prompts[1]);
+  const shown = await closed(conversation, 2);
+  conversation.close();
+  client.disconnect();
+  return {
+    shown,
+    states,
+    host: host.state,
+    listeners: host.listeners("connected").length,
+    subscriptions: Object.values(host.subscriptions()).map(({ state }) => state),
+  };
 }
