@@ -1,4 +1,4 @@
-import { defineConfig } from "vite";
+import { createLogger, defineConfig } from "vite";
 
 const centrifugo = process.env.CENTRIFUGO_URL ?? "http://127.0.0.1:8000";
 const host = process.env.PAGE_HOST ?? "localhost";
@@ -20,7 +20,16 @@ const policy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
+// A tab that is closed resets its websocket: nothing that whoever runs this needs to know.
+const customLogger = createLogger();
+const error = customLogger.error.bind(customLogger);
+customLogger.error = (message, options) => {
+  const code = (options?.error as NodeJS.ErrnoException | undefined)?.code;
+  if (code !== "ECONNRESET") error(message, options);
+};
+
 export default defineConfig({
+  customLogger,
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   server: { host, port, strictPort: true, proxy },
   preview: {

@@ -1,15 +1,18 @@
 /** A line that says when the connection is away; most times it is back before anyone could read it. */
 
+import { useRef } from "preact/hooks";
 import type { ChatClient } from "../client/client.ts";
 import { useObservable, useSettled } from "./hooks.ts";
 
 export function ConnectionNotice({ client }: { client: ChatClient }) {
   const state = useObservable(client.state);
   const settled = useSettled(state, 800);
+  const known = useRef(false);
+  if (state === "connected") known.current = true;
   const shown = state === "connected" ? "connected" : settled;
   return (
     <div class="connection" role="status" aria-label="Connection">
-      {shown === "connecting" && <p>Reconnecting…</p>}
+      {shown === "connecting" && <p>{known.current ? "Reconnecting…" : "Connecting…"}</p>}
       {shown === "offline" && (
         <p>
           The connection has ended.{" "}

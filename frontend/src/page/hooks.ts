@@ -53,9 +53,9 @@ export function showConversation(id: string): void {
   shownConversation.set(id);
 }
 
-/** The value, once it has stayed the same for some time. */
-export function useSettled<T>(value: T, milliseconds: number): T {
-  const [settled, setSettled] = useState(value);
+/** The value, once it has stayed the same for some time; null until a first one has. */
+export function useSettled<T>(value: T, milliseconds: number): T | null {
+  const [settled, setSettled] = useState<T | null>(null);
   useEffect(() => {
     const timer = setTimeout(() => setSettled(value), milliseconds);
     return () => clearTimeout(timer);
