@@ -1,5 +1,6 @@
 """The page in a real browser, in the words of those who use it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -7,10 +8,13 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
+from testbed.deployment import Deployment
 from testbed.process import Process
 
-FRONTEND = Path(__file__).parent.parent / "frontend"
+FRONTEND = Path(__file__).parent.parent.parent / "frontend"
 WAIT_MILLISECONDS = 30_000
+# slow enough that something can be done to it in the middle
+SLOW = "/tokens 90 rate=30"
 
 
 def page_server(port: int, centrifugo_port: int, folder: Path) -> Process:
@@ -114,3 +118,18 @@ def visiting(browser: Browser, origin: str) -> Iterator[Visitor]:
     yield visitor
     context.close()
     assert visitor.faults == []
+
+
+@contextmanager
+def model_paused(deployment: Deployment) -> Iterator[None]:
+    """The model says nothing meanwhile, however long that takes."""
+    deployment.model.pause()
+    try:
+        yield
+    finally:
+        deployment.model.resume()
+
+
+def words(shown: str) -> str:
+    """What Markdown leaves of a text."""
+    return re.sub(r"\W+", "", shown)
