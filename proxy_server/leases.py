@@ -161,10 +161,19 @@ class Leases:
         generation crashed or the reply to its transaction was lost, is to run out.
         """
 
+        # In the order of checkpoints: PostgreSQL would end one of two transactions that lock the
+        # same rows each in an order of its own.
+        ours = (
+            sa.select(generations.c.message)
+            .where(generations.c.message.in_(held), generations.c.runner == self._runner)
+            .order_by(generations.c.message)
+            .with_for_update()
+        )
+
         def work(connection: sa.Connection) -> dict[str, str | None]:
             rows = connection.execute(
                 sa.update(generations)
-                .where(generations.c.message.in_(held), generations.c.runner == self._runner)
+                .where(generations.c.message.in_(ours))
                 .values(lease=now() + self.seconds)
                 .returning(generations.c.message, generations.c.stop)
             )
@@ -182,7 +191,7 @@ class Leases:
                 "offset": checkpoint.position.offset,
                 "epoch": checkpoint.position.epoch,
             }
-            for checkpoint in checkpoints
+            for checkpoint in sorted(checkpoints, key=lambda checkpoint: checkpoint.message)
         ]
         await self._store.write(lambda connection: connection.execute(_CHECKPOINT, rows))
 

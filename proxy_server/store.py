@@ -16,9 +16,10 @@ from sqlalchemy.sql.functions import FunctionElement
 from proxy_server.errors import StoreUnavailable
 
 _PATIENCE_SECONDS = 3.0
-# SQLSTATE's classes of broken connections, of lacking resources and of an operator's doing, such as
-# a restart: the driver's adapter has no exception of its own for most of them.
-_OUT_OF_SERVICE = ("08", "53", "57")
+# SQLSTATE's classes of broken connections, of transactions that a deadlock ended, of lacking
+# resources and of an operator's doing, such as a restart: the driver's adapter has no exception of
+# its own for most of them.
+_OUT_OF_SERVICE = ("08", "40", "53", "57")
 _T = TypeVar("_T")
 
 schema = sa.MetaData()
