@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
@@ -180,7 +180,7 @@ class Generation:
     async def _stream(self, began: float) -> None:
         metadata = Metadata(self.assignment.created_at, "streaming", self.assignment.model)
         self._post([Start(self.assignment.message, metadata)])
-        prompt = await self._context.before(self.assignment)
+        prompt = await self._prompt()
         self._context_size = sum(len(str(message["content"])) for message in prompt)
         async with self._model.answer(self.assignment.model, prompt) as answer:
             self._answer = answer
@@ -194,6 +194,15 @@ class Generation:
                 # What the model says meanwhile waits in the socket and goes out in one piece.
                 await self._pause()
                 await self._acknowledge()
+
+    async def _prompt(self) -> list[dict[str, Any]]:
+        """What the model is given: an accepted prompt outlasts an outage of the database."""
+        while True:
+            try:
+                return await self._context.before(self.assignment)
+            except StoreUnavailable as error:
+                self._log.warning("context_not_read_yet", error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
 
     def _post(self, chunks: list[Chunk]) -> None:
         self._seq += 1

@@ -242,6 +242,24 @@ async def test_without_a_database_answers_go_on_and_are_stored_later(
             assert len(listed) == 1
 
 
+async def test_an_answer_whose_turn_comes_in_an_outage_is_made_after_it(
+    serverless: Deployment,
+) -> None:
+    with serverless.server(MAX_GENERATIONS="1"):
+        async with visitor(serverless) as client, visitor(serverless) as other:
+            first = await client.rpc("ai:send", text="/tokens 5")
+            await client.follow(first)
+            await client.command("unsubscribe", {"channel": first["channel"]})
+            await other.rpc("ai:send", text="/tokens 50")
+            where = {"conversation": first["conversation"]}
+            waiting = await client.rpc("ai:send", text="/tokens 20", **where)
+            made = asyncio.create_task(client.follow(waiting))
+            async with outage(serverless):
+                await asyncio.sleep(3)
+            answer = await made
+            assert (answer["text"], answer["closing"]["type"]) == (text(20), "finish")
+
+
 async def test_lost_replies_of_centrifugo_double_nothing(serverless: Deployment) -> None:
     async with Link(serverless.api_port) as link:
         with serverless.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}"):
