@@ -59,6 +59,10 @@ class Deadline:
         self._timeout = asyncio.timeout_at(self._when)
         self._entered = False
 
+    @property
+    def passed(self) -> bool:
+        return self._when <= asyncio.get_running_loop().time()
+
     def pull(self, reason: StopReason, seconds: float = 0) -> None:
         """Brings the end near: in so many seconds, for that reason."""
         when = asyncio.get_running_loop().time() + seconds
@@ -142,6 +146,9 @@ class Generation:
         began = monotonic()
         try:
             async with self.deadline, slot:
+                if self.deadline.passed:
+                    # before anything is shown, so that another server can begin it
+                    raise TimeoutError
                 await self._stream(began)
             outcome = self._completed()
         except TimeoutError:

@@ -20,6 +20,7 @@ from proxy_server.titles import Titles
 _BEAT_SECONDS = 0.5
 _SCAN_SECONDS = 1.0
 _SCAN_LIMIT = 50
+_ADMITTED_SECONDS = 0.02
 _PUBLICATIONS_PER_SECOND = 1200
 _MOST_COALESCE_SECONDS = 0.2
 
@@ -98,6 +99,9 @@ class Runner:
     def start(self, assignment: Assignment) -> None:
         generation = self._generation(assignment)
         self._running[assignment.message] = generation
+        if self.draining:
+            # its transaction began before: it goes back to the queue, for another server
+            generation.deadline.pull("shutdown")
         self._gauge()
         self._spawn(self._run(generation), f"generation {assignment.message}")
 
@@ -138,8 +142,11 @@ class Runner:
         for generation in self._running.values():
             generation.deadline.pull("shutdown", seconds if generation.begun else 0)
         until = self._loop.time() + seconds + 5
-        while self._tasks and self._loop.time() < until:
-            await asyncio.wait(self._tasks, timeout=until - self._loop.time())
+        while (self._tasks or self._admitted) and self._loop.time() < until:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=until - self._loop.time())
+            else:
+                await asyncio.sleep(_ADMITTED_SECONDS)
         for task in (*self._loops, *self._tasks):
             task.cancel()
         await asyncio.gather(*self._loops, *self._tasks, return_exceptions=True)

@@ -125,6 +125,27 @@ async def test_a_draining_server_refuses_and_the_rest_goes_on(serverless: Deploy
             assert (answer["text"], answer["closing"]["type"]) == (text(200), "finish")
 
 
+async def test_a_prompt_stored_while_its_server_drains_goes_to_another_replica(
+    serverless: Deployment,
+) -> None:
+    async with Link(serverless.api_port) as link:
+        with serverless.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as first:
+            async with visitor(serverless) as client:
+                session = await client.rpc("ai:send", text="/tokens 5")
+                await client.follow(session)
+                await client.command("unsubscribe", {"channel": session["channel"]})
+                link.frozen = True
+                prompt = {"text": "/tokens 20", "conversation": session["conversation"]}
+                sent = asyncio.create_task(client.rpc("ai:send", **prompt))
+                await asyncio.sleep(0.3)
+                first.ask_to_end()
+                await asyncio.sleep(0.3)
+                link.frozen = False
+                with serverless.server(2):
+                    answer = await client.follow(await sent)
+                assert (answer["text"], answer["closing"]["type"]) == (text(20), "finish")
+
+
 async def test_stop_through_another_replica(serverless: Deployment) -> None:
     with serverless.server(), serverless.server(2) as second:
         async with visitor(serverless) as client, Door(second.port) as door:
