@@ -61,6 +61,8 @@ class Runner:
         self._admitted = 0
         self._running: dict[str, Generation] = {}
         self._taken_over: set[str] = set()
+        # the answers whose end is told here until the outbox forgets it, and the ends to forget
+        self._telling: set[str] = set()
         self._published: list[LastPublication] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
@@ -176,7 +178,10 @@ class Runner:
                 acknowledged.exception(), ApiUnreachable
             ):
                 self._published.append(last)
+            else:
+                self._telling.discard(last.message)
 
+        self._telling.add(last.message)
         self._publish(last).add_done_callback(told)
 
     def _follow_up(self, assignment: Assignment, finished: Finished) -> None:
@@ -229,6 +234,7 @@ class Runner:
         except StoreUnavailable:
             self._published += published
             raise
+        self._telling.difference_update(last.message for last in published)
 
     def _beaten(self, began: float) -> None:
         self._beaten_at = began
@@ -252,6 +258,8 @@ class Runner:
                 )
                 self._spawn(self._close(assignment), f"takeover {assignment.message}")
             for last in await self._outbox.overdue(_SCAN_LIMIT):
+                if last.message in self._telling:
+                    continue
                 log.warning("end_told_late", conversation=last.conversation, message=last.message)
                 self._tell(last)
         for assignment in await self._leases.start_orphans(_SCAN_LIMIT):
@@ -260,8 +268,11 @@ class Runner:
     async def _close(self, assignment: Assignment) -> None:
         self._taken_over.add(assignment.message)
         try:
-            finished = await self._takeover.close(assignment, go_on=not self.draining)
+            ended = await self._takeover.close(assignment, go_on=not self.draining)
         finally:
             self._taken_over.discard(assignment.message)
-        if finished is not None:
+        if ended is not None:
+            finished, last = ended
+            # once more, under the same key: what is told leaves the outbox
+            self._tell(last)
             self._follow_up(assignment, finished)

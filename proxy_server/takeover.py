@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from proxy_server import metrics
 from proxy_server.channels import Channels
 from proxy_server.chunks import Abort, Error, Finish, Metadata, Start, published_chunks
 from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost
@@ -32,8 +33,10 @@ class Takeover:
         self._leases = leases
         self._channels = channels
 
-    async def close(self, assignment: Assignment, *, go_on: bool) -> Finished | None:
-        """None where somebody else has closed it."""
+    async def close(
+        self, assignment: Assignment, *, go_on: bool
+    ) -> tuple[Finished, LastPublication] | None:
+        """Stores the end and gives it with its publication; None where somebody else has."""
         metadata = Metadata(assignment.created_at, "interrupted", assignment.model, "other")
         found = await self._read_back(assignment)
         last = _end(assignment, found, metadata)
@@ -56,7 +59,17 @@ class Takeover:
                 break
             last = _end(assignment, found, metadata)
             await self._leases.amend(assignment, found.transcript.parts(), metadata, last)
-        return finished
+        metrics.GENERATIONS.labels("interrupted").inc()
+        log.info(
+            "generation_ended",
+            conversation=assignment.conversation,
+            message=assignment.message,
+            user=assignment.owner,
+            status="interrupted",
+            characters=found.transcript.size(),
+            publications=last.seq,
+        )
+        return finished, last
 
     async def _read_back(self, assignment: Assignment) -> "_ReadBack":
         found = _ReadBack(Transcript(assignment.parts), assignment.seq)

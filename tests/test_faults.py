@@ -1,6 +1,7 @@
 """What breaks: servers killed, paused and drained, the database away, the way to Centrifugo cut."""
 
 import asyncio
+import json
 import random
 import sqlite3
 import uuid
@@ -213,6 +214,39 @@ async def test_a_stored_end_is_told_although_its_server_died(serverless: Deploym
                     closing = publication.get("chunks", [{}])[-1]
                 assert closing["reason"] == "stopped"
                 assert text(3000).startswith(shown(last))
+
+
+async def test_an_end_is_not_late_while_its_server_tells_it(serverless: Deployment) -> None:
+    async with Link(serverless.api_port) as link:
+        with serverless.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as server:
+            async with visitor(serverless) as client:
+                session = await client.rpc("ai:send", text="/tokens 3000")
+                following = asyncio.create_task(client.follow(session))
+                await asyncio.sleep(0.5)
+                link.refusing = True
+                link.cut()
+                await client.rpc("ai:stop", conversation=session["conversation"])
+                # longer than the outbox waits
+                await asyncio.sleep(8)
+                link.refusing = False
+                assert (await following)["closing"]["reason"] == "stopped"
+                assert "end_told_late" not in server.log_text()
+
+
+async def test_an_end_that_was_taken_over_is_told_once(serverless: Deployment) -> None:
+    with serverless.server() as first:
+        async with visitor(serverless) as client:
+            session = await client.rpc("ai:send", text="/tokens 3000")
+            following = asyncio.create_task(client.follow(session))
+            await asyncio.sleep(0.5)
+            with serverless.server(2) as second:
+                first.kill()
+                assert (await following)["closing"]["reason"] == "interrupted"
+                await asyncio.sleep(8)
+                log = second.log_text()
+    message = session["generation"]["message"]
+    events = [json.loads(line)["event"] for line in log.splitlines() if message in line]
+    assert events == ["taken_over", "generation_ended"]
 
 
 @asynccontextmanager
