@@ -184,7 +184,9 @@ class Answer:
             self._halves = True
             chunk = _decode_leniently(payload)
         if chunk.error is not None:
-            raise ModelFailed("provider_error", _BROKEN_OFF, payload[:500].decode(errors="replace"))
+            # the error alone: the rest of the chunk may be text of the answer
+            details = bytes(chunk.error)[:500].decode(errors="replace")
+            raise ModelFailed("provider_error", _BROKEN_OFF, details)
         if chunk.usage is not None:
             self.usage = chunk.usage.counted()
         for choice in chunk.choices:
@@ -312,7 +314,7 @@ def _decode_leniently(payload: bytes) -> _Chunk:
     try:
         return msgspec.convert(json.loads(payload), _Chunk)
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
-        raise ModelFailed("malformed", _BAD_ANSWER, f"{error}: {payload[:200]!r}") from error
+        raise ModelFailed("malformed", _BAD_ANSWER, f"{error} ({len(payload)} bytes)") from error
 
 
 def _payload(event: bytes) -> bytes:
