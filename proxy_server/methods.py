@@ -211,8 +211,11 @@ class Methods:
             if isinstance(part, FilePart):
                 if not part.media_type.startswith("image/"):
                     raise Malformed("The field parts may hold text and images.")
-                if not part.url.startswith(("https://", "http://", "data:image/")):
+                # Some model servers fetch it themselves: services of theirs that speak plain HTTP,
+                # such as a cloud's metadata, are out of reach.
+                if not part.url.startswith(("https://", "data:image/")):
                     raise Malformed("The url of an image must begin with https:// or data:image/.")
+                content += part.media_type + (part.filename or "")
             size += len(content.encode())
         if size > self._rules.max_prompt_bytes:
             raise TooLarge(f"The prompt is larger than {self._rules.max_prompt_bytes} bytes.")

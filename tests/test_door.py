@@ -104,6 +104,7 @@ async def test_tls(serverless: Deployment, certificate: tuple[Path, Path]) -> No
         b'{"parts": [{"type": "unknown", "text": "a"}]}',
         b'{"parts": [{"type": "file", "mediaType": "text/html", "url": "https://a"}]}',
         b'{"parts": [{"type": "file", "mediaType": "image/png", "url": "file:///etc/passwd"}]}',
+        b'{"parts": [{"type": "file", "mediaType": "image/png", "url": "http://10.0.0.1/a"}]}',
         b'{"text": "a", "when_busy": "never"}',
         b'{"text": "a", "id": ""}',
         b'{"text": "a", "id": "' + b"x" * 65 + b'"}',
@@ -125,6 +126,10 @@ async def test_a_prompt_of_a_megabyte(deployment: Deployment) -> None:
         for prompt in ("x" * (1 << 20), "é" * 30_000):
             error = (await door.rpc("anna", "ai:send", text=prompt))["error"]
             assert (error["code"], error["temporary"]) == (413, False)
+        image = {"type": "file", "mediaType": "image/png", "url": "https://a"}
+        for field in ("mediaType", "filename"):
+            long = image | {field: "image/" + "x" * 50_000}
+            assert (await door.rpc("anna", "ai:send", parts=[long]))["error"]["code"] == 413
         assert (await door.rpc("anna", "ai:list"))["conversations"] == []
 
 
