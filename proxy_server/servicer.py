@@ -54,6 +54,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
             visitor = self._visitors.welcome(data.token)
         except Exception as error:
             return proxy_pb2.ConnectResponse(error=self._refused("Connect", "", error))
+        CALLS.labels("Connect", "ok").inc()
         reply = encode({"token": visitor.token, "user": visitor.user})
         return proxy_pb2.ConnectResponse(
             result=proxy_pb2.ConnectResult(user=visitor.user, data=reply)
@@ -66,6 +67,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
             return proxy_pb2.SubscribeResponse(
                 error=self._refused("Subscribe", request.user, refusal)
             )
+        CALLS.labels("Subscribe", "ok").inc()
         return proxy_pb2.SubscribeResponse(result=proxy_pb2.SubscribeResult())
 
     async def RPC(self, request: Any, context: Any) -> Any:

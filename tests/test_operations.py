@@ -30,6 +30,8 @@ async def test_metrics_tell_of_an_answer(serverless: Deployment) -> None:
         'llm_tokens_total{direction="output"} 12.0',
         'llm_proxy_calls_total{code="ok",method="ai:send"} 2.0',
         'llm_proxy_calls_total{code="400",method="ai:send"} 1.0',
+        'llm_proxy_calls_total{code="ok",method="Connect"} 1.0',
+        'llm_proxy_calls_total{code="ok",method="Subscribe"} 2.0',
     ):
         assert line in told
     assert "llm_publish_seconds_count" in told
