@@ -293,16 +293,14 @@ def _repeated(connection: sa.Connection, turn: Turn) -> Accepted | None:
 def _stop(connection: sa.Connection, user: str, rows: Sequence[sa.Row[Any]]) -> Stopped:
     stopped = Stopped()
     for row in rows:
-        if row.status == "streaming":
+        this = generations.c.message == row.message
+        # Queued still: a replica that looks for orphans takes no lock on their users.
+        cancel = sa.delete(generations).where(this, generations.c.status == "queued")
+        if row.status == "streaming" or not connection.execute(cancel).rowcount:
             stopped.running.append(row.message)
-            connection.execute(
-                sa.update(generations)
-                .where(generations.c.message == row.message)
-                .values(stop="stopped")
-            )
+            connection.execute(sa.update(generations).where(this).values(stop="stopped"))
             continue
         metadata = Metadata(row.created_at, "stopped", row.model)
-        connection.execute(sa.delete(generations).where(generations.c.message == row.message))
         store_message(connection, user, row.message, [], metadata)
         stopped.cancelled.append(Message(row.message, "assistant", [], metadata))
     return stopped

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from proxy_server.chunks import Position, TextPart
 from proxy_server.leases import Assignment, Checkpoint, Leases
 from proxy_server.migrate import migrate
-from proxy_server.store import Store, generations
+from proxy_server.store import Store, conversations, generations, now
+from proxy_server.turns import Limits, Turns
 from testbed.deployment import Deployment
 
 
@@ -26,6 +27,10 @@ async def test_renewals_and_checkpoints_of_the_same_answers_do_not_deadlock(
     ]
     messages = [assignment.message for assignment in assignments]
 
+    def begin(connection: sa.Connection) -> None:
+        for assignment in assignments:
+            leases.enter(connection, assignment, queued=False)
+
     async def renew() -> None:
         for _ in range(20):
             assert len(await leases.renew(messages)) == len(messages)
@@ -38,13 +43,51 @@ async def test_renewals_and_checkpoints_of_the_same_answers_do_not_deadlock(
             )
 
     try:
-        await store.write(
-            lambda connection: [
-                leases.enter(connection, assignment, queued=False) for assignment in assignments
-            ]
-        )
+        await store.write(begin)
         await asyncio.gather(renew(), checkpoint())
     finally:
         gone = sa.delete(generations).where(generations.c.message.in_(messages))
         await store.write(lambda connection: connection.execute(gone))
+        await store.close()
+
+
+async def test_a_stop_reaches_a_queued_answer_that_begins_in_this_moment(
+    serverless: Deployment,
+) -> None:
+    store = Store(serverless.server_settings["DATABASE_URL"])
+    await migrate(store)
+    user, conversation = str(uuid.uuid4()), str(uuid.uuid4())
+    leases = Leases(store, str(uuid.uuid4()), seconds=60)
+    turns = Turns(store, leases, Limits(10, 10))
+    assignment = Assignment(
+        conversation, str(uuid.uuid4()), user, "test", 2, 0, 0, [], Position(0, "")
+    )
+    slow = sa.text("SELECT pg_sleep(1)" if serverless.postgresql else "SELECT 1")
+
+    def queue(connection: sa.Connection) -> None:
+        values = {"id": conversation, "owner": user, "title": "", "status": "queued"}
+        connection.execute(sa.insert(conversations).values(updated_at=now()), values)
+        leases.enter(connection, assignment, queued=True)
+
+    def begin(connection: sa.Connection) -> None:
+        connection.execute(
+            sa.update(generations)
+            .where(generations.c.message == assignment.message)
+            .values(status="streaming", runner="another")
+        )
+        connection.execute(slow)
+
+    def forget(connection: sa.Connection) -> None:
+        connection.execute(sa.delete(generations).where(generations.c.conversation == conversation))
+        connection.execute(sa.delete(conversations).where(conversations.c.id == conversation))
+
+    try:
+        await store.write(queue)
+        beginning = asyncio.create_task(store.write(begin))
+        await asyncio.sleep(0.3)
+        stopped = await turns.stop(user, conversation, None)
+        await beginning
+        assert (stopped.running, stopped.cancelled) == ([assignment.message], [])
+    finally:
+        await store.write(forget)
         await store.close()
