@@ -142,7 +142,10 @@ class Answer:
                 data = await self._stream.read()
             cause = "the stream ended early"
         except TimeoutError as error:
-            raise _too_late("idle_timeout" if self.events else "first_token_timeout") from error
+            if self.finish_reason is None:
+                reason = "idle_timeout" if self.events else "first_token_timeout"
+                raise _too_late(reason) from error
+            data, cause = b"", "silence"
         except ConnectionError as error:
             data, cause = b"", repr(error)
         if not data:

@@ -162,6 +162,8 @@ class Publisher:
         began = perf_counter()
         try:
             results: list[Published] = await self._api.publish([item.publish for item in batch])
+            if len(results) != len(batch):
+                raise ApiUnreachable(f"{len(results)} replies to {len(batch)} publications")
         except ApiUnreachable as error:
             results = [error] * len(batch)
         except Exception as error:

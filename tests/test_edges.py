@@ -1,0 +1,71 @@
+"""Servers at the edges that answer in ways the real ones rarely do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from proxy_server.chunks import Position
+from proxy_server.model import Model
+from proxy_server.publisher import Publisher
+from proxy_server.server_api import server_api
+from testbed.ports import free_port
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def serving(path: str, handler: Handler) -> AsyncIterator[str]:
+    """The address of a server that handles POST at that path."""
+    application = web.Application()
+    application.router.add_post(path, handler)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_an_answer_is_whole_although_its_stream_stays_open() -> None:
+    closed = asyncio.Event()
+
+    async def complete(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(
+            b'data: {"choices":[{"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\n'
+        )
+        await closed.wait()
+        return response
+
+    async with serving("/chat/completions", complete) as url:
+        model = Model(
+            base_url=url, api_key="none", connections=1, first_token_seconds=3, idle_seconds=0.3
+        )
+        async with model.answer("test", [{"role": "user", "content": "a"}]) as answer:
+            said = [delta.text async for deltas in answer for delta in deltas]
+        assert (said, answer.finish_reason) == (["hi"], "stop")
+        closed.set()
+        await model.close()
+
+
+async def test_a_batch_that_is_answered_in_part_is_sent_again() -> None:
+    batches = 0
+
+    async def batch(_: web.Request) -> web.StreamResponse:
+        nonlocal batches
+        batches += 1
+        told = [{"publish": {"offset": 1, "epoch": "a"}}] if batches > 1 else []
+        return web.json_response({"replies": told})
+
+    async with serving("/api/batch", batch) as url:
+        api = server_api(f"{url}/api", "key")
+        publisher = Publisher(api)
+        posted = publisher.post("ai:a", b"{}", "key", urgent=True)
+        assert await asyncio.wait_for(posted, 3) == Position(1, "a")
+        await publisher.close()
+        await api.close()
