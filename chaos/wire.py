@@ -1,14 +1,14 @@
-"""What the channels carried, held against the contract: `seq` is 1, 2, 3, … per message."""
+"""What the channels carried, held against the contract: each `seq` of a message once."""
 
 from typing import Any, NamedTuple
 
 Json = dict[str, Any]
 
 
-class _Last(NamedTuple):
+class _Seen(NamedTuple):
     epoch: str
-    offset: int
-    seq: int
+    at: dict[int, int]
+    """The offset of each sequence number."""
 
 
 class Repeat(NamedTuple):
@@ -23,24 +23,23 @@ class Wire:
     """Finds pieces that were published twice, which a careful client does not show.
 
     Only within one epoch: a Centrifugo that forgot its history forgot its idempotency keys too.
+    A piece that comes after a later one is no repeat: where a server cannot reach Centrifugo,
+    another one tells the end, and clients that meet the hole open again.
     """
 
     def __init__(self) -> None:
         self.repeats: list[Repeat] = []
-        self._last: dict[str, _Last] = {}
+        self._seen: dict[str, _Seen] = {}
 
     def see(self, epoch: str, offset: int, publication: Json) -> None:
         if publication["type"] != "chunks":
             return
         message, seq = publication["message"], publication["seq"]
-        last = self._last.get(message)
-        if last is not None and last.epoch == epoch:
-            if offset <= last.offset:
-                # history that is read once more
-                return
-            if seq <= last.seq:
-                chunks = publication["chunks"]
-                text = "".join(c["delta"] for c in chunks if c["type"] == "text-delta")
-                self.repeats.append(Repeat(message, seq, text))
-                return
-        self._last[message] = _Last(epoch, offset, seq)
+        seen = self._seen.get(message)
+        if seen is None or seen.epoch != epoch:
+            seen = self._seen[message] = _Seen(epoch, {})
+        # a lower or the same offset: history that is read once more
+        if seen.at.setdefault(seq, offset) < offset:
+            chunks = publication["chunks"]
+            text = "".join(c["delta"] for c in chunks if c["type"] == "text-delta")
+            self.repeats.append(Repeat(message, seq, text))
