@@ -28,6 +28,9 @@ from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
 _CREDENTIAL = "x-centrifugo-credential"
 _T = TypeVar("_T")
 
+_WELCOMED = CALLS.labels("Connect", "ok")
+_GRANTED = CALLS.labels("Subscribe", "ok")
+
 log = structlog.get_logger()
 
 
@@ -54,7 +57,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
             visitor = self._visitors.welcome(data.token)
         except Exception as error:
             return proxy_pb2.ConnectResponse(error=self._refused("Connect", "", error))
-        CALLS.labels("Connect", "ok").inc()
+        _WELCOMED.inc()
         reply = encode({"token": visitor.token, "user": visitor.user})
         return proxy_pb2.ConnectResponse(
             result=proxy_pb2.ConnectResult(user=visitor.user, data=reply)
@@ -67,7 +70,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
             return proxy_pb2.SubscribeResponse(
                 error=self._refused("Subscribe", request.user, refusal)
             )
-        CALLS.labels("Subscribe", "ok").inc()
+        _GRANTED.inc()
         return proxy_pb2.SubscribeResponse(result=proxy_pb2.SubscribeResult())
 
     async def RPC(self, request: Any, context: Any) -> Any:

@@ -199,6 +199,13 @@ describe("sessions", () => {
     expect(pages.messages.map(({ id }) => id)).toEqual(["2", "3"]);
   });
 
+  test("leave what is newer than all that is there to its publication", () => {
+    const state = reduce(emptyConversation, whole(session([prompt("2"), prompt("3")])));
+    const page = [prompt("1"), prompt("2"), prompt("3"), prompt("4")];
+    const shown = reduce(state, { type: "history", messages: page });
+    expect(shown.messages.map(({ id }) => id)).toEqual(["1", "2", "3"]);
+  });
+
   test("show a queued answer, which starts and ends in its place", () => {
     const queued: Message = { ...open, id: "q", parts: [], metadata: { status: "queued" } };
     const state = [

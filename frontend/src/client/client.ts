@@ -18,6 +18,7 @@ export class ChatClient {
   readonly #connection: Connection;
   readonly #reduce: Reduce;
   readonly #open = new Map<string, Conversation>();
+  #list: ConversationList | null = null;
 
   constructor({
     storage = browserStorage(),
@@ -41,14 +42,24 @@ export class ChatClient {
     this.#connection.connect();
   }
 
-  /** Ends the connection; conversations that are open continue when it is made again. */
+  /**
+   * Ends the connection; conversations that are open continue when it is made again. A connection that is its
+   * owner's is let go for good: all that is followed on it is closed.
+   */
   disconnect(): void {
+    if (!this.#connection.ours) {
+      for (const conversation of this.#open.values()) conversation.close();
+      this.#list?.close();
+    }
     this.#connection.disconnect();
   }
 
-  /** The user's conversations; close the list when it is no longer shown. */
+  /** The user's conversations, until the list is closed; one that is open already is given again. */
   list(): ConversationList {
-    return new ConversationList(this.#connection);
+    this.#list ??= new ConversationList(this.#connection, () => {
+      this.#list = null;
+    });
+    return this.#list;
   }
 
   /** Follows a conversation until it is closed; one that is followed already is given again. */

@@ -73,7 +73,7 @@ function endpointsAt(origin: string): TransportEndpoint[] {
 export class Connection {
   readonly #centrifuge: Centrifuge;
   /** Whether it was made here. */
-  readonly #ours: boolean;
+  readonly ours: boolean;
   readonly #state = new Cell<ConnectionState>("connecting");
   readonly #user = new Cell<string | null>(null);
   readonly #namespace: string;
@@ -88,12 +88,15 @@ export class Connection {
     this.#namespace = options.rpcNamespace ?? "ai";
     this.#limit = options.messageSizeLimit ?? DEFAULT_MESSAGE_SIZE_LIMIT;
     this.#retries = { ...defaultRetries, ...options.retries };
-    this.#ours = options.existing === undefined;
+    this.ours = options.existing === undefined;
     this.#centrifuge = options.existing ?? this.#made(options);
     this.#centrifuge.on("connected", this.#connected);
     this.#centrifuge.on("connecting", this.#connecting);
     this.#centrifuge.on("disconnected", this.#disconnected);
-    if (!this.#ours) this.#state.set(STATES[this.#centrifuge.state]);
+    if (this.ours) return;
+    this.#state.set(STATES[this.#centrifuge.state]);
+    // how it came about is not known before it comes about again
+    this.#emulated = true;
   }
 
   #made(options: ConnectionOptions): Centrifuge {
@@ -121,7 +124,7 @@ export class Connection {
       this.#centrifuge.connect();
       return;
     }
-    if (this.#ours) this.#user.set(data?.user ?? null);
+    if (this.ours) this.#user.set(data?.user ?? null);
     this.#state.set("connected");
   };
 
@@ -142,14 +145,14 @@ export class Connection {
   }
 
   connect(): void {
-    if (!this.#ours) return;
+    if (!this.ours) return;
     this.#state.set("connecting");
     this.#centrifuge.connect();
   }
 
   /** Ends the connection, or lets one go that is not ours. */
   disconnect(): void {
-    if (this.#ours) {
+    if (this.ours) {
       this.#centrifuge.disconnect();
       return;
     }
@@ -191,9 +194,12 @@ export class Connection {
     if (bytes > this.#limit) throw promptTooLarge(bytes, this.#limit);
   }
 
-  /** Follows a channel from a position on; call the result to leave it. */
+  /** Follows a channel from a position on; call the result to leave it. Throws where somebody else follows it here. */
   subscribe(channel: string, since: Position, handlers: SubscriptionHandlers): () => void {
     const centrifuge = this.#centrifuge;
+    if (centrifuge.getSubscription(channel) !== null) {
+      throw new CallError(0, `${channel} is followed already on this connection.`, false);
+    }
     const subscription = centrifuge.newSubscription(channel, { since });
     let left = false;
     subscription.on("subscribed", ({ recovered, streamPosition }) => {

@@ -35,8 +35,12 @@ export class ConversationList {
   readonly #state = new Cell<ListState>({ conversations: [], next: null });
   readonly #follower: Follower<ConversationPage, ListPublication>;
 
-  constructor(connection: Link) {
+  readonly #onClose: () => void;
+
+  /** `ChatClient` makes these. */
+  constructor(connection: Link, onClose: () => void = () => {}) {
     this.#connection = connection;
+    this.#onClose = onClose;
     this.#follower = new Follower(connection, {
       load: () => connection.call("list", { limit: PAGE }, { within: 0 }),
       show: ({ conversations, next }) => this.#state.set({ conversations, next: next ?? null }),
@@ -49,6 +53,11 @@ export class ConversationList {
       intact: () => true,
       expectant: () => false,
       news: () => false,
+    });
+    const stop = this.sync.subscribe((sync) => {
+      if (sync !== "gone") return;
+      stop();
+      onClose();
     });
     void this.#follower.synchronise();
   }
@@ -81,5 +90,6 @@ export class ConversationList {
 
   close(): void {
     this.#follower.close();
+    this.#onClose();
   }
 }

@@ -70,7 +70,7 @@ export class Follower<S extends Snapshot, E> {
   begin(snapshot: S): void {
     this.#followed.show(snapshot);
     this.#sync.set("live");
-    void this.#follow(snapshot);
+    this.#follow(snapshot).catch((error) => this.#failed(error));
   }
 
   /** Takes an event from wherever it comes; a hole begins the search for what is missing. */
@@ -136,10 +136,13 @@ export class Follower<S extends Snapshot, E> {
       }
       this.#sync.set("live");
     } catch (error) {
-      if (this.#closed.signal.aborted) return;
-      this.close("gone");
-      if (!(error instanceof CallError)) throw error;
+      if (!this.#closed.signal.aborted) this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): void {
+    this.close("gone");
+    if (!(error instanceof CallError)) throw error;
   }
 
   async #attempt(began: number): Promise<boolean> {

@@ -58,7 +58,7 @@ export const reduce: Reduce = (state, event) => {
     case "session":
       return event.whole ? replaced(state, event.session) : joined(state, event.session);
     case "history":
-      return { ...state, messages: [...unknownOf(state, event.messages), ...state.messages] };
+      return { ...state, messages: [...earlierThan(state, event.messages), ...state.messages] };
     case "message":
       return { ...state, messages: [...state.messages, ...unknownOf(state, [event.message])] };
     case "chunks":
@@ -76,6 +76,12 @@ export const reduce: Reduce = (state, event) => {
 
 function find(state: ConversationState, id: string): Message | undefined {
   return state.messages.find((message) => message.id === id);
+}
+
+/** What stands before the first message that is known: what is unknown after it is new, and its publication comes. */
+function earlierThan(state: ConversationState, page: readonly Message[]): readonly Message[] {
+  const known = page.findIndex((message) => find(state, message.id) !== undefined);
+  return known < 0 ? page : page.slice(0, known);
 }
 
 function unknownOf(state: ConversationState, messages: readonly Message[]): readonly Message[] {

@@ -133,29 +133,37 @@ async function inStep({ origin }) {
   return seen;
 }
 
-/** On a connection that is its host's, who has a subscription of its own. */
+/** On a connection that is its host's, who has made it before and has a subscription of its own. */
 async function guest({ origin, prompts }) {
   const url = `${origin.replace("http", "ws")}/connection/websocket`;
   const host = new Centrifuge(url, { websocket: WebSocket, data: {} });
-  const client = new ChatClient({ existing: host });
-  const states = [client.state.value];
-  client.state.subscribe((state) => states.push(state));
-  client.connect();
-  states.push(host.state);
+  const early = new ChatClient({ existing: host });
+  early.connect();
+  const states = [early.state.value];
   host.connect();
   await host.ready();
+  states.push(early.state.value);
+  early.disconnect();
   const { data } = await host.rpc("ai:send", { text: prompts[0] });
   const own = host.newSubscription(data.channel);
   own.subscribe();
+  const client = new ChatClient({ existing: host });
+  states.push(client.state.value);
+  const list = client.list();
   const conversation = await client.begin(prompts[1]);
   const shown = await closed(conversation, 2);
-  conversation.close();
+  await until(list.state, ({ conversations }) => conversations.length === 2);
+  // what its host follows, it does not
+  const twice = client.open(data.conversation);
+  await until(twice.sync, (sync) => sync === "gone");
   client.disconnect();
+  states.push(client.state.value);
   return {
     shown,
     states,
     host: host.state,
     listeners: host.listeners("connected").length,
-    subscriptions: Object.values(host.subscriptions()).map(({ state }) => state),
+    subscriptions: Object.keys(host.subscriptions()).length,
+    own: own.state,
   };
 }
