@@ -250,10 +250,11 @@ def idempotency_key(message: str, seq: int) -> str:
 
 
 def published_chunks(data: bytes) -> PublishedChunks | None:
-    """The publication if it carries chunks; None for one of another type."""
-    if _kind.decode(data).type != "chunks":
+    """The publication if it carries chunks; None for one of another type, or not of our making."""
+    try:
+        return _published.decode(data) if _kind.decode(data).type == "chunks" else None
+    except msgspec.MsgspecError:
         return None
-    return _published.decode(data)
 
 
 def decode_request(data: bytes, shape: type[_T]) -> _T:

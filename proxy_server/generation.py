@@ -184,6 +184,10 @@ class Generation:
             self._position,
         )
 
+    def checkpoint_again(self) -> None:
+        """The last checkpoint that was given may not have been stored."""
+        self._stored = 0
+
     async def _stream(self, began: float) -> None:
         metadata = Metadata(self.assignment.created_at, "streaming", self.assignment.model)
         self._post([Start(self.assignment.message, metadata)])
@@ -251,7 +255,7 @@ class Generation:
         try:
             await self._leases.checkpoint([checkpoint])
         except StoreUnavailable:
-            self._stored = 0
+            self.checkpoint_again()
 
     def _completed(self) -> Outcome:
         reason = self._answer.finish_reason if self._answer else None

@@ -65,9 +65,9 @@ class Outbox:
 
     async def forget(self, published: Sequence[LastPublication]) -> None:
         """Removes those that Centrifugo has."""
-        statement = sa.delete(outbox).where(
-            outbox.c.message.in_([last.message for last in published])
-        )
+        # the number too: a takeover may have put a later end in its place
+        known = [(last.message, last.seq) for last in published]
+        statement = sa.delete(outbox).where(sa.tuple_(outbox.c.message, outbox.c.seq).in_(known))
         await self._store.write(lambda connection: connection.execute(statement))
 
 

@@ -243,9 +243,15 @@ class Runner:
             self._next_beat = None
 
     async def _checkpoint(self) -> None:
-        found = (generation.checkpoint() for generation in self._running.values())
+        running = list(self._running.values())
+        found = [generation.checkpoint() for generation in running]
         if checkpoints := [checkpoint for checkpoint in found if checkpoint is not None]:
-            await self._leases.checkpoint(checkpoints)
+            try:
+                await self._leases.checkpoint(checkpoints)
+            except StoreUnavailable:
+                for generation in running:
+                    generation.checkpoint_again()
+                raise
 
     async def _scan(self) -> None:
         if self.draining:
@@ -262,7 +268,8 @@ class Runner:
                     continue
                 log.warning("end_told_late", conversation=last.conversation, message=last.message)
                 self._tell(last)
-        for assignment in await self._leases.start_orphans(_SCAN_LIMIT):
+        room = max(0, self._most - len(self._running) - self._admitted)
+        for assignment in await self._leases.start_orphans(min(_SCAN_LIMIT, room)):
             self.start(assignment)
 
     async def _close(self, assignment: Assignment) -> None:

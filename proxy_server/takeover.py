@@ -1,14 +1,15 @@
 """The end of an answer whose server went silent: what was published is read back and stored."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from proxy_server import metrics
 from proxy_server.channels import Channels
-from proxy_server.chunks import Abort, Error, Finish, Metadata, Start, published_chunks
-from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost
+from proxy_server.chunks import Abort, Error, Finish, Metadata, Part, Start, published_chunks
+from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost, StoreUnavailable
 from proxy_server.leases import Assignment, Finished, Leases
 from proxy_server.outbox import LastPublication
 from proxy_server.publisher import Publisher
@@ -58,7 +59,7 @@ class Takeover:
             if found.closed or found.seq < last.seq:
                 break
             last = _end(assignment, found, metadata)
-            await self._leases.amend(assignment, found.transcript.parts(), metadata, last)
+            await self._amend(assignment, found.transcript.parts(), metadata, last)
         metrics.GENERATIONS.labels("interrupted").inc()
         log.info(
             "generation_ended",
@@ -70,6 +71,21 @@ class Takeover:
             publications=last.seq,
         )
         return finished, last
+
+    async def _amend(
+        self,
+        assignment: Assignment,
+        parts: Sequence[Part],
+        metadata: Metadata,
+        last: LastPublication,
+    ) -> None:
+        # given up, it would take with it the queued answer that was claimed together with the end
+        while True:
+            try:
+                return await self._leases.amend(assignment, parts, metadata, last)
+            except StoreUnavailable as error:
+                log.warning("end_not_stored_yet", message=assignment.message, error=str(error))
+                await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _read_back(self, assignment: Assignment) -> "_ReadBack":
         found = _ReadBack(Transcript(assignment.parts), assignment.seq)
