@@ -14,6 +14,7 @@ from proxy_server.channels import Channels
 from proxy_server.chunks import decode_request, encode
 from proxy_server.errors import (
     Forbidden,
+    Malformed,
     NoUser,
     OurFault,
     Refusal,
@@ -53,7 +54,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
     async def Connect(self, request: Any, context: Any) -> Any:
         await self._authenticate(context)
         try:
-            data = decode_request(request.data or b64decode(request.b64data), _ConnectData)
+            data = decode_request(_data(request), _ConnectData)
             visitor = self._visitors.welcome(data.token)
         except Exception as error:
             return proxy_pb2.ConnectResponse(error=self._refused("Connect", "", error))
@@ -76,8 +77,8 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
     async def RPC(self, request: Any, context: Any) -> Any:
         await self._authenticate(context)
         try:
-            data = request.data or b64decode(request.b64data)
-            reply = await self._to_its_end(self._methods.call(request.user, request.method, data))
+            call = self._methods.call(request.user, request.method, _data(request))
+            reply = await self._to_its_end(call)
         except Exception as error:
             method = request.method if request.method in self._methods else "unknown"
             return proxy_pb2.RPCResponse(error=self._refused(method, request.user, error))
@@ -122,3 +123,11 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
         CALLS.labels(method, str(refusal.code)).inc()
         log.info("call_refused", method=method, user=user, code=refusal.code, why=str(refusal))
         return proxy_pb2.Error(code=refusal.code, message=str(refusal), temporary=refusal.temporary)
+
+
+def _data(request: Any) -> bytes:
+    """What the client sent: Centrifugo hands it over as bytes or, if so configured, as base64."""
+    try:
+        return request.data or b64decode(request.b64data)
+    except ValueError as error:
+        raise Malformed("The request is not valid base64.") from error
