@@ -188,9 +188,7 @@ class Answer:
             self._halves = True
             chunk = _decode_leniently(payload)
         if chunk.error is not None:
-            # the error alone: the rest of the chunk may be text of the answer
-            details = bytes(chunk.error)[:500].decode(errors="replace")
-            raise ModelFailed("provider_error", _BROKEN_OFF, details)
+            raise ModelFailed("provider_error", _BROKEN_OFF, str(chunk.error))
         if chunk.usage is not None:
             self.usage = chunk.usage.counted()
         for choice in chunk.choices:
@@ -250,10 +248,20 @@ class _Choice(Struct, gc=False):
     finish_reason: str | None = None
 
 
+class _ProviderError(Struct, gc=False):
+    """An error in the stream without its words: they may quote the prompt, or the answer."""
+
+    code: str | int | None = None
+    type: str | None = None
+
+    def __str__(self) -> str:
+        return f"type {self.type}; code {self.code}"
+
+
 class _Chunk(Struct, gc=False):
     choices: list[_Choice] = []
     usage: _Usage | None = None
-    error: msgspec.Raw | None = None
+    error: _ProviderError | None = None
 
 
 _chunks = msgspec.json.Decoder(_Chunk)
@@ -272,6 +280,8 @@ def _payload(event: bytes) -> bytes:
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines)
 
 
+# Words of other refusals may quote the prompt, which is not for the log.
+_ABOUT_THE_ACCOUNT = (401, 403, 404, 429)
 _BAD_ANSWER = "The model gave an answer that makes no sense. Try again."
 _BROKEN_OFF = "The model broke off its answer. Try again."
 
@@ -296,5 +306,15 @@ def _failed(error: openai.APIError, model: str) -> ModelFailed:
             sentence = "The model cannot be reached. Try again in a moment."
         case _:
             sentence = "The model has a problem. Try again in a moment."
-    reason = f"status_{error.status_code}" if isinstance(error, openai.APIStatusError) else "away"
-    return ModelFailed(reason, sentence, f"{type(error).__name__}: {error.message}"[:500])
+    if isinstance(error, openai.APIStatusError):
+        return ModelFailed(f"status_{error.status_code}", sentence, _told_by(error))
+    return ModelFailed("away", sentence, f"{type(error).__name__}: {error.message}")
+
+
+def _told_by(error: openai.APIStatusError) -> str:
+    """The provider's codes; its words only where they are of the account and not of the prompt."""
+    codes = (
+        f"{name} {value}" for name in ("type", "code", "param") if (value := getattr(error, name))
+    )
+    about_the_account = error.status_code in _ABOUT_THE_ACCOUNT
+    return "; ".join(filter(None, (*codes, error.message[:500] if about_the_account else "")))

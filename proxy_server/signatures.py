@@ -11,8 +11,8 @@ LENGTH = 22
 class Signer:
     """Signs with the first secret and accepts any, so that secrets can be rotated.
 
-    To rotate, put a new secret first everywhere, and remove the old one once nothing signed
-    with it needs to be accepted any more.
+    To rotate, add a new secret as the last one everywhere, then put it first: no replica meets a
+    signature that it does not know.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
