@@ -71,7 +71,13 @@ generations = sa.Table(
     sa.Column("position_epoch", sa.Text, nullable=False),
     sa.Index("generations_of_conversation", "conversation", "ordinal"),
     sa.Index("generations_of_owner", "owner"),
-    sa.Index("generations_of_runner", "runner"),
+    sa.Index(
+        "queued_generations",
+        "conversation",
+        "ordinal",
+        sqlite_where=sa.text("status = 'queued'"),
+        postgresql_where=sa.text("status = 'queued'"),
+    ),
     sa.Index(
         "one_running_generation",
         "conversation",
@@ -101,6 +107,7 @@ admissions = sa.Table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("at", sa.Double, nullable=False),
     sa.Index("admissions_of_owner", "owner", "at"),
+    sa.Index("admissions_by_time", "at"),
 )
 
 
@@ -177,6 +184,7 @@ class _Sqlite:
         self._engine = sa.create_engine(
             url,
             poolclass=sa.StaticPool,
+            hide_parameters=True,
             connect_args={"timeout": _PATIENCE_SECONDS, "check_same_thread": False},
         )
         sa.event.listen(self._engine, "connect", _configure_sqlite)
@@ -212,10 +220,20 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _for_asyncpg(url: str) -> sa.URL:
+    """The URL of libpq's form, as the driver takes it: it calls `sslmode` by another name."""
+    found = sa.make_url(url).set(drivername="postgresql+asyncpg")
+    if sslmode := found.query.get("sslmode"):
+        found = found.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
+    return found
+
+
 class _Postgresql:
     def __init__(self, url: str) -> None:
         self._engine = create_async_engine(
-            url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            _for_asyncpg(url),
+            # errors are logged, and parameters are prompts
+            hide_parameters=True,
             pool_size=8,
             max_overflow=8,
             pool_timeout=_PATIENCE_SECONDS,
