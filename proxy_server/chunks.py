@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from proxy_server.errors import Malformed
 
@@ -147,14 +147,19 @@ class GenerationState(Struct, frozen=True, gc=False):
     status: Literal["queued", "streaming"]
 
 
-class Session(Struct, omit_defaults=False):
-    """Everything needed to show a conversation and to follow it live."""
+class Session(Struct):
+    """Everything needed to show a conversation and to follow it live.
+
+    `next` is the cursor of `ai:history` for the messages before these, where there are any.
+    """
 
     conversation: str
     channel: str
+    title: str
     messages: list[Message]
     since: Position
     generation: GenerationState | None
+    next: str | UnsetType = UNSET
 
 
 class Summary(Struct, gc=False):

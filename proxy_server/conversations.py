@@ -1,6 +1,9 @@
 """A user's conversations: looked at, listed, renamed and deleted."""
 
 import re
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,6 +14,11 @@ from proxy_server.store import Store, conversations, generations, messages
 
 _HISTORY_CURSOR = re.compile(r"([0-9]{1,9})", re.ASCII)
 _LIST_CURSOR = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)_([A-Za-z0-9_-]{1,200})", re.ASCII)
+
+
+# Centrifugo disconnects a client for whom more than `client.queue_max_size` waits, 1 MB by default:
+# a larger reply would do so each time it is asked for.
+_PAGE_CHARACTERS = 300_000
 
 
 class Conversations:
@@ -74,8 +82,9 @@ class Conversations:
             statement = statement.where(messages.c.ordinal < int(ordinal))
 
         def work(connection: sa.Connection) -> View:
-            check_owned(connection, user, conversation)
-            return view_of(connection.execute(statement).all()[::-1], limit)
+            title = check_owned(connection, user, conversation)
+            rows = connection.execute(statement).all()
+            return view_of(title, rows[::-1], min(limit, _fitting(rows)))
 
         return await self._store.read(work)
 
@@ -99,6 +108,12 @@ class Conversations:
         last = rows[limit - 1] if len(rows) > limit else None
         cursor = f"{last.updated_at!r}_{last.id}" if last else None
         return [summary_of(row) for row in rows[:limit]], cursor
+
+
+def _fitting(rows: Sequence[sa.Row[Any]]) -> int:
+    """How many of these rows of `messages_in_work` fit into one reply; at least one."""
+    sizes = accumulate(len(row.parts) + len(row.checkpoint or "") for row in rows)
+    return max(1, sum(size <= _PAGE_CHARACTERS for size in sizes))
 
 
 def _parse_cursor(pattern: re.Pattern[str], cursor: str) -> tuple[str, ...]:

@@ -104,6 +104,7 @@ class Generation:
         channels: Channels,
         context: Context,
         seconds: float,
+        most_bytes: int,
         pause: Callable[[], Awaitable[None]],
         alive: Callable[[], "asyncio.Future[None] | None"],
     ) -> None:
@@ -114,6 +115,7 @@ class Generation:
         self._leases = leases
         self._channel = channels.of_conversation(assignment.conversation)
         self._context = context
+        self._bytes_left = most_bytes
         self._pause = pause
         self._alive = alive
         self._transcript = Transcript()
@@ -205,6 +207,9 @@ class Generation:
                 # What the model says meanwhile waits in the socket and goes out in one piece.
                 await self._pause()
                 await self._acknowledge()
+                if self._bytes_left <= 0:
+                    answer.finish_reason = "length"
+                    break
 
     async def _prompt(self) -> list[dict[str, Any]]:
         """What the model is given: an accepted prompt outlasts an outage of the database."""
@@ -219,6 +224,7 @@ class Generation:
         self._seq += 1
         message = self.assignment.message
         data = encode(ChunksPublication(message, self._seq, chunks))
+        self._bytes_left -= len(data)
         key = idempotency_key(message, self._seq)
         self._pending = self._publisher.post(self._channel, data, key, urgent=True)
         self._pending.add_done_callback(self._settle)

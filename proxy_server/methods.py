@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from proxy_server.channels import Channels
 from proxy_server.chunks import (
@@ -338,9 +338,11 @@ class Methods:
         return Session(
             conversation,
             self._channels.of_conversation(conversation),
+            view.title,
             view.messages,
             view.since or since,
             view.generation,
+            view.next or UNSET,
         )
 
     def _publish(self, conversation: str, publication: Publication) -> Any:

@@ -38,7 +38,7 @@ _SET_STATUS = (
     .values(status=sa.bindparam("new_status"), updated_at=now())
     .returning(*conversations.c)
 )
-_OWNED = sa.select(conversations.c.id).where(
+_OWNED = sa.select(conversations.c.title).where(
     conversations.c.id == sa.bindparam("of_id"), conversations.c.owner == sa.bindparam("of_owner")
 )
 _IN_WORK = (
@@ -52,6 +52,7 @@ _IN_WORK = (
 class View:
     """Messages, oldest first; the answer being made, and the position of its checkpoint."""
 
+    title: str
     messages: list[Message]
     generation: GenerationState | None = None
     since: Position | None = None
@@ -110,10 +111,12 @@ def set_status(connection: sa.Connection, conversation: str, status: Status) -> 
     return summary_of(row) if row else None
 
 
-def check_owned(connection: sa.Connection, user: str, conversation: str) -> None:
-    """Raises Forbidden where the conversation is another's, or gone."""
-    if connection.execute(_OWNED, {"of_id": conversation, "of_owner": user}).first() is None:
+def check_owned(connection: sa.Connection, user: str, conversation: str) -> str:
+    """Gives the conversation's title. Raises Forbidden where it is another's, or gone."""
+    row = connection.execute(_OWNED, {"of_id": conversation, "of_owner": user}).first()
+    if row is None:
         raise Forbidden
+    return str(row.title)
 
 
 def in_work(connection: sa.Connection, conversation: str) -> Sequence[sa.Row[Any]]:
@@ -141,7 +144,7 @@ def messages_in_work(conversation: str) -> sa.Select[Any]:
     )
 
 
-def view_of(rows: Sequence[sa.Row[Any]], limit: int) -> View:
+def view_of(title: str, rows: Sequence[sa.Row[Any]], limit: int) -> View:
     """Rows of `messages_in_work`, oldest first; one above the limit tells of a further page."""
     shown = rows[-limit:]
     cursor = str(shown[0].ordinal) if len(rows) > limit else None
@@ -157,4 +160,4 @@ def view_of(rows: Sequence[sa.Row[Any]], limit: int) -> View:
         if state is None or row.generation == "streaming":
             state = GenerationState(message.id, row.seq, row.generation)
             since = position_of(row)
-    return View(found, state, since, cursor)
+    return View(title, found, state, since, cursor)

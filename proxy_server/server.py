@@ -96,6 +96,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 channels=channels,
                 context=context,
                 seconds=settings.generation_seconds,
+                most_bytes=settings.max_answer_bytes,
                 pause=runner.pause,
                 alive=runner.alive,
             ),

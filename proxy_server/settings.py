@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     generation_seconds: _Seconds = Field(600, description="How long an answer may take in all")
 
     max_prompt_bytes: _Count = Field(48_000, description="Bound on one prompt, as UTF-8")
+    max_answer_bytes: _Count = Field(
+        500_000, description="Bound on one answer, as JSON; it ends there with the reason `length`"
+    )
     generations_per_user: _Count = Field(4, description="Answers of one user at once, with queued")
     prompts_per_minute: _Count = Field(30, description="Prompts of one user in a minute")
     max_generations: _Count = Field(1000, description="Answers of this process at once")

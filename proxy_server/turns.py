@@ -181,7 +181,7 @@ class Turns:
             )
             return Accepted(
                 conversation,
-                View([placeholder], GenerationState(answer, 0, "streaming"), since),
+                View(summary.title, [placeholder], GenerationState(answer, 0, "streaming"), since),
                 summary,
                 start=assignment,
                 removed=ids,
@@ -249,7 +249,7 @@ class Turns:
             queued=queued,
         )
         state = GenerationState(turn.answer, 0, "queued" if queued else "streaming")
-        view = View([prompt, placeholder], state, turn.since)
+        view = View(summary.title, [prompt, placeholder], state, turn.since)
         start = replace(assignment, prompt=prompt) if turn.is_new else assignment
         return Accepted(
             turn.conversation, view, summary, start=None if queued else start, stopped=stopped
@@ -287,7 +287,8 @@ def _repeated(connection: sa.Connection, turn: Turn) -> Accepted | None:
         .where(messages.c.ordinal.between(prompt.ordinal, prompt.ordinal + 1))
         .order_by(messages.c.ordinal)
     ).all()
-    return Accepted(prompt.conversation, view_of(rows, len(rows)), repeated=True)
+    title = check_owned(connection, turn.user, prompt.conversation)
+    return Accepted(prompt.conversation, view_of(title, rows, len(rows)), repeated=True)
 
 
 def _stop(connection: sa.Connection, user: str, rows: Sequence[sa.Row[Any]]) -> Stopped:
