@@ -15,7 +15,6 @@ from proxy_server.channels import Channels
 from proxy_server.chunks import (
     Abort,
     Chunk,
-    ChunksPublication,
     Closing,
     Error,
     Finish,
@@ -25,16 +24,14 @@ from proxy_server.chunks import (
     Start,
     Status,
     Usage,
-    encode,
-    idempotency_key,
 )
 from proxy_server.context import Context
 from proxy_server.errors import ApiRejected, ApiUnreachable, ModelFailed, StoreUnavailable
 from proxy_server.leases import Assignment, Checkpoint, Finished, Leases
 from proxy_server.model import Answer, Model
 from proxy_server.outbox import LastPublication
+from proxy_server.progress import Progress
 from proxy_server.publisher import Publisher
-from proxy_server.transcript import Transcript
 
 StopReason = Literal["stopped", "time_limit", "shutdown", "lost"]
 _RETRY_SECONDS = 0.5
@@ -87,12 +84,7 @@ class Deadline:
 
 
 class Generation:
-    """Makes the answer of an assignment and tells its conversation's channel.
-
-    The publications of a message are numbered from 1; each waits for the acknowledgement of the
-    one before it, so what is acknowledged is always a beginning of the text, and a checkpoint is
-    exact.
-    """
+    """Makes the answer of an assignment and tells its conversation's channel."""
 
     def __init__(
         self,
@@ -118,13 +110,8 @@ class Generation:
         self._bytes_left = most_bytes
         self._pause = pause
         self._alive = alive
-        self._transcript = Transcript()
-        self._seq = 0
-        self._acknowledged = 0
-        self._position = assignment.position
-        self._stored = 0
+        self._progress = Progress(assignment)
         self._pending: asyncio.Future[Position] | None = None
-        self._checkpoint_due = False
         self._answer: Answer | None = None
         self._context_size = 0
         self._log = log.bind(
@@ -136,7 +123,7 @@ class Generation:
     @property
     def begun(self) -> bool:
         """Whether anything of it was shown."""
-        return self._seq > 0
+        return self._progress.posted > 0
 
     async def run(
         self, slot: asyncio.Semaphore, *, go_on: Callable[[], bool]
@@ -175,20 +162,10 @@ class Generation:
         return await self._end(outcome, began, go_on)
 
     def checkpoint(self) -> Checkpoint | None:
-        """The answer as far as it is acknowledged, if that is further than the last one given."""
-        if self._acknowledged == self._stored:
-            return None
-        self._stored = self._acknowledged
-        return Checkpoint(
-            self.assignment.message,
-            self._acknowledged,
-            self._transcript.published(),
-            self._position,
-        )
+        return self._progress.checkpoint()
 
     def checkpoint_again(self) -> None:
-        """The last checkpoint that was given may not have been stored."""
-        self._stored = 0
+        self._progress.checkpoint_again()
 
     async def _stream(self, began: float) -> None:
         metadata = Metadata(self.assignment.created_at, "streaming", self.assignment.model)
@@ -199,11 +176,11 @@ class Generation:
             self._answer = answer
             await self._acknowledge()
             async for deltas in answer:
-                if self._seq == 1:
+                if self._progress.posted == 1:
                     metrics.FIRST_TOKEN_SECONDS.observe(monotonic() - began)
                 if paused := self._alive():
                     await paused
-                self._post(self._transcript.add(deltas))
+                self._post(self._progress.transcript.add(deltas))
                 # What the model says meanwhile waits in the socket and goes out in one piece.
                 await self._pause()
                 await self._acknowledge()
@@ -221,24 +198,14 @@ class Generation:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     def _post(self, chunks: list[Chunk]) -> None:
-        self._seq += 1
-        message = self.assignment.message
-        data = encode(ChunksPublication(message, self._seq, chunks))
+        data, key = self._progress.post(chunks)
         self._bytes_left -= len(data)
-        key = idempotency_key(message, self._seq)
         self._pending = self._publisher.post(self._channel, data, key, urgent=True)
         self._pending.add_done_callback(self._settle)
 
     def _settle(self, pending: asyncio.Future[Position]) -> None:
-        if pending.exception() is not None or self._acknowledged == self._seq:
-            return
-        position = pending.result()
-        history_lost = self._position.epoch not in ("", position.epoch)
-        first_of_queued = self.assignment.was_queued and self._acknowledged == 0
-        self._checkpoint_due = history_lost or first_of_queued
-        self._position = position
-        self._acknowledged = self._seq
-        self._transcript.mark()
+        if pending.exception() is None:
+            self._progress.acknowledge(pending.result())
 
     async def _acknowledge(self) -> None:
         """Waits until Centrifugo has what was posted last."""
@@ -246,22 +213,21 @@ class Generation:
             return
         if not self._pending.done():
             await asyncio.shield(self._pending)
-        self._pending.result()
         # it may be done although its callbacks have not run yet
-        self._settle(self._pending)
+        self._progress.acknowledge(self._pending.result())
         self._pending = None
-        if self._checkpoint_due:
+        if self._progress.checkpoint_due:
             await self._checkpoint_now()
 
     async def _checkpoint_now(self) -> None:
-        self._checkpoint_due = False
-        checkpoint = self.checkpoint()
+        self._progress.checkpoint_due = False
+        checkpoint = self._progress.checkpoint()
         if checkpoint is None:
             return
         try:
             await self._leases.checkpoint([checkpoint])
         except StoreUnavailable:
-            self.checkpoint_again()
+            self._progress.checkpoint_again()
 
     def _completed(self) -> Outcome:
         reason = self._answer.finish_reason if self._answer else None
@@ -289,10 +255,14 @@ class Generation:
         )
         # One that was stopped before its turn came has not been announced yet.
         start = [] if self.begun else [Start(self.assignment.message, metadata)]
-        parts = self._transcript.parts()
-        chunks = [*start, *self._transcript.close(), _closing(outcome, metadata)]
+        transcript = self._progress.transcript
+        parts = transcript.parts()
+        chunks = [*start, *transcript.close(), _closing(outcome, metadata)]
         last = LastPublication.of(
-            self.assignment.conversation, self.assignment.message, self._seq + 1, chunks
+            self.assignment.conversation,
+            self.assignment.message,
+            self._progress.posted + 1,
+            chunks,
         )
         finished = await self._store_end(parts, metadata, last, go_on)
         if finished is None:
@@ -306,7 +276,7 @@ class Generation:
             "generation_ended",
             status=outcome.status,
             seconds=round(monotonic() - began, 3),
-            characters=self._transcript.size(),
+            characters=transcript.size(),
             publications=last.seq,
         )
         return finished, last

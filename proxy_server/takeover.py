@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import structlog
 
@@ -40,7 +39,7 @@ class Takeover:
         """Stores the end and gives it with its publication; None where somebody else has."""
         metadata = Metadata(assignment.created_at, "interrupted", assignment.model, "other")
         found = await self._read_back(assignment)
-        last = _end(assignment, found, metadata)
+        last = found.end(metadata)
         finished = await self._leases.finish(
             assignment, found.transcript.parts(), metadata, last, go_on=go_on
         )
@@ -58,7 +57,7 @@ class Takeover:
             found = await self._read_back(assignment)
             if found.closed or found.seq < last.seq:
                 break
-            last = _end(assignment, found, metadata)
+            last = found.end(metadata)
             await self._amend(assignment, found.transcript.parts(), metadata, last)
         metrics.GENERATIONS.labels("interrupted").inc()
         log.info(
@@ -87,16 +86,10 @@ class Takeover:
                 log.warning("end_not_stored_yet", message=assignment.message, error=str(error))
                 await asyncio.sleep(_AGAIN_SECONDS)
 
-    async def _read_back(self, assignment: Assignment) -> "_ReadBack":
-        found = _ReadBack(Transcript(assignment.parts), assignment.seq)
+    async def _read_back(self, assignment: Assignment) -> "ReadBack":
+        found = ReadBack(assignment)
         for entry in await self._history(assignment):
-            publication = published_chunks(entry.data)
-            if publication is None or publication.message != assignment.message:
-                continue
-            if publication.seq == found.seq + 1:
-                found.seq += 1
-                found.transcript.replay(publication.chunks)
-                found.closed = isinstance(publication.chunks[-1], Finish | Abort | Error)
+            found.take(entry.data)
         return found
 
     async def _history(self, assignment: Assignment) -> list[HistoryEntry]:
@@ -118,20 +111,31 @@ class Takeover:
                 await asyncio.sleep(_AGAIN_SECONDS)
 
 
-@dataclass(slots=True)
-class _ReadBack:
-    """A message as published, its last sequence number, and whether that one closes it."""
+class ReadBack:
+    """An answer as published: its checkpoint, and what the channel holds beyond."""
 
-    transcript: Transcript
-    seq: int
-    closed: bool = False
+    def __init__(self, assignment: Assignment) -> None:
+        self.transcript = Transcript(assignment.parts)
+        self.seq = assignment.seq
+        self.closed = False
+        self._assignment = assignment
 
+    def take(self, data: bytes) -> None:
+        """A publication of the channel, in order; those of others and those known are left out."""
+        publication = published_chunks(data)
+        if publication is None or publication.message != self._assignment.message:
+            return
+        if publication.seq == self.seq + 1:
+            self.seq += 1
+            self.transcript.replay(publication.chunks)
+            self.closed = isinstance(publication.chunks[-1], Finish | Abort | Error)
 
-def _end(assignment: Assignment, found: _ReadBack, metadata: Metadata) -> LastPublication:
-    start = [] if found.seq else [Start(assignment.message, metadata)]
-    return LastPublication.of(
-        assignment.conversation,
-        assignment.message,
-        found.seq + 1,
-        [*start, *found.transcript.close(), Abort("interrupted", metadata)],
-    )
+    def end(self, metadata: Metadata) -> LastPublication:
+        """The publication that closes the answer as interrupted."""
+        start = [] if self.seq else [Start(self._assignment.message, metadata)]
+        return LastPublication.of(
+            self._assignment.conversation,
+            self._assignment.message,
+            self.seq + 1,
+            [*start, *self.transcript.close(), Abort("interrupted", metadata)],
+        )

@@ -12,7 +12,7 @@ ROWS = (
     ("transcript", "server_api", "store"),
     ("model", "publisher", "outbox", "rows", "migrate"),
     ("leases", "conversations"),
-    ("turns", "context", "takeover"),
+    ("turns", "context", "progress", "takeover"),
     ("generation",),
     ("titles",),
     ("runner",),
