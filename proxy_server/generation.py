@@ -107,7 +107,7 @@ class Generation:
         self._leases = leases
         self._channel = channels.of_conversation(assignment.conversation)
         self._context = context
-        self._bytes_left = most_bytes
+        self._most_bytes = most_bytes
         self._pause = pause
         self._alive = alive
         self._progress = Progress(assignment)
@@ -184,7 +184,7 @@ class Generation:
                 # What the model says meanwhile waits in the socket and goes out in one piece.
                 await self._pause()
                 await self._acknowledge()
-                if self._bytes_left <= 0:
+                if self._progress.transcript.bytes >= self._most_bytes:
                     answer.finish_reason = "length"
                     break
 
@@ -199,7 +199,6 @@ class Generation:
 
     def _post(self, chunks: list[Chunk]) -> None:
         data, key = self._progress.post(chunks)
-        self._bytes_left -= len(data)
         self._pending = self._publisher.post(self._channel, data, key, urgent=True)
         self._pending.add_done_callback(self._settle)
 

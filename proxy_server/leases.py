@@ -66,11 +66,7 @@ _CHECKPOINT = (
     )
 )
 _SILENT = sa.and_(generations.c.status == "streaming", generations.c.lease < now())
-_LOOK = (
-    sa.select(generations.c.message, generations.c.lease)
-    .where(_SILENT)
-    .limit(sa.bindparam("most", type_=sa.Integer))
-)
+_LOOK = sa.select(generations.c.message, generations.c.lease).where(_SILENT)
 _others = generations.alias()
 _ORPHANS = (
     sa.select(generations.c.conversation)
@@ -253,11 +249,11 @@ class Leases:
         One look is not enough: while the database hangs all leases run out, and a look that
         waited in it may come before the owners' renewals.
         """
-        rows = await self._store.read(
-            lambda connection: connection.execute(_LOOK, {"most": limit}).all()
-        )
+        # all of them, whatever the limit: what is left over now must be known at the next look
+        rows = await self._store.read(lambda connection: connection.execute(_LOOK).all())
         seen, self._silent = self._silent, {row.message: row.lease for row in rows}
-        chosen = [message for message, lease in self._silent.items() if seen.get(message) == lease]
+        silent = [message for message, lease in self._silent.items() if seen.get(message) == lease]
+        chosen = silent[:limit]
         if not chosen:
             return []
 

@@ -15,6 +15,7 @@ import httpx2
 import msgspec
 import openai
 from msgspec import Struct
+from openai.types.chat import ChatCompletion
 
 from proxy_server.chunks import Usage
 from proxy_server.errors import ModelFailed
@@ -96,7 +97,7 @@ class Model:
         """A short answer in one piece, for our own use."""
         try:
             async with asyncio.timeout(self._first_token_seconds):
-                completion = await self._client.chat.completions.create(
+                completion: object = await self._client.chat.completions.create(
                     model=model,
                     messages=messages,  # type: ignore[arg-type]
                 )
@@ -104,7 +105,10 @@ class Model:
             raise _too_late("first_token_timeout") from error
         except openai.APIError as error:
             raise _failed(error, model) from error
-        return (completion.choices[0].message.content or "") if completion.choices else ""
+        # a server that answers with something else than JSON is handed through as it is
+        if not isinstance(completion, ChatCompletion) or not completion.choices:
+            raise ModelFailed("malformed", _BAD_ANSWER, "no completion")
+        return completion.choices[0].message.content or ""
 
 
 class Answer:
@@ -125,11 +129,14 @@ class Answer:
         self._done = False
         self._halves = False
         self._surrogate = ""
+        self._failure: ModelFailed | None = None
 
     def __aiter__(self) -> "Answer":
         return self
 
     async def __anext__(self) -> list[Delta]:
+        if self._failure is not None:
+            raise self._failure
         while not self._done:
             if deltas := self._parse(await self._read()):
                 self._patience.renew(self._idle_seconds)
@@ -163,20 +170,30 @@ class Answer:
         if len(self._rest) > _MAX_EVENT:
             raise ModelFailed("malformed", _BAD_ANSWER, f"an event beyond {_MAX_EVENT} bytes")
         deltas: list[Delta] = []
-        for event in events:
-            if event.startswith(b"data: ") and b"\n" not in event:
-                payload = event[6:]
-            else:
-                payload = _payload(event)
-            if payload == b"[DONE]":
-                if self.finish_reason is None and not self.events:
-                    raise ModelFailed("empty", _BAD_ANSWER, "no chunk before [DONE]")
-                self.finish_reason = self.finish_reason or "stop"
-                self._done = True
-                break
-            if payload:
-                self._take(payload, deltas)
+        try:
+            for event in events:
+                if self._done:
+                    break
+                self._take_event(event, deltas)
+        except ModelFailed as failure:
+            if not deltas:
+                raise
+            # what was said before is part of the answer
+            self._failure = failure
         return deltas
+
+    def _take_event(self, event: bytes, deltas: list[Delta]) -> None:
+        if event.startswith(b"data: ") and b"\n" not in event:
+            payload = event[6:]
+        else:
+            payload = _payload(event)
+        if payload == b"[DONE]":
+            if self.finish_reason is None and not self.events:
+                raise ModelFailed("empty", _BAD_ANSWER, "no chunk before [DONE]")
+            self.finish_reason = self.finish_reason or "stop"
+            self._done = True
+        elif payload:
+            self._take(payload, deltas)
 
     def _take(self, payload: bytes, deltas: list[Delta]) -> None:
         try:
@@ -188,7 +205,7 @@ class Answer:
             self._halves = True
             chunk = _decode_leniently(payload)
         if chunk.error is not None:
-            raise ModelFailed("provider_error", _BROKEN_OFF, str(chunk.error))
+            raise ModelFailed("provider_error", _BROKEN_OFF, _codes(chunk.error))
         if chunk.usage is not None:
             self.usage = chunk.usage.counted()
         for choice in chunk.choices:
@@ -248,20 +265,10 @@ class _Choice(Struct, gc=False):
     finish_reason: str | None = None
 
 
-class _ProviderError(Struct, gc=False):
-    """An error in the stream without its words: they may quote the prompt, or the answer."""
-
-    code: str | int | None = None
-    type: str | None = None
-
-    def __str__(self) -> str:
-        return f"type {self.type}; code {self.code}"
-
-
 class _Chunk(Struct, gc=False):
     choices: list[_Choice] = []
     usage: _Usage | None = None
-    error: _ProviderError | None = None
+    error: Any = None
 
 
 _chunks = msgspec.json.Decoder(_Chunk)
@@ -280,7 +287,7 @@ def _payload(event: bytes) -> bytes:
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines)
 
 
-# Words of other refusals may quote the prompt, which is not for the log.
+# What is said with these is not about the prompt.
 _ABOUT_THE_ACCOUNT = (401, 403, 404, 429)
 _BAD_ANSWER = "The model gave an answer that makes no sense. Try again."
 _BROKEN_OFF = "The model broke off its answer. Try again."
@@ -306,15 +313,15 @@ def _failed(error: openai.APIError, model: str) -> ModelFailed:
             sentence = "The model cannot be reached. Try again in a moment."
         case _:
             sentence = "The model has a problem. Try again in a moment."
-    if isinstance(error, openai.APIStatusError):
-        return ModelFailed(f"status_{error.status_code}", sentence, _told_by(error))
-    return ModelFailed("away", sentence, f"{type(error).__name__}: {error.message}")
-
-
-def _told_by(error: openai.APIStatusError) -> str:
-    """The provider's codes; its words only where they are of the account and not of the prompt."""
-    codes = (
-        f"{name} {value}" for name in ("type", "code", "param") if (value := getattr(error, name))
-    )
+    if not isinstance(error, openai.APIStatusError):
+        return ModelFailed("away", sentence, f"{type(error).__name__}: {error.message}")
     about_the_account = error.status_code in _ABOUT_THE_ACCOUNT
-    return "; ".join(filter(None, (*codes, error.message[:500] if about_the_account else "")))
+    details = error.message[:500] if about_the_account else _codes(error.body)
+    return ModelFailed(f"status_{error.status_code}", sentence, details)
+
+
+def _codes(error: object) -> str:
+    """A provider's error without its words: they may quote the prompt, or the answer."""
+    known = error if isinstance(error, dict) else {}
+    said = {name: str(known[name])[:100] for name in ("type", "code", "param") if known.get(name)}
+    return "; ".join(f"{name} {value}" for name, value in said.items()) or "no code"

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
 
     max_prompt_bytes: _Count = Field(48_000, description="Bound on one prompt, as UTF-8")
     max_answer_bytes: _Count = Field(
-        500_000, description="Bound on one answer, as JSON; it ends there with the reason `length`"
+        500_000, description="Bound on one answer, as UTF-8; it ends there with the reason `length`"
     )
     generations_per_user: _Count = Field(4, description="Answers of one user at once, with queued")
     prompts_per_minute: _Count = Field(30, description="Prompts of one user in a minute")

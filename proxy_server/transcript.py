@@ -32,6 +32,8 @@ _PARTS: dict[Kind, type[TextPart | ReasoningPart]] = {
     "reasoning": ReasoningPart,
 }
 
+_PART_BYTES = len('{"type":"reasoning","text":""},')
+
 
 class Delta(NamedTuple):
     kind: Kind
@@ -51,6 +53,8 @@ class Transcript:
         self._count = 0
         self._marked = 0
         self._open_at_mark: Kind | None = None
+        self.bytes = 0
+        """About what the parts take as JSON, in UTF-8."""
         for part in parts:
             if isinstance(part, TextPart | ReasoningPart):
                 kind: Kind = "text" if isinstance(part, TextPart) else "reasoning"
@@ -67,9 +71,11 @@ class Transcript:
                 chunks += self.close()
                 self._count += 1
                 self._open = kind
+                self.bytes += _PART_BYTES
                 chunks.append(_STARTS[kind](str(self._count)))
             chunks.append(_DELTAS[kind](str(self._count), text))
             self._deltas.append(Delta(kind, text))
+            self.bytes += len(text.encode())
         return chunks
 
     def close(self) -> list[Chunk]:

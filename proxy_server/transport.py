@@ -12,6 +12,7 @@ import aiohttp
 import httpx2
 
 _CONNECT_SECONDS = 10
+_RETRY_SECONDS = 2
 STREAM = "stream"
 """The extension of a response that holds its Stream."""
 
@@ -41,9 +42,12 @@ class Transport(httpx2.AsyncBaseTransport):
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise httpx2.ConnectError(str(error) or repr(error), request=request) from error
         stream = Stream(response)
+        headers = list(response.raw_headers)
+        if _asks_for_patience(response):
+            headers.append((b"x-should-retry", b"false"))
         return httpx2.Response(
             response.status,
-            headers=list(response.raw_headers),
+            headers=headers,
             stream=stream,
             request=request,
             # httpx wraps the stream that it is given; below that wrapper it is read more cheaply.
@@ -52,6 +56,18 @@ class Transport(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._session.close()
+
+
+def _asks_for_patience(response: aiohttp.ClientResponse) -> bool:
+    """Whether the SDK would wait for long before it tries again, with a person at a spinner."""
+    after = response.headers.get("retry-after")
+    if after is None:
+        return False
+    try:
+        return float(after) > _RETRY_SECONDS
+    except ValueError:
+        # a date: its distance is not worth a clock that both agree on
+        return True
 
 
 class Stream(httpx2.AsyncByteStream):
