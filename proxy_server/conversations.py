@@ -7,9 +7,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from proxy_server.chunks import Summary
+from proxy_server.chunks import Message, Summary
 from proxy_server.errors import Forbidden, Malformed
-from proxy_server.rows import View, check_owned, messages_in_work, summary_of, view_of
+from proxy_server.rows import (
+    View,
+    check_owned,
+    message_of,
+    messages_in_work,
+    summary_of,
+    view_of,
+)
 from proxy_server.store import Store, conversations, generations, messages
 
 _HISTORY_CURSOR = re.compile(r"([0-9]{1,9})", re.ASCII)
@@ -18,7 +25,7 @@ _LIST_CURSOR = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)_([A-Za-z0-9_-]{1,200
 
 # Centrifugo disconnects a client for whom more than `client.queue_max_size` waits, 1 MB by default:
 # a larger reply would do so each time it is asked for.
-_PAGE_CHARACTERS = 300_000
+_PAGE_BYTES = 400_000
 
 
 class Conversations:
@@ -50,6 +57,12 @@ class Conversations:
         row = await self._store.write(lambda connection: connection.execute(statement).first())
         return summary_of(row) if row else None
 
+    async def beginning(self, conversation: str) -> tuple[Message, Message] | None:
+        """The first prompt and its answer; None where they are gone."""
+        statement = messages_in_work(conversation).order_by(messages.c.ordinal).limit(2)
+        rows = await self._store.read(lambda connection: connection.execute(statement).all())
+        return (message_of(rows[0]), message_of(rows[1])) if len(rows) == 2 else None
+
     async def delete(self, user: str, conversation: str) -> list[str]:
         """Removes a conversation; gives the answers that were being made or queued.
 
@@ -73,18 +86,27 @@ class Conversations:
     async def view(
         self, user: str, conversation: str, limit: int, before: str | None = None
     ) -> View:
-        """The last messages, or the last before a cursor. Raises Forbidden and Malformed."""
-        statement = (
-            messages_in_work(conversation).order_by(messages.c.ordinal.desc()).limit(limit + 1)
-        )
+        """The last messages, or the last before a cursor. Raises Forbidden and Malformed.
+
+        Fewer than `limit` where they are large, and more where more are in work: nobody could
+        follow an answer that was left out.
+        """
+        statement = messages_in_work(conversation).order_by(messages.c.ordinal.desc())
         if before is not None:
             (ordinal,) = _parse_cursor(_HISTORY_CURSOR, before)
             statement = statement.where(messages.c.ordinal < int(ordinal))
+        first_in_work = sa.select(sa.func.min(generations.c.ordinal)).where(
+            generations.c.conversation == conversation
+        )
 
         def work(connection: sa.Connection) -> View:
             title = check_owned(connection, user, conversation)
-            rows = connection.execute(statement).all()
-            return view_of(title, rows[::-1], min(limit, _fitting(rows)))
+            first = connection.execute(first_in_work).scalar()
+            rows = connection.execute(statement.limit(limit)).all()
+            if first is not None and rows and rows[-1].ordinal > first:
+                rows = connection.execute(statement.where(messages.c.ordinal >= first)).all()
+            in_work = sum(row.ordinal >= first for row in rows) if first is not None else 0
+            return view_of(title, rows[: max(1, in_work, _fitting(rows))][::-1])
 
         return await self._store.read(work)
 
@@ -111,9 +133,9 @@ class Conversations:
 
 
 def _fitting(rows: Sequence[sa.Row[Any]]) -> int:
-    """How many of these rows of `messages_in_work` fit into one reply; at least one."""
-    sizes = accumulate(len(row.parts) + len(row.checkpoint or "") for row in rows)
-    return max(1, sum(size <= _PAGE_CHARACTERS for size in sizes))
+    """How many of these rows of `messages_in_work` fit into one reply."""
+    sizes = accumulate(len(f"{row.parts}{row.checkpoint or ''}".encode()) for row in rows)
+    return sum(size <= _PAGE_BYTES for size in sizes)
 
 
 def _parse_cursor(pattern: re.Pattern[str], cursor: str) -> tuple[str, ...]:

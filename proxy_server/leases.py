@@ -26,9 +26,6 @@ from proxy_server.rows import position_of, set_status, store_message
 from proxy_server.store import Store, admissions, generations, now
 
 _MINUTE = 60.0
-FIRST_ANSWER = 2
-"""The ordinal of a conversation's first answer: messages count from 1, and the prompt is first."""
-
 _GRANT = {
     "status": "streaming",
     "runner": sa.bindparam("new_runner"),

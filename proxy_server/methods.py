@@ -47,10 +47,10 @@ from proxy_server.publisher import Publisher
 from proxy_server.rows import View
 from proxy_server.runner import Runner
 from proxy_server.server_api import ServerApi
+from proxy_server.titles import title_of
 from proxy_server.turns import Accepted, Stopped, Turn, Turns
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_TITLE_CHARACTERS = 60
 _MOST_TITLE_CHARACTERS = 200
 _MOST_PARTS = 20
 _UNSUBSCRIBE_SECONDS = 2.0
@@ -190,7 +190,7 @@ class Methods:
             answer=str(uuid.uuid4()),
             parts=parts,
             model=model,
-            title=_title(parts),
+            title=title_of(parts),
             when_busy=request.when_busy,
             since=since,
         )
@@ -365,14 +365,6 @@ def _cancellation(message: Message) -> ChunksPublication:
 def _check_id(field: str, value: str | None) -> None:
     if value is not None and not _ID.fullmatch(value):
         raise Malformed(f"The field {field} must be 1 to 64 letters, digits, - or _.")
-
-
-def _title(parts: list[Part]) -> str:
-    words = " ".join(part.text for part in parts if isinstance(part, TextPart)).split()
-    title = " ".join(words)
-    if len(title) <= _TITLE_CHARACTERS:
-        return title or "Image"
-    return title[:_TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
 
 
 def _page_size(limit: int) -> int:

@@ -47,6 +47,9 @@ _IN_WORK = (
     .order_by(generations.c.ordinal)
 )
 
+FIRST_PROMPT, FIRST_ANSWER = 1, 2
+"""Ordinals of a conversation's first messages."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -144,14 +147,13 @@ def messages_in_work(conversation: str) -> sa.Select[Any]:
     )
 
 
-def view_of(title: str, rows: Sequence[sa.Row[Any]], limit: int) -> View:
-    """Rows of `messages_in_work`, oldest first; one above the limit tells of a further page."""
-    shown = rows[-limit:]
-    cursor = str(shown[0].ordinal) if len(rows) > limit else None
-    found = [message_of(row) for row in shown]
+def view_of(title: str, rows: Sequence[sa.Row[Any]]) -> View:
+    """From rows of `messages_in_work`, oldest first."""
+    cursor = str(rows[0].ordinal) if rows and rows[0].ordinal > FIRST_PROMPT else None
+    found = [message_of(row) for row in rows]
     state: GenerationState | None = None
     since: Position | None = None
-    for row, message in zip(shown, found, strict=True):
+    for row, message in zip(rows, found, strict=True):
         if row.generation is None:
             continue
         message.parts = decode_parts(row.checkpoint)

@@ -11,15 +11,17 @@ from proxy_server import metrics
 from proxy_server.chunks import Position, Summary
 from proxy_server.errors import ApiUnreachable, StoreUnavailable, Unavailable
 from proxy_server.generation import Generation, StopReason
-from proxy_server.leases import FIRST_ANSWER, Assignment, Finished, Leases
+from proxy_server.leases import Assignment, Finished, Leases
 from proxy_server.outbox import LastPublication, Outbox
 from proxy_server.pulse import Pulse
+from proxy_server.rows import FIRST_ANSWER
 from proxy_server.takeover import Takeover
 from proxy_server.titles import Titles
 
 _BEAT_SECONDS = 0.5
 _SCAN_SECONDS = 1.0
 _SCAN_LIMIT = 50
+_TAKEOVER_LIMIT = 500
 _ADMITTED_SECONDS = 0.02
 _PUBLICATIONS_PER_SECOND = 900
 _MOST_COALESCE_SECONDS = 0.25
@@ -156,7 +158,12 @@ class Runner:
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = self._loop.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("runner_failed", task=task.get_name(), exc_info=error)
 
     async def _run(self, generation: Generation) -> None:
         assignment = generation.assignment
@@ -167,10 +174,10 @@ class Runner:
             self._gauge()
         if ended is not None:
             finished, last = ended
-            self._tell(last)
+            self.tell(last)
             self._follow_up(assignment, finished)
 
-    def _tell(self, last: LastPublication) -> None:
+    def tell(self, last: LastPublication) -> None:
         """Publishes an end; where that fails, the outbox has it still, and `_scan` finds it."""
 
         def told(acknowledged: asyncio.Future[Position]) -> None:
@@ -187,9 +194,8 @@ class Runner:
     def _follow_up(self, assignment: Assignment, finished: Finished) -> None:
         if finished.summary is not None:
             self._announce(assignment.owner, finished.summary)
-            if self._titles and assignment.ordinal == FIRST_ANSWER:
-                title = self._titles.make(assignment, finished.summary.title)
-                self._spawn(title, f"title {assignment.conversation}")
+            if self._titles and assignment.ordinal == FIRST_ANSWER and not self.draining:
+                self._spawn(self._titles.make(assignment), f"title {assignment.conversation}")
         if finished.next is not None:
             self.start(finished.next)
 
@@ -203,7 +209,6 @@ class Runner:
             try:
                 await work()
             except StoreUnavailable as error:
-                self._trusted_since = self._loop.time()
                 log.warning("store_unavailable", error=str(error))
             except Exception:
                 log.exception("runner_failed")
@@ -212,9 +217,15 @@ class Runner:
         began = self._loop.time()
         if held := [*self._running, *self._taken_over]:
             try:
-                leases = await self._leases.renew(held)
-            finally:
-                self._beaten(began)
+                # a database that hangs must not hold up the answers for longer than one that is
+                # away: they go on without it
+                async with asyncio.timeout(self._leases.seconds / 2):
+                    leases = await self._leases.renew(held)
+            except (StoreUnavailable, TimeoutError) as error:
+                self._trusted_since = self._loop.time()
+                self._beaten(self._loop.time())
+                raise StoreUnavailable(f"leases not renewed: {error!r}") from error
+            self._beaten(began)
             for message in held:
                 if message not in leases:
                     self.stop(message, "lost")
@@ -256,8 +267,15 @@ class Runner:
     async def _scan(self) -> None:
         if self.draining:
             return
+        try:
+            await self._look_after_others()
+        except StoreUnavailable:
+            self._trusted_since = self._loop.time()
+            raise
+
+    async def _look_after_others(self) -> None:
         if self._loop.time() - self._trusted_since >= self._leases.seconds:
-            for assignment in await self._leases.take_over(_SCAN_LIMIT):
+            for assignment in await self._leases.take_over(_TAKEOVER_LIMIT):
                 metrics.TAKEN_OVER.inc()
                 log.warning(
                     "taken_over", conversation=assignment.conversation, message=assignment.message
@@ -267,7 +285,7 @@ class Runner:
                 if last.message in self._telling:
                     continue
                 log.warning("end_told_late", conversation=last.conversation, message=last.message)
-                self._tell(last)
+                self.tell(last)
         room = max(0, self._most - len(self._running) - self._admitted)
         for assignment in await self._leases.start_orphans(min(_SCAN_LIMIT, room)):
             self.start(assignment)
@@ -275,11 +293,10 @@ class Runner:
     async def _close(self, assignment: Assignment) -> None:
         self._taken_over.add(assignment.message)
         try:
-            ended = await self._takeover.close(assignment, go_on=not self.draining)
+            closed = await self._takeover.close(assignment, go_on=not self.draining)
         finally:
             self._taken_over.discard(assignment.message)
-        if ended is not None:
-            finished, last = ended
-            # once more, under the same key: what is told leaves the outbox
-            self._tell(last)
-            self._follow_up(assignment, finished)
+        if closed is not None:
+            if closed.told:
+                self._published.append(closed.last)
+            self._follow_up(assignment, closed.finished)

@@ -1,13 +1,16 @@
 """The end of an answer whose server went silent: what was published is read back and stored."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import structlog
 
 from proxy_server import metrics
 from proxy_server.channels import Channels
-from proxy_server.chunks import Abort, Error, Finish, Metadata, Part, Start, published_chunks
+from proxy_server.chunks import Abort, Error, Finish, Metadata, Start, published_chunks
 from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost, StoreUnavailable
 from proxy_server.leases import Assignment, Finished, Leases
 from proxy_server.outbox import LastPublication
@@ -15,11 +18,12 @@ from proxy_server.publisher import Publisher
 from proxy_server.server_api import HistoryEntry, ServerApi
 from proxy_server.transcript import Transcript
 
-log = structlog.get_logger()
-
-_ATTEMPTS = 3
+_ATTEMPTS = 100
 _PUBLISH_SECONDS = 5.0
 _AGAIN_SECONDS = 1.0
+_T = TypeVar("_T")
+
+log = structlog.get_logger()
 
 
 class Takeover:
@@ -33,32 +37,32 @@ class Takeover:
         self._leases = leases
         self._channels = channels
 
-    async def close(
-        self, assignment: Assignment, *, go_on: bool
-    ) -> tuple[Finished, LastPublication] | None:
-        """Stores the end and gives it with its publication; None where somebody else has."""
+    async def close(self, assignment: Assignment, *, go_on: bool) -> "Closed | None":
+        """Stores the end and tells it; None where somebody else has."""
         metadata = Metadata(assignment.created_at, "interrupted", assignment.model, "other")
         found = await self._read_back(assignment)
         last = found.end(metadata)
-        finished = await self._leases.finish(
-            assignment, found.transcript.parts(), metadata, last, go_on=go_on
-        )
+        parts = found.transcript.parts()
+        finish = partial(self._leases.finish, assignment, parts, metadata, last, go_on=go_on)
+        finished = await _stored(assignment, finish)
         if finished is None:
             return None
-        # The key is that of the sequence number, whoever publishes it: should the silent server
-        # wake up in this moment, either its piece gets this number or our end does. Reading back
-        # once more tells which.
-        channel = self._channels.of_conversation(assignment.conversation)
+        told = True
+        # The key is that of the sequence number, whoever publishes it. A server that is not as
+        # dead as it seemed, because it wakes up in this moment or has lost its database alone, may
+        # be faster with this number. Then its piece is part of the answer, and the end takes the
+        # next number, until it has won.
         for _ in range(_ATTEMPTS):
-            try:
-                await self._publisher.post(channel, last.data, last.key, seconds=_PUBLISH_SECONDS)
-            except (ApiRejected, ApiUnreachable):
+            if found.closed or not (told := await self._tell(last)):
                 break
             found = await self._read_back(assignment)
             if found.closed or found.seq < last.seq:
                 break
             last = found.end(metadata)
-            await self._amend(assignment, found.transcript.parts(), metadata, last)
+            amend = partial(
+                self._leases.amend, assignment, found.transcript.parts(), metadata, last
+            )
+            await _stored(assignment, amend)
         metrics.GENERATIONS.labels("interrupted").inc()
         log.info(
             "generation_ended",
@@ -69,22 +73,18 @@ class Takeover:
             characters=found.transcript.size(),
             publications=last.seq,
         )
-        return finished, last
+        return Closed(finished, last, told=told)
 
-    async def _amend(
-        self,
-        assignment: Assignment,
-        parts: Sequence[Part],
-        metadata: Metadata,
-        last: LastPublication,
-    ) -> None:
-        # given up, it would take with it the queued answer that was claimed together with the end
-        while True:
-            try:
-                return await self._leases.amend(assignment, parts, metadata, last)
-            except StoreUnavailable as error:
-                log.warning("end_not_stored_yet", message=assignment.message, error=str(error))
-                await asyncio.sleep(_AGAIN_SECONDS)
+    async def _tell(self, last: LastPublication) -> bool:
+        """Whether Centrifugo answered; if not, the outbox has it still."""
+        channel = self._channels.of_conversation(last.conversation)
+        try:
+            await self._publisher.post(
+                channel, last.data, last.key, urgent=True, seconds=_PUBLISH_SECONDS
+            )
+        except (ApiRejected, ApiUnreachable):
+            return False
+        return True
 
     async def _read_back(self, assignment: Assignment) -> "ReadBack":
         found = ReadBack(assignment)
@@ -111,6 +111,25 @@ class Takeover:
                 await asyncio.sleep(_AGAIN_SECONDS)
 
 
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """An end that is stored; `told` says whether Centrifugo has its publication."""
+
+    finished: Finished
+    last: LastPublication
+    told: bool
+
+
+async def _stored(assignment: Assignment, work: Callable[[], Awaitable[_T]]) -> _T:
+    """Waits for the database: the claim would be lost, and with it the queued answer's."""
+    while True:
+        try:
+            return await work()
+        except StoreUnavailable as error:
+            log.warning("end_not_stored_yet", message=assignment.message, error=str(error))
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+
 class ReadBack:
     """An answer as published: its checkpoint, and what the channel holds beyond."""
 
@@ -118,17 +137,25 @@ class ReadBack:
         self.transcript = Transcript(assignment.parts)
         self.seq = assignment.seq
         self.closed = False
+        self._whole = True
         self._assignment = assignment
 
     def take(self, data: bytes) -> None:
-        """A publication of the channel, in order; those of others and those known are left out."""
+        """A publication of the channel, in order; those of others and those known are left out.
+
+        What stands behind a gap counts, so that the end gets a number of its own, but its text
+        is left out: nobody can say what is missing in between.
+        """
         publication = published_chunks(data)
-        if publication is None or publication.message != self._assignment.message:
+        if self.closed or publication is None or publication.message != self._assignment.message:
             return
-        if publication.seq == self.seq + 1:
-            self.seq += 1
+        if publication.seq <= self.seq:
+            return
+        self._whole = self._whole and publication.seq == self.seq + 1
+        self.seq = publication.seq
+        self.closed = isinstance(publication.chunks[-1], Finish | Abort | Error)
+        if self._whole:
             self.transcript.replay(publication.chunks)
-            self.closed = isinstance(publication.chunks[-1], Finish | Abort | Error)
 
     def end(self, metadata: Metadata) -> LastPublication:
         """The publication that closes the answer as interrupted."""

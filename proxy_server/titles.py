@@ -1,12 +1,12 @@
-"""The title of a conversation, made by the model from its first prompt and answer."""
+"""The title of a conversation: cut from its first prompt, or made by the model."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from proxy_server.channels import Channels
-from proxy_server.chunks import Message, Summary, TextPart, TitlePublication, encode
+from proxy_server.chunks import Message, Part, Summary, TextPart, TitlePublication, encode
 from proxy_server.conversations import Conversations
 from proxy_server.errors import Failure
 from proxy_server.leases import Assignment
@@ -41,16 +41,16 @@ class Titles:
         self._channels = channels
         self._announce = announce
 
-    async def make(self, assignment: Assignment, old: str) -> None:
+    async def make(self, assignment: Assignment) -> None:
         """Makes the title after the conversation's first answer; a failure leaves the old one."""
         try:
-            view = await self._conversations.view(assignment.owner, assignment.conversation, 2)
-            said = "\n\n".join(_excerpt(message) for message in view.messages)
-            prompt = [{"role": "user", "content": f"{said}\n\n{_INSTRUCTION}"}]
-            answer = await self._model.complete(assignment.model, prompt)
-            title = " ".join(answer.replace("\0", "").split()).strip('"')[:_CHARACTERS]
+            begun = await self._conversations.beginning(assignment.conversation)
+            if begun is None or begun[1].metadata.status != "complete":
+                return
+            title = await self._title(assignment.model, begun)
             if not title:
                 return
+            old = title_of(begun[0].parts)
             summary = await self._conversations.entitle(assignment.conversation, old, title)
         except Failure as error:
             log.warning("title_failed", conversation=assignment.conversation, error=str(error))
@@ -59,6 +59,21 @@ class Titles:
             channel = self._channels.of_conversation(assignment.conversation)
             self._publisher.post(channel, encode(TitlePublication(title)), uuid.uuid4().hex)
             self._announce(assignment.owner, summary)
+
+    async def _title(self, model: str, messages: Sequence[Message]) -> str:
+        said = "\n\n".join(_excerpt(message) for message in messages)
+        prompt = [{"role": "user", "content": f"{said}\n\n{_INSTRUCTION}"}]
+        answer = await self._model.complete(model, prompt)
+        return " ".join(answer.replace("\0", "").split()).strip('"')[:_CHARACTERS]
+
+
+def title_of(parts: Sequence[Part]) -> str:
+    """The beginning of a prompt."""
+    words = " ".join(part.text for part in parts if isinstance(part, TextPart)).split()
+    title = " ".join(words)
+    if len(title) <= _CHARACTERS:
+        return title or "Image"
+    return title[:_CHARACTERS].rsplit(" ", 1)[0] + "…"
 
 
 def _excerpt(message: Message) -> str:

@@ -23,6 +23,7 @@ from proxy_server.chunks import (
 from proxy_server.errors import Busy, Forbidden, LimitReached, NotFound
 from proxy_server.leases import Assignment, Leases
 from proxy_server.rows import (
+    FIRST_PROMPT,
     View,
     check_owned,
     in_work,
@@ -228,7 +229,7 @@ class Turns:
                 "status": status,
             }
             summary = summary_of(connection.execute(_BEGIN, begun).one())
-            ordinal = 1
+            ordinal = FIRST_PROMPT
         else:
             changed = set_status(connection, turn.conversation, "streaming")
             if changed is None:
@@ -288,7 +289,7 @@ def _repeated(connection: sa.Connection, turn: Turn) -> Accepted | None:
         .order_by(messages.c.ordinal)
     ).all()
     title = check_owned(connection, turn.user, prompt.conversation)
-    return Accepted(prompt.conversation, view_of(title, rows, len(rows)), repeated=True)
+    return Accepted(prompt.conversation, view_of(title, rows), repeated=True)
 
 
 def _stop(connection: sa.Connection, user: str, rows: Sequence[sa.Row[Any]]) -> Stopped:
