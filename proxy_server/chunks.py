@@ -228,6 +228,7 @@ class _Kind(Struct):
     type: str = field(default="")
 
 
+_MOST_CHARACTERS = 100
 _encoder = msgspec.json.Encoder()
 _published = msgspec.json.Decoder(PublishedChunks)
 _kind = msgspec.json.Decoder(_Kind)
@@ -271,6 +272,8 @@ def decode_request(data: bytes, shape: type[_T]) -> _T:
         return msgspec.json.decode(data or b"{}", type=shape)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at ")
+        # without the value that was given, which may be long and is not for the log
+        problem = problem.partition(" '")[0][:_MOST_CHARACTERS]
         name = place.strip("`").removeprefix("$").removeprefix(".")
         where = f"The field {name}" if name else "The request"
         raise Malformed(f"{where} is not valid: {problem[:1].lower()}{problem[1:]}.") from error

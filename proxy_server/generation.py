@@ -113,7 +113,7 @@ class Generation:
         self._progress = Progress(assignment)
         self._pending: asyncio.Future[Position] | None = None
         self._answer: Answer | None = None
-        self._context_size = 0
+        self._asked = 0
         self._log = log.bind(
             conversation=assignment.conversation,
             message=assignment.message,
@@ -171,7 +171,7 @@ class Generation:
         metadata = Metadata(self.assignment.created_at, "streaming", self.assignment.model)
         self._post([Start(self.assignment.message, metadata)])
         prompt = await self._prompt()
-        self._context_size = sum(len(str(message["content"])) for message in prompt)
+        self._asked = sum(len(str(message["content"])) for message in prompt)
         async with self._model.answer(self.assignment.model, prompt) as answer:
             self._answer = answer
             await self._acknowledge()
@@ -249,7 +249,7 @@ class Generation:
             outcome.status,
             self.assignment.model,
             outcome.finish_reason,
-            self._usage(),
+            self._usage(outcome),
             outcome.error,
         )
         # One that was stopped before its turn came has not been announced yet.
@@ -287,21 +287,34 @@ class Generation:
         last: LastPublication,
         go_on: Callable[[], bool],
     ) -> Finished | None:
+        waiting = False
         while True:
             try:
                 return await self._leases.finish(
-                    self.assignment, parts, metadata, last, go_on=go_on()
+                    self.assignment,
+                    parts,
+                    metadata,
+                    last,
+                    go_on=go_on(),
+                    position=self._progress.position if self._progress.acknowledged else None,
                 )
             except StoreUnavailable as error:
-                self._log.warning("end_not_stored_yet", error=str(error))
+                if not waiting:
+                    self._log.warning("end_not_stored_yet", error=str(error))
+                waiting = True
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    def _usage(self) -> Usage | None:
-        if self._answer is None:
+    def _usage(self, outcome: Outcome) -> Usage | None:
+        """What the provider said, or else an estimate of what it was asked and has sent."""
+        answer = self._answer
+        if answer is not None and answer.usage is not None:
+            return answer.usage
+        refused = answer is None and outcome.status == "failed"
+        if refused or not self._asked:
             return None
-        return self._answer.usage or Usage(
-            input_tokens=self._context_size // _CHARACTERS_PER_TOKEN,
-            output_tokens=self._answer.events,
+        return Usage(
+            input_tokens=self._asked // _CHARACTERS_PER_TOKEN,
+            output_tokens=answer.events if answer else 0,
             estimated=True,
         )
 

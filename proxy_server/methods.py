@@ -13,19 +13,15 @@ from msgspec import UNSET, Struct
 from proxy_server.channels import Channels
 from proxy_server.chunks import (
     BEGINNING,
-    Abort,
-    ChunksPublication,
     ConversationPublication,
     DeletedPublication,
     FilePart,
-    Message,
     MessagePublication,
     Part,
     Position,
     Publication,
     RemovedPublication,
     Session,
-    Start,
     Summary,
     TextPart,
     TitlePublication,
@@ -154,6 +150,16 @@ class Methods:
         self._tell_user(user, ConversationPublication(summary))
 
     async def _send(self, user: str, request: _Send) -> Session:
+        try:
+            return await self._accept(user, request)
+        except Unavailable:
+            # no place for a new answer is no reason to be silent on one that is being made
+            repeated = await self._turns.repeated(user, request.id) if request.id else None
+            if repeated is None:
+                raise
+            return self._session(repeated.conversation, repeated.view, BEGINNING)
+
+    async def _accept(self, user: str, request: _Send) -> Session:
         with self._runner.admission():
             turn = await self._turn(user, request)
             accepted = await self._turns.accept(turn)
@@ -239,7 +245,6 @@ class Methods:
         try:
             top = (await self._api.history(channel, limit=0)).top
         except (ApiUnreachable, ApiRejected) as error:
-            log.error("centrifugo_api_failed", error=str(error))
             raise Unavailable("Answers cannot be delivered at the moment. Try again.") from error
         return BEGINNING if conversation is None else top
 
@@ -260,7 +265,12 @@ class Methods:
         with self._runner.admission():
             since = await self._position(user, request.conversation)
             accepted = await self._turns.regenerate(
-                user, request.conversation, request.message, str(uuid.uuid4()), since
+                user,
+                request.conversation,
+                request.message,
+                str(uuid.uuid4()),
+                self._rules.models,
+                since,
             )
             self._publish(request.conversation, RemovedPublication(accepted.removed))
             self._carry_out(user, accepted)
@@ -270,7 +280,7 @@ class Methods:
         self._own(user, request.conversation)
         _check_id("message", request.message)
         stopped = await self._turns.stop(user, request.conversation, request.message)
-        self._end(request.conversation, stopped)
+        self._end(user, stopped)
         return {"stopped": bool(stopped.running or stopped.cancelled)}
 
     async def _list(self, user: str, request: _List) -> dict[str, Any]:
@@ -318,17 +328,19 @@ class Methods:
         return {}
 
     def _carry_out(self, user: str, accepted: Accepted) -> None:
-        self._end(accepted.conversation, accepted.stopped)
+        self._end(user, accepted.stopped)
         if accepted.summary is not None:
             self.announce(user, accepted.summary)
         if accepted.start is not None:
             self._runner.start(accepted.start)
 
-    def _end(self, conversation: str, stopped: Stopped) -> None:
+    def _end(self, user: str, stopped: Stopped) -> None:
         for message in stopped.running:
             self._runner.stop(message)
-        for cancelled in stopped.cancelled:
-            self._publish(conversation, _cancellation(cancelled))
+        for last in stopped.cancelled:
+            self._runner.tell(last)
+        if stopped.summary is not None:
+            self.announce(user, stopped.summary)
 
     def _own(self, user: str, conversation: str) -> None:
         if not self._channels.owns(user, conversation):
@@ -353,13 +365,6 @@ class Methods:
         data, key = encode(publication), uuid.uuid4().hex
         for channel in self._channels.of_user(user):
             self._publisher.post(channel, data, key)
-
-
-def _cancellation(message: Message) -> ChunksPublication:
-    metadata = message.metadata
-    return ChunksPublication(
-        message.id, 1, [Start(message.id, metadata), Abort("stopped", metadata)]
-    )
 
 
 def _check_id(field: str, value: str | None) -> None:

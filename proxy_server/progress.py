@@ -21,7 +21,7 @@ class Progress:
         """Whether a checkpoint must not wait: clients cannot follow from the last one."""
         self._message = assignment.message
         self._was_queued = assignment.was_queued
-        self._position = assignment.position
+        self.position = assignment.position
         self._stored = 0
 
     def post(self, chunks: Sequence[Chunk]) -> tuple[bytes, str]:
@@ -34,11 +34,11 @@ class Progress:
         """The last publication stands there; once more is no harm."""
         if self.acknowledged == self.posted:
             return
-        history_lost = self._position.epoch not in ("", position.epoch)
+        history_lost = self.position.epoch not in ("", position.epoch)
         # the position of a queued answer is from before the answers that went ahead of it
         first_of_queued = self._was_queued and self.acknowledged == 0
         self.checkpoint_due = history_lost or first_of_queued
-        self._position = position
+        self.position = position
         self.acknowledged = self.posted
         self.transcript.mark()
 
@@ -48,7 +48,7 @@ class Progress:
             return None
         self._stored = self.acknowledged
         return Checkpoint(
-            self._message, self.acknowledged, self.transcript.published(), self._position
+            self._message, self.acknowledged, self.transcript.published(), self.position
         )
 
     def checkpoint_again(self) -> None:

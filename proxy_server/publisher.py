@@ -4,10 +4,8 @@ A batch holds at most one publication per channel, and a channel's next one wait
 is acknowledged. So order holds although Centrifugo runs a batch in parallel, and load makes
 batches larger rather than more.
 
-Acknowledged is not yet delivered: what is published while Centrifugo finds its Redis again stands
-in the channel's history, but no subscriber is told. Centrifugo sees the hole with the channel's
-next publication, and makes the client recover. So channels that fell silent around an outage get
-one more, which says nothing.
+While whole calls fail, all channels wait. A channel that fails alone, because one shard of a Redis
+is away, waits alone.
 """
 
 import asyncio
@@ -18,6 +16,7 @@ from time import perf_counter
 
 import structlog
 
+from proxy_server.aftermath import Aftermath
 from proxy_server.chunks import Position, SyncPublication, encode
 from proxy_server.errors import ApiRejected, ApiUnreachable
 from proxy_server.metrics import BATCH_SIZE, PUBLISH_SECONDS, UNREACHABLE
@@ -31,9 +30,7 @@ _FIRST_BACKOFF = 0.05
 _LAST_BACKOFF = 1.0
 # Centrifugo forgets an idempotency key after five minutes.
 _POST_SECONDS = 240.0
-# Centrifugo tries four times a second to find its Redis again; the second time is for a slow one.
-_SYNC_PAUSES = (2.0, 4.0)
-_AROUND_SECONDS = 2.0
+# With nothing acknowledged for so long, failures of single channels are an outage of all.
 _SILENT_SECONDS = 1.0
 _SYNC = encode(SyncPublication())
 
@@ -43,7 +40,7 @@ log = structlog.get_logger()
 class _Item:
     """A publication on its way; `acknowledged` is its position, or why there is none."""
 
-    __slots__ = ("acknowledged", "give_up_at", "publish")
+    __slots__ = ("acknowledged", "failures", "give_up_at", "publish")
 
     def __init__(
         self, publish: Publish, acknowledged: asyncio.Future[Position], give_up_at: float
@@ -51,6 +48,7 @@ class _Item:
         self.publish = publish
         self.acknowledged = acknowledged
         self.give_up_at = give_up_at
+        self.failures = 0
 
 
 class Publisher:
@@ -59,23 +57,23 @@ class Publisher:
     def __init__(self, api: ServerApi) -> None:
         self._api = api
         self._loop = asyncio.get_running_loop()
-        # A channel's queue; its first item is the one in flight while the channel is not in
-        # `_ready`. A channel without items has no queue.
+        # A channel's queue. Its first item is ready, in flight, or held back after a failure; a
+        # channel without items has no queue.
         self._queues: dict[str, deque[_Item]] = {}
         self._ready: dict[str, None] = {}
         self._batches: set[asyncio.Task[None]] = set()
         self._backoff = 0.0
         self._resume: asyncio.TimerHandle | None = None
-        # What was acknowledged, and when: in the last seconds, or since shortly before an outage
-        # until its aftermath is over.
-        self._acknowledged: deque[tuple[float, list[_Item]]] = deque()
-        self._broken_at: float | None = None
-        self._aftermaths: set[asyncio.Task[None]] = set()
+        # channels whose first item has failed, with the timer of one that is held back
+        self._failing: dict[str, asyncio.TimerHandle | None] = {}
+        self._broken = False
+        self._acknowledged_at = 0.0
+        self._aftermath = Aftermath(self._speak)
         self._flushing = False
         self._pulse = Pulse()
         self._beat: asyncio.Future[None] | None = None
         self.reachable = False
-        """Whether Centrifugo answered the last batch; False before the first."""
+        """Whether anything gets through; False before the first publication."""
 
     def post(
         self,
@@ -119,12 +117,13 @@ class Publisher:
             await asyncio.sleep(0.02)
 
     async def close(self) -> None:
-        if self._resume is not None:
-            self._resume.cancel()
-        tasks = self._batches | self._aftermaths
-        for task in tasks:
+        for timer in (self._resume, *self._failing.values()):
+            if timer is not None:
+                timer.cancel()
+        for task in self._batches:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._batches, return_exceptions=True)
+        await self._aftermath.close()
 
     def _on_beat(self, _: asyncio.Future[None]) -> None:
         self._beat = None
@@ -165,72 +164,53 @@ class Publisher:
             if len(results) != len(batch):
                 raise ApiUnreachable(f"{len(results)} replies to {len(batch)} publications")
         except ApiUnreachable as error:
-            results = [error] * len(batch)
+            self._wait(batch, error)
         except Exception as error:
             log.exception("publish_failed")
-            results = [ApiUnreachable(repr(error))] * len(batch)
+            self._wait(batch, ApiUnreachable(repr(error)))
+        else:
+            self._take(batch, results)
         PUBLISH_SECONDS.observe(perf_counter() - began)
         BATCH_SIZE.observe(len(batch))
-        failed: list[_Item] = []
-        cause: ApiUnreachable | None = None
+
+    def _take(self, batch: list[_Item], results: list[Published]) -> None:
+        now = self._loop.time()
+        self._backoff = 0.0
         for item, result in zip(batch, results, strict=True):
             if isinstance(result, ApiUnreachable):
-                failed.append(item)
-                cause = result
+                self._hold_back(item, result, now)
+            elif isinstance(result, ApiRejected):
+                log.error("publication_rejected", channel=item.publish.channel, error=str(result))
+                self._give_up(item, result)
             else:
-                self._settle(item, result)
-        if len(failed) < len(batch):
-            self._remember(batch)
-        if cause is not None:
-            self._put_back(failed, cause)
-            return
-        if not self.reachable:
-            self.reachable = True
-            UNREACHABLE.set(0)
+                self._acknowledge(item, result, now)
+        self._aftermath.forget(now)
+        if self._broken and not self._failing:
+            self._broken = False
             log.info("centrifugo_reachable", backlog=self.backlog())
-            if self._broken_at is not None:
-                aftermath = self._loop.create_task(self._aftermath(), name="aftermath")
-                self._aftermaths.add(aftermath)
-                aftermath.add_done_callback(self._aftermaths.discard)
-        self._backoff = 0.0
+            self._aftermath.outage_ends()
         self._flush()
 
-    def _remember(self, batch: list[_Item]) -> None:
-        now = self._loop.time()
-        self._acknowledged.append((now, batch))
-        if self._broken_at is None:
-            self._forget(now - _AROUND_SECONDS)
+    def _acknowledge(self, item: _Item, position: Position, now: float) -> None:
+        if not item.acknowledged.done():
+            item.acknowledged.set_result(position)
+        self._acknowledged_at = now
+        if not self.reachable:
+            self._set_reachable(reachable=True)
+        self._aftermath.heard(item.publish.channel, now)
+        self._advance(item.publish.channel)
 
-    def _forget(self, before: float) -> None:
-        while self._acknowledged and self._acknowledged[0][0] < before:
-            self._acknowledged.popleft()
-
-    async def _aftermath(self) -> None:
-        recovered_at = self._loop.time()
-        for seconds in _SYNC_PAUSES:
-            await asyncio.sleep(seconds)
-            self._sync()
-        self._forget(recovered_at)
-        if self.reachable and len(self._aftermaths) == 1:
-            self._broken_at = None
-
-    def _sync(self) -> None:
-        """Lets the channels speak once more whose last publication may not have been delivered."""
-        last = {item.publish.channel: at for at, batch in self._acknowledged for item in batch}
-        silent_since = self._loop.time() - _SILENT_SECONDS
-        for channel, at in last.items():
-            if at < silent_since and channel not in self._queues:
-                self.post(channel, _SYNC, uuid.uuid4().hex)
-
-    def _settle(self, item: _Item, result: Position | ApiRejected) -> None:
-        if isinstance(result, ApiRejected):
-            log.error("publication_rejected", channel=item.publish.channel, error=str(result))
-            _fail(item, result)
-        elif not item.acknowledged.done():
-            item.acknowledged.set_result(result)
+    def _give_up(self, item: _Item, error: Exception) -> None:
+        if not item.acknowledged.done():
+            item.acknowledged.set_exception(error)
+            # Whoever only posted does not look; asyncio would call that an error never retrieved.
+            item.acknowledged.exception()
         self._advance(item.publish.channel)
 
     def _advance(self, channel: str) -> None:
+        """The first item of the channel is done with."""
+        if self._failing:
+            self._failing.pop(channel, None)
         queue = self._queues[channel]
         queue.popleft()
         if queue:
@@ -238,21 +218,31 @@ class Publisher:
         else:
             del self._queues[channel]
 
-    def _put_back(self, batch: Iterable[_Item], error: ApiUnreachable) -> None:
-        if self.reachable or not self._backoff:
-            log.warning("centrifugo_unreachable", error=str(error), backlog=self.backlog())
-        self.reachable = False
-        UNREACHABLE.set(1)
+    def _hold_back(self, item: _Item, error: ApiUnreachable, now: float) -> None:
+        """This publication alone has failed: its channel waits."""
+        channel = item.publish.channel
+        self._note_failure([item], error, everything=now - self._acknowledged_at > _SILENT_SECONDS)
+        if item.give_up_at <= now:
+            self._give_up(item, error)
+            return
+        item.failures += 1
+        seconds = min(_FIRST_BACKOFF * 2**item.failures, _LAST_BACKOFF)
+        self._failing[channel] = self._loop.call_later(seconds, self._retry, channel)
+
+    def _retry(self, channel: str) -> None:
+        self._failing[channel] = None
+        self._ready[channel] = None
+        self._schedule()
+
+    def _wait(self, batch: list[_Item], error: ApiUnreachable) -> None:
+        """The whole call has failed: everything waits."""
+        self._note_failure(batch, error, everything=True)
+        self._ready.update((item.publish.channel, None) for item in batch)
         now = self._loop.time()
-        if self._broken_at is None:
-            self._broken_at = now
-        for item in batch:
-            self._ready[item.publish.channel] = None
         for channel in list(self._ready):
             while (queue := self._queues.get(channel)) and queue[0].give_up_at <= now:
-                _fail(queue[0], error)
-                self._ready.pop(channel, None)
-                self._advance(channel)
+                del self._ready[channel]
+                self._give_up(queue[0], error)
         if self._resume is None:
             self._backoff = min(max(2 * self._backoff, _FIRST_BACKOFF), _LAST_BACKOFF)
             self._resume = self._loop.call_later(self._backoff, self._try_again)
@@ -261,9 +251,21 @@ class Publisher:
         self._resume = None
         self._flush()
 
+    def _note_failure(
+        self, items: Iterable[_Item], error: ApiUnreachable, *, everything: bool
+    ) -> None:
+        self._failing.update((item.publish.channel, None) for item in items)
+        if not self._broken:
+            self._broken = True
+            log.warning("centrifugo_unreachable", error=str(error), backlog=self.backlog())
+            self._aftermath.outage_begins(self._loop.time())
+        if everything:
+            self._set_reachable(reachable=False)
 
-def _fail(item: _Item, error: Exception) -> None:
-    if not item.acknowledged.done():
-        item.acknowledged.set_exception(error)
-        # Whoever only posted does not look; asyncio would call that an error never retrieved.
-        item.acknowledged.exception()
+    def _set_reachable(self, *, reachable: bool) -> None:
+        self.reachable = reachable
+        UNREACHABLE.set(not reachable)
+
+    def _speak(self, channel: str) -> None:
+        if channel not in self._queues:
+            self.post(channel, _SYNC, uuid.uuid4().hex)

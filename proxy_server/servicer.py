@@ -13,6 +13,8 @@ from msgspec import Struct
 from proxy_server.channels import Channels
 from proxy_server.chunks import decode_request, encode
 from proxy_server.errors import (
+    ApiRejected,
+    ApiUnreachable,
     Forbidden,
     Malformed,
     NoUser,
@@ -102,7 +104,11 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
         task = asyncio.ensure_future(work)
         self._calls.add(task)
         task.add_done_callback(self._done)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_unseen)
+            raise
 
     def _done(self, task: "asyncio.Future[Any]") -> None:
         self._calls.discard(task)
@@ -110,19 +116,41 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
             task.exception()
 
     def _refused(self, method: str, user: str, error: Exception) -> Any:
-        """An error for the client; what it must not read goes into the log."""
-        match error:
-            case Refusal():
-                refusal = error
-            case StoreUnavailable():
-                log.warning("store_unavailable", method=method, error=str(error))
-                refusal = Unavailable()
+        """An error for the client; what it must not read goes into the log, in one line."""
+        refusal, event = _as_refusal(error)
+        code, why = refusal.code, str(refusal)
+        CALLS.labels(method, str(code)).inc()
+        said = log.bind(method=method, user=user, code=code)
+        match event:
+            case "call_refused":
+                said.info(event, why=why)
+            case "store_unavailable":
+                said.warning(event, error=str(error))
+            case "centrifugo_api_failed":
+                said.error(event, error=str(error.__cause__))
             case _:
-                log.error("call_failed", method=method, user=user, exc_info=error)
-                refusal = OurFault()
-        CALLS.labels(method, str(refusal.code)).inc()
-        log.info("call_refused", method=method, user=user, code=refusal.code, why=str(refusal))
-        return proxy_pb2.Error(code=refusal.code, message=str(refusal), temporary=refusal.temporary)
+                said.error(event, exc_info=error)
+        return proxy_pb2.Error(code=code, message=why, temporary=refusal.temporary)
+
+
+def _as_refusal(error: Exception) -> tuple[Refusal, str]:
+    """What the client is told, and the event of the log."""
+    match error:
+        case Unavailable(__cause__=ApiUnreachable() | ApiRejected()):
+            return error, "centrifugo_api_failed"
+        case Refusal():
+            return error, "call_refused"
+        case StoreUnavailable():
+            return Unavailable(), "store_unavailable"
+        case _:
+            return OurFault(), "call_failed"
+
+
+def _log_unseen(task: "asyncio.Future[Any]") -> None:
+    """The browser left before its call failed: nobody else tells of it."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, Refusal):
+        log.error("call_failed", exc_info=error)
 
 
 def _data(request: Any) -> bytes:

@@ -20,6 +20,10 @@ _PATIENCE_SECONDS = 3.0
 # resources and of an operator's doing, such as a restart: the driver's adapter has no exception of
 # its own for most of them.
 _OUT_OF_SERVICE = ("08", "40", "53", "57")
+_DEADLOCK_OR_CONFLICT = "40"
+_ATTEMPTS = 3
+# After a failover, connections of the pool may stand on what is now a replica.
+_READ_ONLY = "25006"
 _T = TypeVar("_T")
 
 schema = sa.MetaData()
@@ -85,6 +89,8 @@ generations = sa.Table(
         sqlite_where=sa.text("status = 'streaming'"),
         postgresql_where=sa.text("status = 'streaming'"),
     ),
+    # room beside each row for its renewals, which then touch no index
+    postgresql_with={"fillfactor": 50},
 )
 
 # The last publication of each answer whose end is stored and that Centrifugo is not known to have.
@@ -164,15 +170,31 @@ class Store:
         await self._database.close()
 
     async def _run(self, work: Callable[[sa.Connection], _T], *, begin: bool) -> _T:
-        try:
-            return await self._database.run(work, begin=begin)
-        except (OperationalError, InterfaceError, PoolTimeout, OSError, TimeoutError) as error:
-            raise StoreUnavailable(repr(error)) from error
-        except DBAPIError as error:
-            sqlstate = getattr(error.orig, "sqlstate", None) or ""
-            if error.connection_invalidated or sqlstate.startswith(_OUT_OF_SERVICE):
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._database.run(work, begin=begin)
+            except (PoolTimeout, OSError, TimeoutError) as error:
                 raise StoreUnavailable(repr(error)) from error
-            raise
+            except DBAPIError as error:
+                sqlstate = _sqlstate(error.orig)
+                if sqlstate.startswith(_DEADLOCK_OR_CONFLICT) and attempt < _ATTEMPTS:
+                    continue
+                if _is_outage(error, sqlstate):
+                    raise StoreUnavailable(repr(error)) from error
+                raise
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _is_outage(error: DBAPIError, sqlstate: str) -> bool:
+    return (
+        isinstance(error, OperationalError | InterfaceError)
+        or error.connection_invalidated
+        or sqlstate.startswith(_OUT_OF_SERVICE)
+    )
+
+
+def _sqlstate(error: object) -> str:
+    return getattr(error, "sqlstate", None) or ""
 
 
 class _Sqlite:
@@ -240,6 +262,7 @@ class _Postgresql:
             pool_pre_ping=True,
             connect_args={"timeout": _PATIENCE_SECONDS, "command_timeout": 2 * _PATIENCE_SECONDS},
         )
+        sa.event.listen(self._engine.sync_engine, "handle_error", _leave_a_read_only_one)
 
     async def run(self, work: Callable[[sa.Connection], _T], *, begin: bool) -> _T:
         async with self._engine.begin() as connection:
@@ -247,3 +270,8 @@ class _Postgresql:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+def _leave_a_read_only_one(context: sa.ExceptionContext) -> None:
+    if _sqlstate(context.original_exception) == _READ_ONLY:
+        context.is_disconnect = True

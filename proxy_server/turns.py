@@ -11,17 +11,21 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from proxy_server.chunks import (
+    Abort,
+    Chunk,
     GenerationState,
     Message,
     Metadata,
     Part,
     Position,
+    Start,
     Status,
     Summary,
     decode_metadata,
 )
 from proxy_server.errors import Busy, Forbidden, LimitReached, NotFound
 from proxy_server.leases import Assignment, Leases
+from proxy_server.outbox import LastPublication, keep
 from proxy_server.rows import (
     FIRST_PROMPT,
     View,
@@ -90,10 +94,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What a stop found: answers that are being made somewhere, and queued ones it has ended."""
+    """What a stop found: answers that are being made somewhere, and the ends of queued ones.
+
+    `summary` is the conversation as it stands, where the stop has changed that.
+    """
 
     running: list[str] = field(default_factory=list)
-    cancelled: list[Message] = field(default_factory=list)
+    cancelled: list[LastPublication] = field(default_factory=list)
+    summary: Summary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,26 +136,36 @@ class Turns:
         """
 
         def work(connection: sa.Connection) -> Accepted:
-            if repeated := _repeated(connection, turn):
+            if repeated := _repeated(connection, turn.user, turn.message):
                 return repeated
             if not turn.is_new:
                 check_owned(connection, turn.user, turn.conversation)
-            self._admit(connection, turn.user)
             busy = [] if turn.is_new else in_work(connection, turn.conversation)
             if busy and turn.when_busy == "reject":
                 raise Busy
-            stopped = Stopped()
-            if busy and turn.when_busy == "interrupt":
-                stopped = _stop(connection, turn.user, busy)
+            ending = busy if turn.when_busy == "interrupt" else []
+            self._admit(connection, turn.user, ending=len(ending))
+            stopped = _stop(connection, turn.user, ending)
             return self._store_turn(connection, turn, bool(busy), stopped)
 
         return await self._store.write(work, turn.user)
 
+    async def repeated(self, user: str, message: str) -> Accepted | None:
+        """What a prompt of that id gave; None where there is none."""
+        return await self._store.read(lambda connection: _repeated(connection, user, message))
+
     async def regenerate(
-        self, user: str, conversation: str, message: str | None, answer: str, since: Position
+        self,
+        user: str,
+        conversation: str,
+        message: str | None,
+        answer: str,
+        models: Sequence[str],
+        since: Position,
     ) -> Accepted:
         """Removes an answer and all after it, and stores one to come in its place.
 
+        models: those allowed, the usual one first; the answer's own stays where it is one of them.
         Raises Forbidden, NotFound, Busy and LimitReached, with nothing changed.
         """
 
@@ -165,7 +183,8 @@ class Turns:
                 .returning(messages.c.id)
             )
             ids = list(removed.scalars())
-            model = decode_metadata(target.metadata).model or ""
+            used = decode_metadata(target.metadata).model
+            model = used if used is not None and used in models else models[0]
             summary = set_status(connection, conversation, "streaming")
             if summary is None:
                 raise Forbidden
@@ -199,18 +218,18 @@ class Turns:
             chosen = [row for row in rows if message is None or row.message == message]
             stopped = _stop(connection, user, chosen)
             if stopped.cancelled and len(chosen) == len(rows) and not stopped.running:
-                set_status(connection, conversation, "stopped")
+                return replace(stopped, summary=set_status(connection, conversation, "stopped"))
             return stopped
 
         return await self._store.write(work, user)
 
-    def _admit(self, connection: sa.Connection, user: str) -> None:
-        """Counts one more prompt of the user's, or refuses it."""
+    def _admit(self, connection: sa.Connection, user: str, *, ending: int = 0) -> None:
+        """Counts one more prompt of the user's, which ends so many answers, or refuses it."""
         counts = connection.execute(_COUNTS, {"of_owner": user}).one()
-        if counts.in_work >= self._limits.generations_per_user:
+        in_work = counts.in_work - ending
+        if in_work >= self._limits.generations_per_user:
             raise LimitReached(
-                f"{counts.in_work} of your answers are still being written. "
-                "Try again when one has ended."
+                f"{in_work} of your answers are still being written. Try again when one has ended."
             )
         if counts.prompts >= self._limits.prompts_per_minute:
             seconds = max(1, round(counts.seconds + 0.5))
@@ -279,8 +298,8 @@ class Turns:
         return assignment, message
 
 
-def _repeated(connection: sa.Connection, turn: Turn) -> Accepted | None:
-    prompt = connection.execute(_PROMPT, {"of_owner": turn.user, "of_id": turn.message}).first()
+def _repeated(connection: sa.Connection, user: str, message: str) -> Accepted | None:
+    prompt = connection.execute(_PROMPT, {"of_owner": user, "of_id": message}).first()
     if prompt is None:
         return None
     rows = connection.execute(
@@ -288,7 +307,7 @@ def _repeated(connection: sa.Connection, turn: Turn) -> Accepted | None:
         .where(messages.c.ordinal.between(prompt.ordinal, prompt.ordinal + 1))
         .order_by(messages.c.ordinal)
     ).all()
-    title = check_owned(connection, turn.user, prompt.conversation)
+    title = check_owned(connection, user, prompt.conversation)
     return Accepted(prompt.conversation, view_of(title, rows), repeated=True)
 
 
@@ -304,7 +323,10 @@ def _stop(connection: sa.Connection, user: str, rows: Sequence[sa.Row[Any]]) -> 
             continue
         metadata = Metadata(row.created_at, "stopped", row.model)
         store_message(connection, user, row.message, [], metadata)
-        stopped.cancelled.append(Message(row.message, "assistant", [], metadata))
+        chunks: list[Chunk] = [Start(row.message, metadata), Abort("stopped", metadata)]
+        last = LastPublication.of(row.conversation, row.message, 1, chunks)
+        keep(connection, last)
+        stopped.cancelled.append(last)
     return stopped
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 ROWS = (
-    ("errors", "settings", "signatures", "metrics", "pulse", "patience", "pb"),
+    ("errors", "settings", "signatures", "metrics", "pulse", "patience", "aftermath", "pb"),
     ("chunks", "channels", "identity", "transport"),
     ("transcript", "server_api", "store"),
     ("model", "publisher", "outbox", "rows", "migrate"),

@@ -91,3 +91,33 @@ async def test_a_stop_reaches_a_queued_answer_that_begins_in_this_moment(
     finally:
         await store.write(forget)
         await store.close()
+
+
+async def test_all_answers_of_a_server_that_died_are_taken_at_the_second_look(
+    serverless: Deployment,
+) -> None:
+    store = Store(serverless.server_settings["DATABASE_URL"])
+    await migrate(store)
+    dead = Leases(store, str(uuid.uuid4()), seconds=-1)
+    living = Leases(store, str(uuid.uuid4()), seconds=60)
+    start = Position(0, "")
+    assignments = [
+        Assignment(str(uuid.uuid4()), str(uuid.uuid4()), "anna", "test", 2, 0, 0, [], start)
+        for _ in range(300)
+    ]
+    messages = {assignment.message for assignment in assignments}
+
+    def begin(connection: sa.Connection) -> None:
+        for assignment in assignments:
+            dead.enter(connection, assignment, queued=False)
+
+    try:
+        await store.write(begin)
+        assert await living.take_over(200) == []
+        taken = [await living.take_over(200) for _ in range(2)]
+        assert [len(some) for some in taken] == [200, 100]
+        assert {assignment.message for some in taken for assignment in some} == messages
+    finally:
+        gone = sa.delete(generations).where(generations.c.message.in_(messages))
+        await store.write(lambda connection: connection.execute(gone))
+        await store.close()

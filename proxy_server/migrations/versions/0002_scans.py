@@ -1,4 +1,4 @@
-"""Indexes for what every server looks for each second: queued answers and old admissions."""
+"""What every server does each second: look for queued answers and old admissions, renew leases."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,3 +17,5 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'queued'"),
     )
     op.create_index("admissions_by_time", "admissions", ["at"])
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ALTER TABLE generations SET (fillfactor = 50)")
