@@ -158,9 +158,14 @@ class Deployment:
 
     async def sent(self, mark: str) -> list[Json]:
         """What the model server sent for a prompt, as testbed.model_server says."""
+        return await self._told("sent", mark=mark)
+
+    async def asked(self, **mark: str) -> list[Json]:
+        """The requests that the model server got: all, or those for a prompt with that `mark`."""
+        return await self._told("asked", **mark)
+
+    async def _told(self, path: str, **parameters: str) -> list[Json]:
         async with httpx.AsyncClient() as http:
-            answer = await http.get(
-                f"http://127.0.0.1:{self.model_port}/sent", params={"mark": mark}
-            )
+            answer = await http.get(f"http://127.0.0.1:{self.model_port}/{path}", params=parameters)
         found: list[Json] = answer.json()
         return found

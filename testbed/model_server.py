@@ -3,6 +3,7 @@
 The last message is `/command [count] [name=value …]`; anything else is answered with five tokens:
 
     /tokens 60           that many tokens of testbed.text, 100 in a second
+      finish=length      the finish reason
       rate=50            tokens in a second; 0: as fast as the reader reads
       after=0.5          the seconds before the first
       seed=3             another text
@@ -15,6 +16,7 @@ The last message is `/command [count] [name=value …]`; anything else is answer
 GET /sent?mark=… answers [{"text", "times", "began_at", "ended_at", "whole", "retry"}, …], one for
 each request: the text written, the monotonic second of each chunk, of the request and of its end,
 whether the reader stayed to the end, and which of the SDK's own retries it was (0: none).
+GET /asked answers with the bodies of these requests; without a mark, of all of them.
 """
 
 import asyncio
@@ -24,7 +26,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import uvloop
 from aiohttp import web
@@ -52,6 +54,7 @@ class Piece(NamedTuple):
 
 @dataclass
 class Sent:
+    asked: dict[str, Any]
     pieces: tuple[Piece, ...] = ()
     times: list[float] = field(default_factory=list)
     began_at: float = field(default_factory=time.monotonic)
@@ -68,6 +71,14 @@ class Sent:
             "whole": self.whole,
             "retry": self.retry,
         }
+
+
+def prompt_of(asked: dict[str, Any]) -> str:
+    """The text of the last message, which may have images beside it."""
+    content = asked["messages"][-1]["content"]
+    if isinstance(content, str):
+        return content
+    return "\n".join(part["text"] for part in content if part["type"] == "text")
 
 
 class ReaderLeft(Exception):
@@ -94,16 +105,22 @@ class Model:
     async def sent(self, request: web.Request) -> web.Response:
         return web.json_response([one.values() for one in self._sent[request.query["mark"]]])
 
+    async def asked(self, request: web.Request) -> web.Response:
+        if "mark" in request.query:
+            return web.json_response([one.asked for one in self._sent[request.query["mark"]]])
+        return web.json_response([one.asked for same in self._sent.values() for one in same])
+
     async def complete(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
         if not asked.get("stream"):
             message = {"role": "assistant", "content": '"A made title"'}
             return web.json_response({"choices": [{"index": 0, "message": message}]})
-        prompt = asked["messages"][-1]["content"]
+        prompt = prompt_of(asked)
         command, *words = prompt.split() if prompt.startswith("/") else ("/tokens",)
         numbers = [int(word) for word in words if "=" not in word]
         options = dict(word.split("=", 1) for word in words if "=" in word)
-        record = Sent(retry=int(request.headers.get("x-stainless-retry-count", "0")))
+        retry = int(request.headers.get("x-stainless-retry-count", "0"))
+        record = Sent(asked, retry=retry)
         same = self._sent[options.get("mark", prompt)]
         if "vary" in options:
             options["seed"] = str(int(options.get("seed", "0")) + len(same))
@@ -146,7 +163,8 @@ class Model:
         if command not in ("/empty", "/crlf"):
             usage = {"prompt_tokens": 7, "completion_tokens": 9}
             last = b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\n"
-            await response.write(event(None, "stop") + last + b"data: [DONE]\n\n")
+            finish = event(None, options.get("finish", "stop"))
+            await response.write(finish + last + b"data: [DONE]\n\n")
         record.whole = True
         return response
 
@@ -237,6 +255,7 @@ def main(port: int) -> None:
     app = web.Application()
     app.router.add_post("/v1/chat/completions", model.complete)
     app.router.add_get("/sent", model.sent)
+    app.router.add_get("/asked", model.asked)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
 
     async def serve() -> None:

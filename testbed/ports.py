@@ -1,4 +1,4 @@
-"""Ports of the loopback that nobody holds."""
+"""Ports of the loopback that nobody holds, each given out once."""
 
 import random
 import socket
@@ -6,18 +6,23 @@ import socket
 # Below the range from which the kernel takes the ports of outgoing connections: a server that is
 # killed and started again must find its port as it left it.
 _FIRST, _LAST = 20_000, 32_000
+# to those who have not begun to listen
+_given: set[int] = set()
 
 
 def free_port() -> int:
     while True:
         port = random.randrange(_FIRST, _LAST)
+        if port in _given:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+        _given.add(port)
+        return port
 
 
 def listens(port: int) -> bool:

@@ -1,5 +1,6 @@
 """A server process: started until it listens, killed, paused, ended, started again."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,12 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from testbed.hermetic import inherited
 from testbed.ports import listens
 
 READY_SECONDS = 30.0
 END_SECONDS = 20.0
+Json = dict[str, Any]
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -43,6 +46,7 @@ class Process:
     cores: set[int] | None = None
     folder: Path | None = None
     _running: "subprocess.Popen[bytes] | None" = None
+    _log_began: int = 0
 
     @property
     def pid(self) -> int:
@@ -63,9 +67,10 @@ class Process:
         """Starts it and does not wait."""
         assert self._running is None or self._running.poll() is not None
         with self.log.open("ab") as output:
+            self._log_began = output.tell()
             self._running = subprocess.Popen(
                 self.command,
-                env=os.environ | dict(self.environment),
+                env=inherited() | dict(self.environment),
                 stdout=output,
                 stderr=output,
                 user=self.user,
@@ -119,10 +124,28 @@ class Process:
         return time.clock_gettime(cpu_clock(self.pid))
 
     def resident_bytes(self) -> int:
-        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE
+        if (statm := Path(f"/proc/{self.pid}/statm")).exists():
+            return int(statm.read_text().split()[1]) * _PAGE
+        told = subprocess.run(
+            ["ps", "-o", "rss=", "-p", str(self.pid)], check=True, capture_output=True
+        )
+        return int(told.stdout) << 10
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def log_since_start(self) -> str:
+        """Without what earlier ones wrote to the same file."""
+        return self.log.read_bytes()[self._log_began :].decode(errors="replace")
+
+    def events(self, **fields: object) -> list[Json]:
+        """The lines of its log since its start, as JSON, that have these values."""
+        lines = (line for line in self.log_since_start().splitlines() if line.startswith("{"))
+        return [
+            event
+            for event in map(json.loads, lines)
+            if all(event.get(name) == value for name, value in fields.items())
+        ]
 
     def __enter__(self) -> Self:
         return self.start()

@@ -3,10 +3,16 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import settings
 
-from testbed import machine
+from testbed import hermetic, machine
 from testbed.client import Client
 from testbed.deployment import Deployment
+
+hermetic.forget()
+# not the wall clock but pytest's own time limit says what takes too long, on any machine
+settings.register_profile("tests", deadline=None, print_blob=True)
+settings.load_profile("tests")
 
 SETTINGS = {
     "PROMPTS_PER_MINUTE": "1000",

@@ -1,8 +1,5 @@
-"""The gRPC port: who may call, TLS, health, reflection, and what an attacker sends."""
+"""The gRPC port: who may call, TLS, health, reflection, and prompts that are none."""
 
-import asyncio
-import json
-import random
 import subprocess
 from pathlib import Path
 
@@ -12,11 +9,10 @@ import pytest
 from proxy_server.pb import proxy_pb2
 from testbed.deployment import Deployment
 from testbed.door import KNOWN, Door, Metadata
+from tests.test_malformed import assert_plain
 
 SERVICE = "centrifugal.centrifugo.proxy.CentrifugoProxy"
 METHODS = ("send", "open", "stop", "regenerate", "list", "history", "rename", "delete")
-OTHERS: tuple[object, ...] = (None, -1, 1e308, 2**63, 2**70, "", "\0", "\ud800", [], {}, [[]], True)
-INTERNALS = ("Traceback", "proxy_server", "sqlalchemy", "msgspec", ".py", "Error(", "0x", "SELECT")
 
 
 @pytest.mark.parametrize(
@@ -131,77 +127,3 @@ async def test_a_prompt_of_a_megabyte(deployment: Deployment) -> None:
             long = image | {field: "image/" + "x" * 50_000}
             assert (await door.rpc("anna", "ai:send", parts=[long]))["error"]["code"] == 413
         assert (await door.rpc("anna", "ai:list"))["conversations"] == []
-
-
-def assert_plain(message: str) -> None:
-    """One sentence for a person, with nothing of how we are made in it."""
-    assert 0 < len(message) < 200
-    assert message.endswith(".")
-    assert not any(internal in message for internal in INTERNALS)
-
-
-async def test_ten_thousand_malformed_requests(serverless: Deployment) -> None:
-    """None crashes the server, is answered with its internals, or makes it ask the model."""
-    chance = random.Random(4)
-    with serverless.server(2, LOG_LEVEL="error", PROMPTS_PER_MINUTE="1") as server:
-        async with Door(server.port) as door:
-            own = await door.rpc("anna", "ai:send", text="/tokens 1")
-            seeds = seed_requests(own["conversation"], own["channel"])
-            for _ in range(100):
-                await asyncio.gather(*(one_malformed(door, chance, seeds) for _ in range(100)))
-            assert await door.serves()
-        assert server.runs
-        assert "Traceback" not in server.log_text()
-        assert "call_failed" not in server.log_text()
-
-
-def seed_requests(conversation: str, channel: str) -> list[tuple[str, bytes]]:
-    values = {
-        "send": {"text": "hello", "conversation": conversation, "id": "a", "when_busy": "queue"},
-        "open": {"conversation": conversation, "limit": 5},
-        "stop": {"conversation": conversation, "message": "a"},
-        "regenerate": {"conversation": conversation, "message": "a"},
-        "list": {"limit": 3, "before": "1.5_x"},
-        "history": {"conversation": channel, "limit": 3, "before": "3"},
-        "rename": {"conversation": conversation, "title": "t"},
-        "delete": {"conversation": conversation},
-    }
-    return [(f"ai:{method}", json.dumps(value).encode()) for method, value in values.items()]
-
-
-async def one_malformed(door: Door, chance: random.Random, seeds: list[tuple[str, bytes]]) -> None:
-    method, data = chance.choice(seeds)
-    user = chance.choice(["bert", "bert", "", "\0", "a" * 5000, "ü\u2028"])
-    if chance.random() < 0.3:
-        channel = mutated(chance, chance.choice(seeds)[1]).decode("utf-8", "replace")
-        assert_plain((await door.subscribe(user, channel))["error"]["message"])
-        return
-    if chance.random() < 0.1:
-        method = mutated(chance, method.encode()).decode("utf-8", "replace")
-    reply = await door.raw(user, method, mutated(chance, data))
-    if "error" in reply:
-        assert_plain(reply["error"]["message"])
-        assert reply["error"]["code"] in (400, 401, 403, 404, 413, 429)
-
-
-def mutated(chance: random.Random, data: bytes) -> bytes:
-    """Cut, doubled, with bytes changed, with values of other types, or nothing like it."""
-    match chance.randrange(6):
-        case 0:
-            return data[: chance.randrange(len(data) + 1)]
-        case 1:
-            at = chance.randrange(len(data))
-            return data[:at] + chance.randbytes(chance.randrange(1, 5)) + data[at + 1 :]
-        case 2:
-            return data * chance.randrange(2, 4)
-        case 3:
-            return chance.randbytes(chance.randrange(200))
-        case 4:
-            try:
-                value = json.loads(data)
-            except ValueError:
-                return b""
-            value[chance.choice(list(value))] = chance.choice(OTHERS)
-            return json.dumps(value).encode()
-        case _:
-            return data.replace(b'"', chance.choice([b"'", b"\\", b"\x00", b"{"]), 3)
