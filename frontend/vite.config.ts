@@ -1,8 +1,12 @@
 import { createLogger, defineConfig } from "vite";
 
-const centrifugo = process.env.CENTRIFUGO_URL ?? "http://127.0.0.1:8000";
-const host = process.env.PAGE_HOST ?? "localhost";
-const port = Number(process.env.PAGE_PORT ?? 9000);
+// a variable that is empty is none
+const centrifugo = process.env.CENTRIFUGO_URL || "http://127.0.0.1:8000";
+const host = process.env.PAGE_HOST || "localhost";
+const port = Number(process.env.PAGE_PORT || 9000);
+// the names under which browsers come
+const origins = (process.env.PAGE_ORIGINS || "").split(" ").filter((text) => URL.canParse(text));
+const allowedHosts = origins.map((origin) => new URL(origin).hostname);
 const proxy = {
   "/connection": { target: centrifugo, ws: true },
   "/emulation": { target: centrifugo },
@@ -36,6 +40,7 @@ export default defineConfig({
     host,
     port,
     strictPort: true,
+    allowedHosts,
     proxy,
     headers: {
       "Content-Security-Policy": policy,

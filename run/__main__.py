@@ -1,5 +1,6 @@
 """Starts everything on one machine: Centrifugo, the model, the proxy server and the page."""
 
+import argparse
 import fcntl
 import http.client
 import os
@@ -8,17 +9,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from centrifugo.build import BuildFailed
-from run.environment import settings
+from centrifugo.build import BuildFailed, binary
+from run.environment import FILE, settings
 from run.parts import ROOT, Part, Ports, parts
 
 READY_SECONDS = 60.0
-END_SECONDS = 10.0
 POLL_SECONDS = 0.05
+# a terminal's Ctrl-C, a plain kill, a terminal that is closed
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Asked:
@@ -26,8 +28,7 @@ class Asked:
 
     def __init__(self) -> None:
         self.times = 0
-        # A terminal's Ctrl-C, a plain kill, a terminal that is closed.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in ENDING:
             signal.signal(number, self._count)
 
     def _count(self, *_: object) -> None:
@@ -35,20 +36,30 @@ class Asked:
 
 
 def main() -> None:
-    # Until there are parts to end; a build of Centrifugo is one of its own.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    given = settings()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=Path, default=FILE, help="instead of .env")
+    # until there are parts to end; a build of Centrifugo ends with us
+    for number in ENDING:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    given = settings(parser.parse_args().settings)
     try:
         ports = Ports.of(given)
-        needed = parts(given, ports)
+        planned = parts(given, ports)
     except ValueError as error:
-        sys.exit(f"A port among the settings is no number: {error}.")
+        sys.exit(f"A setting that must be a number is none: {error}.")
+    with _alone(ports.page):
+        # before the first build of Centrifugo, which takes minutes
+        for part in planned:
+            _refuse_if_taken(part)
+        needed = parts(given, ports, _built(given))
+        _run(needed, _address(needed[-1]), Asked())
+
+
+def _built(given: Mapping[str, str]) -> Path:
+    try:
+        return binary(given)
     except BuildFailed as error:
         sys.exit(str(error))
-    with _alone(ports.page):
-        for part in needed:
-            _refuse_if_taken(part)
-        _run(needed, f"http://localhost:{ports.page}", Asked())
 
 
 def _run(needed: list[Part], address: str, asked: Asked) -> None:
@@ -62,8 +73,8 @@ def _run(needed: list[Part], address: str, asked: Asked) -> None:
             print(f"\n  Ready: {address}   (Ctrl-C ends it)\n", flush=True)
         _watch(running, asked)
     finally:
-        for _, process in reversed(running):
-            _end(process, asked)
+        for part, process in reversed(running):
+            _end(part, process, asked)
 
 
 def _start(part: Part) -> "subprocess.Popen[bytes]":
@@ -90,13 +101,13 @@ def _alone(port: int) -> Iterator[None]:
 
 def _refuse_if_taken(part: Part) -> None:
     for port in part.ports:
-        if _listens(port):
+        if _listens(part, port):
             sys.exit(f"Port {port}, which {part.name} needs, is in use by another program.")
 
 
 def _wait_until_ready(part: Part, process: "subprocess.Popen[bytes]", asked: Asked) -> None:
     until = time.monotonic() + READY_SECONDS
-    while not asked.times and not (all(map(_listens, part.ports)) and _healthy(part)):
+    while not asked.times and not _serves(part):
         if process.poll() is not None:
             sys.exit(f"{_named(part)} ended at its start (see above).")
         if time.monotonic() > until:
@@ -113,11 +124,11 @@ def _watch(running: "list[tuple[Part, subprocess.Popen[bytes]]]", asked: Asked) 
         time.sleep(POLL_SECONDS)
 
 
-def _end(process: "subprocess.Popen[bytes]", asked: Asked) -> None:
+def _end(part: Part, process: "subprocess.Popen[bytes]", asked: Asked) -> None:
     """Ends it with the processes that it may have started itself."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGTERM)
-    until = time.monotonic() + END_SECONDS
+    until = time.monotonic() + part.end_seconds
     while process.poll() is None:
         if asked.times > 1 or time.monotonic() > until:
             os.killpg(process.pid, signal.SIGKILL)
@@ -125,8 +136,12 @@ def _end(process: "subprocess.Popen[bytes]", asked: Asked) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _listens(port: int) -> bool:
-    for host in ("127.0.0.1", "::1"):
+def _serves(part: Part) -> bool:
+    return all(_listens(part, port) for port in part.ports) and _healthy(part)
+
+
+def _listens(part: Part, port: int) -> bool:
+    for host in part.hosts:
         try:
             socket.create_connection((host, port), timeout=1).close()
         except OSError:
@@ -146,6 +161,11 @@ def _healthy(part: Part) -> bool:
         return False
     finally:
         asking.close()
+
+
+def _address(page: Part) -> str:
+    host = page.hosts[0] if len(page.hosts) == 1 else "localhost"
+    return f"http://{host}:{page.ports[0]}"
 
 
 def _named(part: Part) -> str:

@@ -1,47 +1,69 @@
 """The file `.env`: settings and secrets that `make run` and docker compose share."""
 
 import os
+import re
 import secrets
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 FILE = Path(__file__).parent.parent / ".env"
 SECRETS = ("SIGNING_SECRETS", "GRPC_CREDENTIAL", "CENTRIFUGO_API_KEY")
+# as docker compose reads it: a value in quotes, or one that ends before a comment
+_LINE = re.compile(
+    r"""\s*(?:export\s+)?(\w+)\s*=\s*(?:'([^']*)'|"([^"]*)"|(.*?))\s*(?:(?<=\s)\#.*)?"""
+)
 
 Settings = dict[str, str]
 
 
-def settings() -> Settings:
+def settings(file: Path = FILE) -> Settings:
     """What the environment says, and beneath it the file, which gets the secrets nobody gave."""
-    given = _read() | dict(os.environ)
-    missing = [name for name in SECRETS if not given.get(name)]
-    if missing:
-        made = {name: secrets.token_urlsafe(24) for name in missing}
-        _append(made)
-        given |= made
-    return given
+    given = read(file) | dict(os.environ)
+    return given | _made(file, given)
 
 
-def _read() -> Settings:
-    if not FILE.exists():
+def complete(file: Path = FILE) -> None:
+    """Gives the file the secrets that it lacks, whatever the environment says at the moment."""
+    _made(file, read(file))
+
+
+def read(file: Path) -> Settings:
+    if not file.exists():
         return {}
-    lines = (line.strip() for line in FILE.read_text().splitlines())
-    pairs = (line.partition("=") for line in lines if line[:1] != "#")
-    return {name.strip(): _unquoted(value.strip()) for name, sign, value in pairs if sign}
+    found = (_LINE.fullmatch(line) for line in file.read_text().splitlines())
+    return {line[1]: line[2] or line[3] or line[4] or "" for line in found if line}
 
 
-def _unquoted(value: str) -> str:
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return value[1:-1] if quoted else value
+def wants_local_model(given: Mapping[str, str]) -> bool:
+    """Whether no other model is named."""
+    return not (given.get("OPENAI_API_KEY") or given.get("OPENAI_BASE_URL"))
 
 
-def _append(made: Settings) -> None:
-    text = FILE.read_text() if FILE.exists() else ""
-    FILE.touch(mode=0o600)
+def _made(file: Path, given: Mapping[str, str]) -> Settings:
+    missing = [name for name in SECRETS if not given.get(name)]
+    made = {name: secrets.token_urlsafe(24) for name in missing}
+    if made:
+        _append(file, made)
+    return made
+
+
+def _append(file: Path, made: Settings) -> None:
+    text = file.read_text() if file.exists() else ""
+    file.touch()
+    # before anything secret is in it
+    file.chmod(0o600)
     if text and not text.endswith("\n"):
         text += "\n"
-    FILE.write_text(text + "".join(f"{name}={value}\n" for name, value in made.items()))
+    file.write_text(text + "".join(f"{name}={value}\n" for name, value in made.items()))
+
+
+def main(arguments: list[str]) -> None:
+    if arguments == ["--wants-local-model"]:
+        sys.exit(not wants_local_model(read(FILE) | dict(os.environ)))
+    complete()
+    print(f"{FILE.name} holds the secrets; settings go there too, one NAME=value a line.")
 
 
 if __name__ == "__main__":
-    settings()
-    print(f"{FILE.name} holds the secrets; settings go there too, one NAME=value a line.")
+    main(sys.argv[1:])

@@ -1,5 +1,6 @@
 """Node: the machine's own where Vite takes it, else the one from PyPI, put into the virtualenv."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -38,7 +39,8 @@ def _version(node: str) -> Version:
         answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.SubprocessError):
         return ()
-    return tuple(int(number) for number in answer.stdout.strip().removeprefix("v").split("."))
+    found = re.match(r"v(\d+)\.(\d+)\.(\d+)", answer.stdout)
+    return tuple(int(number) for number in found.groups()) if found else ()
 
 
 def _link(name: str, target: Path) -> None:

@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from centrifugo.build import HERE as CENTRIFUGO
-from centrifugo.build import binary
 from centrifugo.environment import Environment
+from run.environment import wants_local_model
 
 ROOT = Path(__file__).parent.parent
-_LOCAL_MODEL = "SmolLM2-135M-Instruct"
+# what the small model can do; docker-compose.yml says the same
+LOCAL_MODEL = {
+    "OPENAI_MODEL": "SmolLM2-135M-Instruct",
+    "CONTEXT_CHARACTERS": "6000",
+    "MAX_OUTPUT_TOKENS": "1000",
+}
+_LOOPBACK = ("127.0.0.1", "::1")
+_ALL_ADDRESSES = ("0.0.0.0", "::")
+_END_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +27,8 @@ class Part:
     """One process: ready when all its ports answer.
 
     health: it also answers GET /health at its first port.
+    hosts: where its ports answer, at least at one of them.
+    end_seconds: how long it may take to end in order.
     """
 
     name: str
@@ -27,6 +37,8 @@ class Part:
     environment: Mapping[str, str]
     folder: Path = ROOT
     health: bool = False
+    hosts: tuple[str, ...] = _LOOPBACK
+    end_seconds: float = _END_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +63,20 @@ class Ports:
         )
 
 
-def parts(settings: Mapping[str, str], ports: Ports) -> list[Part]:
-    """In the order in which they start. The local model is among them where no other is set."""
-    if settings.get("OPENAI_API_KEY") or settings.get("OPENAI_BASE_URL"):
-        return [_centrifugo(settings, ports), _server(settings, ports, {}), _page(settings, ports)]
-    local_model = {
-        "OPENAI_BASE_URL": f"http://127.0.0.1:{ports.local_model}/v1",
-        "OPENAI_MODEL": _LOCAL_MODEL,
-        "CONTEXT_CHARACTERS": "6000",
-        "MAX_OUTPUT_TOKENS": "1000",
-    }
-    return [
-        _centrifugo(settings, ports),
-        _model(settings, ports),
-        _server(settings, ports, local_model),
-        _page(settings, ports),
-    ]
+def parts(
+    settings: Mapping[str, str], ports: Ports, centrifugo: Path = Path("centrifugo")
+) -> list[Part]:
+    """In the order in which they start. The local model is among them where no other is set.
+
+    centrifugo: its binary. Raises ValueError for a setting that is no number.
+    """
+    started = [_centrifugo(settings, ports, centrifugo)]
+    if wants_local_model(settings):
+        started.append(_model(settings, ports))
+    return [*started, _server(settings, ports), _page(settings, ports)]
 
 
-def _centrifugo(settings: Mapping[str, str], ports: Ports) -> Part:
+def _centrifugo(settings: Mapping[str, str], ports: Ports, binary: Path) -> Part:
     variables = Environment(
         api_key=settings["CENTRIFUGO_API_KEY"],
         grpc_credential=settings["GRPC_CREDENTIAL"],
@@ -81,7 +88,7 @@ def _centrifugo(settings: Mapping[str, str], ports: Ports) -> Part:
     return Part(
         "Centrifugo",
         (ports.centrifugo, ports.centrifugo_api),
-        [str(binary()), "-c", str(CENTRIFUGO / "config.json")],
+        [str(binary), "-c", str(CENTRIFUGO / "config.json")],
         # not our settings: it warns of every variable with its prefix that it does not know
         {name: text for name, text in os.environ.items() if not name.startswith("CENTRIFUGO_")}
         | variables
@@ -106,24 +113,32 @@ def _model(settings: Mapping[str, str], ports: Ports) -> Part:
     )
 
 
-def _server(settings: Mapping[str, str], ports: Ports, model: Mapping[str, str]) -> Part:
+def _server(settings: Mapping[str, str], ports: Ports) -> Part:
+    # whoever presses Ctrl-C waits for the answers that are being made
+    defaults = {"LOG_FORMAT": "console", "SHUTDOWN_GRACE_SECONDS": "2"}
+    if wants_local_model(settings):
+        defaults |= LOCAL_MODEL
+        defaults["OPENAI_BASE_URL"] = f"http://127.0.0.1:{ports.local_model}/v1"
     addresses = {
         "GRPC_LISTEN": f"127.0.0.1:{ports.grpc}",
         "METRICS_LISTEN": f"127.0.0.1:{ports.metrics}",
         "CENTRIFUGO_API_URL": f"grpc://127.0.0.1:{ports.centrifugo_api}",
     }
-    # whoever presses Ctrl-C waits for the answers that are being made
-    defaults = {"LOG_FORMAT": "console", "SHUTDOWN_GRACE_SECONDS": "2"}
+    # an empty one is none, as for docker compose and the server itself
+    given = {name: value for name, value in settings.items() if value}
+    environment = defaults | given | addresses
     return Part(
         "the proxy server",
         (ports.grpc, ports.metrics),
         [sys.executable, "-m", "proxy_server"],
-        {**defaults, **settings, **model, **addresses},
+        environment,
+        end_seconds=float(environment["SHUTDOWN_GRACE_SECONDS"]) + _END_SECONDS,
     )
 
 
 def _page(settings: Mapping[str, str], ports: Ports) -> Part:
     frontend = ROOT / "frontend"
+    host = settings.get("PAGE_HOST", "")
     addresses = {
         "PAGE_PORT": str(ports.page),
         "CENTRIFUGO_URL": f"http://127.0.0.1:{ports.centrifugo}",
@@ -136,4 +151,5 @@ def _page(settings: Mapping[str, str], ports: Ports) -> Part:
         [str(frontend / "node_modules" / ".bin" / "vite"), "preview"],
         {**settings, **addresses},
         folder=frontend,
+        hosts=_LOOPBACK if host in ("", *_ALL_ADDRESSES) else (host,),
     )

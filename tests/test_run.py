@@ -1,6 +1,7 @@
 """`make run`: the parts come up together, answer with a real model, and leave nothing behind."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,28 +14,40 @@ from pathlib import Path
 import pytest
 import websockets
 
-from run.parts import ROOT, Ports, parts
+from proxy_server.settings import Settings
+from run.parts import LOCAL_MODEL, ROOT, Ports, parts
+from testbed import machine
 from testbed.client import Client
 from testbed.ports import free_port, listens
+from tests.conftest import needs
 
 WAIT = 50.0
+# nothing of the developer's own: neither settings nor proxies
+HERE = {
+    name: value
+    for name, value in os.environ.items()
+    if name.lower() not in Settings.model_fields
+    and not name.startswith("CENTRIFUGO_")
+    and not name.lower().endswith("_proxy")
+}
 
 
 @dataclass
 class Run:
-    """A `python -m run` on ports of its own."""
+    """A `python -m run` on ports of its own, without the developer's settings."""
 
     ports: Ports
     environment: dict[str, str]
     log: Path
+    folder: Path = ROOT
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "run"],
-                cwd=ROOT,
-                env=os.environ | self.environment,
+                [sys.executable, "-m", "run", "--settings", str(self.log.with_name("none.env"))],
+                cwd=self.folder,
+                env=HERE | self.environment,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -92,6 +105,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 
 async def test_the_local_model_answers_a_prompt_through_the_page(run: Run) -> None:
+    needs(libgomp=machine.openmp() or None)
     process = run.start_and_wait()
     address = f"localhost:{run.ports.page}"
     socket = await websockets.connect(
@@ -148,6 +162,38 @@ def test_a_port_in_use_is_said_before_anything_starts(run: Run, name: str) -> No
     assert said.count("\n") == 1
 
 
+def test_a_port_in_use_is_said_before_centrifugo_is_built(run: Run, tmp_path: Path) -> None:
+    run.folder = tmp_path / "fresh"
+    for package in ("centrifugo", "run"):
+        shutil.copytree(ROOT / package, run.folder / package)
+    run.environment |= {"PATH": str(tmp_path), "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
+    with socket.create_server(("127.0.0.1", run.ports.page)):
+        assert run.fails().startswith(f"Port {run.ports.page}, which the page needs, is in use")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_during_the_build_ends_it(
+    run: Run, tmp_path: Path, number: signal.Signals
+) -> None:
+    run.folder = tmp_path / "fresh"
+    for package in ("centrifugo", "run"):
+        shutil.copytree(ROOT / package, run.folder / package)
+    go = tmp_path / "go"
+    go.write_text('#!/bin/sh\n[ "$1" = env ] && echo go99.0 && exit\nexec /bin/sleep 60\n')
+    go.chmod(0o755)
+    run.environment |= {"PATH": str(tmp_path), "OPENAI_API_KEY": "a-key"}
+    process = run.start()
+    until = time.monotonic() + WAIT
+    while "Building Centrifugo" not in run.said() or not run.children():
+        assert time.monotonic() < until, run.said()
+        time.sleep(0.01)
+    (build,) = run.children()
+    process.send_signal(number)
+    assert process.wait(WAIT) == 128 + number
+    assert "Traceback" not in run.said()
+    assert not _runs(build)
+
+
 def test_two_at_once(run: Run, tmp_path: Path) -> None:
     run.environment["OPENAI_API_KEY"] = "a-key"
     first = run.start_and_wait()
@@ -172,7 +218,7 @@ def test_a_program_that_is_not_there(run: Run) -> None:
 
 def test_a_port_that_is_no_number(run: Run) -> None:
     run.environment["PAGE_PORT"] = "many"
-    assert run.fails().startswith("A port among the settings is no number: ")
+    assert run.fails().startswith("A setting that must be a number is none: ")
 
 
 def test_another_model_needs_no_local_one(run: Run) -> None:
@@ -180,6 +226,38 @@ def test_another_model_needs_no_local_one(run: Run) -> None:
         names = [part.name for part in parts(run.environment | {name: "x"}, run.ports)]
         assert names == ["Centrifugo", "the proxy server", "the page"]
     assert "the local model" in [part.name for part in parts(run.environment, run.ports)]
+
+
+def test_settings_go_before_what_the_local_model_would_have(run: Run) -> None:
+    def model(**given: str) -> dict[str, str]:
+        *_, server, _ = parts(run.environment | given, run.ports)
+        return {name: server.environment[name] for name in LOCAL_MODEL}
+
+    assert model() == model(MAX_OUTPUT_TOKENS="") == LOCAL_MODEL
+    assert model(MAX_OUTPUT_TOKENS="200") == LOCAL_MODEL | {"MAX_OUTPUT_TOKENS": "200"}
+
+
+def test_the_server_gets_the_grace_that_it_is_set(run: Run) -> None:
+    def patience(**given: str) -> float:
+        *_, server, _ = parts(run.environment | given, run.ports)
+        return server.end_seconds - float(server.environment["SHUTDOWN_GRACE_SECONDS"])
+
+    assert patience() == patience(SHUTDOWN_GRACE_SECONDS="30") >= 5
+
+
+@pytest.mark.parametrize(
+    ("host", "hosts"),
+    [
+        ("", ("127.0.0.1", "::1")),
+        ("0.0.0.0", ("127.0.0.1", "::1")),
+        ("127.0.0.2", ("127.0.0.2",)),
+    ],
+)
+def test_the_page_is_looked_for_where_it_listens(
+    run: Run, host: str, hosts: tuple[str, ...]
+) -> None:
+    *_, page = parts(run.environment | {"PAGE_HOST": host}, run.ports)
+    assert page.hosts == hosts
 
 
 def _ends(run: Run, process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
@@ -193,9 +271,20 @@ def _ends(run: Run, process: "subprocess.Popen[bytes]", number: signal.Signals) 
 
 
 def _children(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in text.split()]
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    if listed.exists():
+        return [int(child) for child in listed.read_text().split()]
+    # as on macOS
+    table = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+    )
+    pairs = (line.split() for line in table.stdout.splitlines())
+    return [int(child) for child, parent in pairs if int(parent) == pid]
 
 
 def _runs(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
