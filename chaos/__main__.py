@@ -2,7 +2,8 @@
 
 Without --engine, --database or --replicas it goes through three phases: all on one machine, then
 Redis and PostgreSQL with one replica, then with three. Its exit status is 1 if anything was lost,
-doubled, different, left open or made twice.
+doubled, different, cut short without a cause, left open or made twice, and 2 if less happened than
+was asked for.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from testbed import machine
 
 PHASES = (
     Setup("memory", "sqlite", 1),
-    Setup("redis", "postgresql", 1),
+    Setup("redis", "postgresql", 1, "http"),
     Setup("redis", "postgresql", 3),
 )
 
@@ -38,6 +39,7 @@ def main() -> int:
         answers=-(-options.answers // len(setups)),
         faults=-(-options.faults // len(setups)),
         seconds=options.seconds,
+        rounds=options.rounds,
     )
     print(f"seed {options.seed}", flush=True)
     results = []
@@ -47,11 +49,12 @@ def main() -> int:
         folder.chmod(0o755)
         results.append(_run(setup, load, f"{options.seed}/{number}", folder))
     print(f"\n{report.table(results)}\n")
-    versions = ", ".join(f"{name} {version}" for name, version in report.versions().items())
-    print(f"seed {options.seed}; {options.users} users; {versions}")
+    print(report.notes(options.seed, options.users, results))
     if options.json is not None:
         options.json.write_text(report.as_json(options.seed, results) + "\n")
-    return 0 if report.clean(results) else 1
+    if not report.clean(results):
+        return 1
+    return 0 if report.long_enough(results) else 2
 
 
 def _run(setup: Setup, load: Load, seed: str, folder: Path) -> Result:
@@ -79,7 +82,7 @@ def _setups(options: argparse.Namespace) -> list[Setup]:
         return list(PHASES)
     replicas = options.replicas or 1
     database: Database = options.database or ("sqlite" if replicas == 1 else "postgresql")
-    return [Setup(options.engine or "memory", database, replicas)]
+    return [Setup(options.engine or "memory", database, replicas, options.api)]
 
 
 def _absent(setups: list[Setup]) -> list[str]:
@@ -96,9 +99,11 @@ def _options() -> argparse.Namespace:
     add = parser.add_argument
     add("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     add("--answers", type=int, default=2000, help="answers in all, at least")
-    add("--faults", type=int, default=500, help="faults in all, at least")
+    add("--faults", type=int, default=500, help="faults of the parts and of networks, at least")
+    add("--rounds", type=int, default=5, help="how often each part breaks in each way, at least")
     add("--users", type=int, default=40, help="users at once")
     add("--seconds", type=float, default=900, help="longest time of a phase")
+    add("--api", choices=("grpc", "http"), default="grpc", help="how Centrifugo is called")
     add("--engine", choices=("memory", "redis"), help="Centrifugo's")
     add("--database", choices=("sqlite", "postgresql"))
     add("--replicas", type=int, choices=(1, 3))

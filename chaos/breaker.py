@@ -1,150 +1,238 @@
-"""Breaks one part of a deployment at a time, mends it, and waits until everybody is in step."""
+"""Breaks the parts of a deployment, mends them, and waits until everybody is in step."""
 
 import asyncio
+import math
 import random
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from time import monotonic
+from typing import NamedTuple
 
 from chaos.device import Device
-from chaos.ledger import Ledger, Violation
+from chaos.ledger import Cause, Fault, Ledger, Recovery, Violation
 from testbed.deployment import Deployment
 from testbed.link import Link
 from testbed.process import NotReady, Process
 
 IN_STEP_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
+# what was on its way as a part broke may still arrive
+_IN_FLIGHT_SECONDS = 0.5
 _FEW_STARTS = 40
 # two seconds are between the checkpoints of a server; and it has to find Centrifugo again
 _CHECKPOINTS_SECONDS = 4.0
 _FIRST_SECONDS = 1.0
+_OVERLAPPING = 0.3
+# a fault that has nothing to meet for so long is none
+_PATIENCE_SECONDS = 2.0
+
+Break = Callable[[random.Random], Awaitable[bool]]
+"""Breaks something and mends it; whether that met anything."""
+
+
+class Way(NamedTuple):
+    """A kind of fault: which part it concerns, and whether others stand in for that part."""
+
+    part: str
+    commit: Break
+    borne: bool = False
 
 
 @dataclass
 class Breaker:
-    """lease: how long a lease of the proxy servers lasts, in seconds."""
+    """seed: names every decision. lease: how long one of the proxy servers lasts, in seconds.
+
+    Between a Centrifugo that forgot everything, or a locked database, and the end of a proxy
+    server it leaves time for checkpoints: what is shown must be somewhere.
+    """
 
     deployment: Deployment
     api: Link
     model: Link
-    chance: random.Random
+    seed: str
     ledger: Ledger
     lease: float
+    _unsaved_at: float = field(default=-math.inf, init=False)
 
-    def faults(self) -> dict[str, Callable[[], Awaitable[None]]]:
+    def ways(self) -> dict[str, Way]:
         """What can break in this deployment."""
-        found: dict[str, Callable[[], Awaitable[None]]] = {
-            "Centrifugo killed": self.centrifugo_killed,
-            "proxy server killed": self.server_killed,
-            "both killed, one after the other": self.both_killed,
-            "proxy server paused": self.server_paused,
-            "proxy server drained": self.server_drained,
-            "model's connections cut": self.model_cut,
-            "model's connections stalled": self.model_stalled,
-            "API replies lost": self.api_replies_lost,
-            "API connections cut": self.api_cut,
-            "API connections stalled": self.api_stalled,
+        others = self.deployment.replicas > 1
+        found = {
+            "Centrifugo killed": Way("Centrifugo", self.centrifugo_killed),
+            "proxy server killed": Way("proxy server", self.server_killed, others),
+            "both killed, one after the other": Way("proxy server", self.both_killed),
+            "proxy server paused": Way("proxy server", self.server_paused),
+            "proxy server drained": Way("proxy server", self.server_drained, others),
+            "model's connections cut": Way("model", self.model_cut),
+            "model's connections stalled": Way("model", self.model_stalled),
+            "API replies lost": Way("API", self.api_replies_lost),
+            "API connections cut": Way("API", self.api_cut),
+            "API connections stalled": Way("API", self.api_stalled),
         }
-        if self.deployment.postgresql is not None:
-            found["PostgreSQL restarted"] = self.postgresql_restarted
-            found["PostgreSQL killed"] = self.postgresql_killed
+        if self.deployment.database == "postgresql":
+            found["PostgreSQL restarted"] = Way("database", self.postgresql_restarted)
+            found["PostgreSQL killed"] = Way("database", self.postgresql_killed)
         else:
-            found["SQLite locked"] = self.sqlite_locked
-        if self.deployment.redis is not None:
-            found["Redis restarted"] = self.redis_restarted
-            found["Redis killed"] = self.redis_killed
+            found["SQLite locked"] = Way("database", self.sqlite_locked)
+        if self.deployment.engine == "redis":
+            found["Redis restarted"] = Way("Redis", self.redis_restarted)
+            found["Redis killed"] = Way("Redis", self.redis_killed)
         return found
 
     async def run(self, enough: asyncio.Event, only: Sequence[str] | None = None) -> None:
         """Commits each fault once in every round, until it is enough.
 
-        only: these, always in this order, in place of all in one of chance.
+        Some begin while another is on. only: these, always in this order and one at a time, in
+        place of all in one of chance.
         """
-        faults = self.faults()
+        ways = self.ways()
+        chance = random.Random(f"{self.seed}/order")
         waiting: list[str] = []
         while not (self.ledger.answers or enough.is_set()):
             await asyncio.sleep(_LOOK_SECONDS)
         await asyncio.sleep(_FIRST_SECONDS)
         while not enough.is_set():
             if not waiting:
-                waiting = list(only or self.chance.sample(list(faults), len(faults)))
-            name = waiting.pop(0)
-            await self.commit(name, faults[name])
-            await asyncio.sleep(self.chance.uniform(0.2, 1.0))
+                waiting = list(only or chance.sample(list(ways), len(ways)))
+            name, second = waiting.pop(0), None
+            if only is None and chance.random() < _OVERLAPPING:
+                second = chance.choice([k for k in ways if self._may_overlap(ways[name], ways[k])])
+            await self._commit(name, second, chance.uniform(0, 1))
+            await asyncio.sleep(chance.uniform(0.2, 1.0))
 
-    async def commit(self, name: str, fault: Callable[[], Awaitable[None]]) -> None:
-        self.ledger.begin(name)
+    def _may_overlap(self, one: Way, other: Way) -> bool:
+        """Whether two faults may overlap.
+
+        Not a proxy server and a Centrifugo that keeps everything in memory: with both gone, the
+        text that was shown since the last checkpoint is nowhere.
+        """
+        parts = {one.part, other.part}
+        forgetful = self.deployment.engine == "memory"
+        return len(parts) == 2 and not (forgetful and parts == {"proxy server", "Centrifugo"})
+
+    async def _commit(self, name: str, second: str | None, delay: float) -> None:
+        """second: begins after so many seconds, whether the first is mended by then or not."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._break(name))
+            if second is not None:
+                await asyncio.sleep(delay)
+                group.create_task(self._break(second))
+        kinds = [kind for kind in (name, second) if kind is not None]
+        if not all(self.ways()[kind].borne for kind in kinds):
+            await self._in_step(" and ".join(kinds), monotonic())
+
+    async def _break(self, name: str) -> None:
+        way = self.ways()[name]
+        if way.part == "proxy server":
+            await asyncio.sleep(self._unsaved_at + _CHECKPOINTS_SECONDS - monotonic())
+        chance = random.Random(f"{self.seed}/{name} {self.ledger.kinds()[name]}")
+        fault = Fault(name, monotonic(), borne=way.borne)
+        self.ledger.faults.append(fault)
+        met = False
         try:
-            await fault()
+            met = await way.commit(chance)
         finally:
-            self.ledger.end()
-        since = self.ledger.quiet_since
+            fault.end = monotonic()
+            if not met:
+                self.ledger.faults.remove(fault)
+
+    async def _in_step(self, after: str, since: float, *, borne: bool = False) -> None:
+        """Waits until every device is live, and every answer has ended or grown since then."""
         pending = set(self.ledger.devices)
-        while pending := {device for device in pending if not self._in_step(device, since)}:
-            if monotonic() - since > IN_STEP_SECONDS:
+        heard_since = since + _IN_FLIGHT_SECONDS if borne else since
+        while pending := {one for one in pending if self._behind(one, heard_since)}:
+            if monotonic() - max(since, self.ledger.calm_since()) > IN_STEP_SECONDS:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
-        self.ledger.recoveries.append((monotonic() - since, name))
-        for device in pending:
-            self._left_open(device, since, name)
+        seconds = monotonic() - max(since, self.ledger.calm_since())
+        self.ledger.recoveries.append(Recovery(seconds, after, borne))
 
-    def _in_step(self, device: Device, since: float) -> bool:
+    def _behind(self, device: Device, since: float) -> bool:
         if device not in self.ledger.devices or device.away or device.idle:
-            return True
-        return device.live and not _standing_still(device, since)
+            return False
+        return not device.live or bool(device.view.silent(since))
 
-    def _left_open(self, device: Device, since: float, fault: str) -> None:
-        state = "live" if device.live else f"not live ({device.refusal})"
-        for message in _standing_still(device, since) or [""]:
-            self.ledger.violations.append(
-                Violation(
-                    "messages left open",
-                    f"neither ended nor grown {IN_STEP_SECONDS:.0f} s after: {fault}; "
-                    f"the device is {state}",
-                    conversation=device.conversation or "",
-                    message=message,
-                )
-            )
+    async def watch(self) -> None:
+        """Looks for whoever waits although nothing has been broken for long, until cancelled."""
+        told: set[tuple[Device, str]] = set()
+        while True:
+            calm = self.ledger.calm_since()
+            for device in self.ledger.devices:
+                for message in _left_waiting(device, calm):
+                    if (device, message) not in told:
+                        told.add((device, message))
+                        self.ledger.violations.append(_left_open(device, message))
+            await asyncio.sleep(5 * _LOOK_SECONDS)
 
-    async def centrifugo_killed(self) -> None:
-        await self._restart(self.deployment.centrifugo, kill=True, down=1.0)
+    @contextmanager
+    def _cause(self, status: str) -> Iterator[None]:
+        """Whatever lives meanwhile may end early, with that status."""
+        cause = Cause(status, monotonic())
+        self.ledger.causes.append(cause)
+        try:
+            yield
+        finally:
+            cause.end = monotonic()
 
-    async def both_killed(self) -> None:
-        """The text that a Centrifugo without a memory forgets is in the checkpoints by then."""
-        await self.centrifugo_killed()
+    async def centrifugo_killed(self, chance: random.Random) -> bool:
+        await self._restart(self.deployment.centrifugo, chance, kill=True, down=1.0)
+        if self.deployment.engine == "memory":
+            self._unsaved_at = monotonic()
+        return True
+
+    async def both_killed(self, chance: random.Random) -> bool:
+        await self.centrifugo_killed(chance)
         await asyncio.sleep(_CHECKPOINTS_SECONDS)
-        await self.server_killed()
+        with self._cause("interrupted"):
+            await self._restart(self._some_server(chance), chance, kill=True, down=2.0)
+        return True
 
-    async def server_killed(self) -> None:
-        await self._restart(self._some_server(), kill=True, down=2.0)
+    async def server_killed(self, chance: random.Random) -> bool:
+        return await self._server_gone(self._some_server(chance), chance, kill=True)
 
-    async def server_drained(self) -> None:
-        await self._restart(self._some_server(), kill=False, down=0.5)
+    async def server_drained(self, chance: random.Random) -> bool:
+        return await self._server_gone(self._some_server(chance), chance, kill=False)
 
-    async def server_paused(self) -> None:
-        server = self._some_server()
-        server.pause()
-        await asyncio.sleep(self.lease + self.chance.uniform(0.5, 2))
-        server.resume()
+    async def _server_gone(self, server: Process, chance: random.Random, *, kill: bool) -> bool:
+        """One of several stays down until others have closed all that it had begun."""
+        gone_at = monotonic()
+        with self._cause("interrupted"):
+            await asyncio.to_thread(server.kill if kill else server.stop)
+        if self.deployment.replicas > 1:
+            after = "proxy server killed" if kill else "proxy server drained"
+            await self._in_step(after, gone_at, borne=True)
+        else:
+            await asyncio.sleep(chance.uniform(0, 2))
+        await asyncio.to_thread(_start, server)
+        return True
 
-    async def postgresql_restarted(self) -> None:
+    async def server_paused(self, chance: random.Random) -> bool:
+        server = self._some_server(chance)
+        with self._cause("interrupted"):
+            server.pause()
+            await asyncio.sleep(self.lease + chance.uniform(0.5, 2))
+            server.resume()
+        return True
+
+    async def postgresql_restarted(self, chance: random.Random) -> bool:
         assert self.deployment.postgresql is not None
-        await self._restart(self.deployment.postgresql, kill=False, down=3.0)
+        return await self._restart(self.deployment.postgresql, chance, kill=False, down=3.0)
 
-    async def postgresql_killed(self) -> None:
+    async def postgresql_killed(self, chance: random.Random) -> bool:
         assert self.deployment.postgresql is not None
-        await self._restart(self.deployment.postgresql, kill=True, down=3.0)
+        return await self._restart(self.deployment.postgresql, chance, kill=True, down=3.0)
 
-    async def redis_restarted(self) -> None:
+    async def redis_restarted(self, chance: random.Random) -> bool:
         assert self.deployment.redis is not None
-        await self._restart(self.deployment.redis, kill=False, down=2.0)
+        return await self._restart(self.deployment.redis, chance, kill=False, down=2.0)
 
-    async def redis_killed(self) -> None:
+    async def redis_killed(self, chance: random.Random) -> bool:
         assert self.deployment.redis is not None
-        await self._restart(self.deployment.redis, kill=True, down=2.0)
+        return await self._restart(self.deployment.redis, chance, kill=True, down=2.0)
 
-    async def sqlite_locked(self) -> None:
+    async def sqlite_locked(self, chance: random.Random) -> bool:
         other = sqlite3.connect(
             self.deployment.folder / "conversations.db",
             isolation_level=None,
@@ -153,48 +241,64 @@ class Breaker:
         )
         try:
             await asyncio.to_thread(_lock, other)
-            await asyncio.sleep(self.chance.uniform(1, 4))
+            await asyncio.sleep(chance.uniform(1, 4))
         finally:
             other.close()
+            self._unsaved_at = monotonic()
+        return True
 
-    async def model_cut(self) -> None:
-        self.model.cut()
+    async def model_cut(self, _chance: random.Random) -> bool:
+        until = monotonic() + _PATIENCE_SECONDS
+        with self._cause("failed"):
+            while not (cut := self.model.cut()) and monotonic() < until:
+                await asyncio.sleep(_LOOK_SECONDS)
+        return cut > 0
 
-    async def model_stalled(self) -> None:
-        self.model.frozen = True
-        await asyncio.sleep(self.chance.choice((0.3, 1, 4)))
-        self.model.frozen = False
+    async def model_stalled(self, chance: random.Random) -> bool:
+        with self._cause("failed"):
+            return await self._frozen(self.model, chance.choice((0.3, 1, 4)))
 
-    async def api_replies_lost(self) -> None:
-        for _ in range(self.chance.randint(1, 4)):
-            before = self.api.lost_replies
+    async def api_replies_lost(self, chance: random.Random) -> bool:
+        before = self.api.lost_replies
+        for _ in range(chance.randint(1, 4)):
+            lost = self.api.lost_replies
             self.api.losing_replies = True
-            until = monotonic() + 2
-            while self.api.lost_replies == before and monotonic() < until:
+            until = monotonic() + _PATIENCE_SECONDS
+            while self.api.lost_replies == lost and monotonic() < until:
                 await asyncio.sleep(0.005)
             self.api.losing_replies = False
             await asyncio.sleep(0.1)
+        return self.api.lost_replies > before
 
-    async def api_cut(self) -> None:
+    async def api_cut(self, chance: random.Random) -> bool:
         self.api.refusing = True
-        self.api.cut()
-        await asyncio.sleep(self.chance.uniform(0, 1))
+        cut = self.api.cut()
+        await asyncio.sleep(chance.uniform(0, 1))
         self.api.refusing = False
+        return cut > 0
 
-    async def api_stalled(self) -> None:
-        self.api.frozen = True
+    async def api_stalled(self, chance: random.Random) -> bool:
         # some longer than a call may take
-        await asyncio.sleep(self.chance.choice((0.5, 2, 6)))
-        self.api.frozen = False
+        return await self._frozen(self.api, chance.choice((0.5, 2, 6)))
 
-    def _some_server(self) -> Process:
-        return self.chance.choice(self.deployment.servers)
+    async def _frozen(self, link: Link, seconds: float) -> bool:
+        held = link.held
+        link.frozen = True
+        await asyncio.sleep(seconds)
+        link.frozen = False
+        return link.held > held
 
-    async def _restart(self, process: Process, *, kill: bool, down: float) -> None:
+    def _some_server(self, chance: random.Random) -> Process:
+        return chance.choice(self.deployment.servers)
+
+    async def _restart(
+        self, process: Process, chance: random.Random, *, kill: bool, down: float
+    ) -> bool:
         """down: the longest time that it is away."""
         await asyncio.to_thread(process.kill if kill else process.stop)
-        await asyncio.sleep(self.chance.uniform(0, down))
+        await asyncio.sleep(chance.uniform(0, down))
         await asyncio.to_thread(_start, process)
+        return True
 
 
 def _start(process: Process) -> None:
@@ -212,13 +316,20 @@ def _lock(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN EXCLUSIVE")
 
 
-def _standing_still(device: Device, since: float) -> list[str]:
-    """Answers that neither ended nor grew since then, though their model has more to say."""
-    return [
-        key
-        for key, message in device.view.open()
-        if message.status == "streaming"
-        and message.grew_at < since
-        and not device.view.prompt_of(key).startswith("/stall")
-        and "after=" not in device.view.prompt_of(key)
-    ]
+def _left_waiting(device: Device, calm_since: float) -> list[str]:
+    """Answers that stand still for too long; the empty name where the device is not live."""
+    long_ago = monotonic() - IN_STEP_SECONDS
+    if device.idle or device.away or max(calm_since, device.home_since) > long_ago:
+        return []
+    return device.view.silent(long_ago) if device.live else [""]
+
+
+def _left_open(device: Device, message: str) -> Violation:
+    state = "live" if device.live else f"not live ({device.refusal})"
+    details = f"nothing was broken for {IN_STEP_SECONDS:.0f} s, and nothing came; "
+    return Violation(
+        "messages left open",
+        f"{details}the device is {state}",
+        conversation=device.conversation or "",
+        message=message,
+    )

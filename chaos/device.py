@@ -15,6 +15,7 @@ from chaos.wire import Wire
 
 _FIRST_DELAY = 0.1
 _LAST_DELAY = 1.5
+_FORBIDDEN = 403
 
 
 def delays(chance: random.Random) -> Iterator[float]:
@@ -30,6 +31,8 @@ class Device:
 
     live: it is connected and shows all that was published.
     away: somebody has taken it off the network.
+    home_since: when it was last put back there, or began to follow what it follows.
+    gone: the conversation that it followed was deleted.
     disturbed_at: when it last came back from a fault of its own, until it is live again.
     """
 
@@ -45,6 +48,8 @@ class Device:
         self.token = token
         self.live = False
         self.away = False
+        self.gone = False
+        self.home_since = monotonic()
         self.disturbed_at: float | None = None
         self.refusal: Refused | None = None
         self.view = View(careful=careful)
@@ -74,7 +79,7 @@ class Device:
     @property
     def idle(self) -> bool:
         """Whether it shows no conversation."""
-        return self.conversation is None
+        return self.conversation is None or self.gone
 
     async def call(self, method: str, **data: Any) -> Json:
         """One try, once connected; raises Refused and Unanswered."""
@@ -84,13 +89,13 @@ class Device:
         result: Json = reply["data"]
         return result
 
-    async def send_and_vanish(self, method: str, **data: Any) -> None:
+    async def send_and_vanish(self, method: str, pause: float, **data: Any) -> None:
         """Sends a call and is cut off before, while or after it has its effect."""
         await self._connected.wait()
         assert self._connection is not None
         with suppress(ConnectionClosed):
             await self._connection.send("rpc", {"method": method, "data": data})
-            await asyncio.sleep(self._chance.choice((0, 0.002, 0.01, 0.03)))
+            await asyncio.sleep(pause)
         self.cut()
 
     def show(self, session: Json) -> None:
@@ -102,27 +107,30 @@ class Device:
         """Follows a conversation of which nothing is known yet."""
         self._turn_to(conversation)
 
-    def cut(self) -> None:
-        """Its connection breaks; it comes back at once."""
-        if self._connection is not None and self._connected.is_set():
+    def cut(self) -> bool:
+        """Its connection breaks, if it has one; it comes back at once."""
+        connected = self._connection is not None and self._connected.is_set()
+        if self._connection is not None and connected:
             self._connection.cut()
             self.live = False
         self.disturbed_at = monotonic()
+        return connected
 
-    def forget(self) -> None:
+    def forget(self) -> bool:
         """A reload: it keeps its token and which conversation it showed."""
         self.view.begin({"messages": [], "generation": None})
         self._whole = False
-        self.cut()
+        return self.cut()
 
-    async def stay_away(self, seconds: float) -> None:
+    async def stay_away(self, seconds: float) -> bool:
         self.away = True
         self._at_home.clear()
-        self.cut()
+        connected = self.cut()
         await asyncio.sleep(seconds)
         self.away = False
-        self.disturbed_at = monotonic()
+        self.disturbed_at = self.home_since = monotonic()
         self._at_home.set()
+        return connected
 
     async def close(self) -> None:
         self._task.cancel()
@@ -134,7 +142,8 @@ class Device:
             # nothing follows from its reply, and what still comes of that channel is left alone
             unsubscribe = self._connection.send("unsubscribe", {"channel": self._channel})
             self._leaving = asyncio.create_task(_quietly(unsubscribe))
-        self._subscribed = self._whole = self.live = False
+        self._subscribed = self._whole = self.live = self.gone = False
+        self.home_since = monotonic()
         self.conversation, self._channel = conversation, ""
         self.view.remember()
         self.view = View(careful=self._careful)
@@ -199,6 +208,7 @@ class Device:
             except Refused as error:
                 if not error.temporary:
                     self.refusal = error
+                    self.gone = error.code == _FORBIDDEN
                     return
             await asyncio.sleep(next(waits))
 
@@ -240,13 +250,16 @@ class Device:
         if publication := push.get("pub"):
             if self._subscribed:
                 self._take(publication)
-        elif "unsubscribe" in push:
+        elif "unsubscribe" in push and not self.gone:
             self._subscribed = False
             self._lost_track()
 
     def _take(self, publication: Json) -> None:
         offset = publication["offset"]
         self.wire.see(self._epoch, offset, publication["data"])
+        if publication["data"]["type"] == "deleted":
+            self.gone = True
+            return
         if not self.view.apply(publication["data"]):
             self._lost_track()
         elif self._whole:

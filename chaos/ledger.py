@@ -1,18 +1,22 @@
 """What happened in a phase, written down as it happens and judged at its end."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import NamedTuple
 
 from chaos.device import Device
 from chaos.wire import Repeat
+
+_MODEL_BREAKS = ("/stall", "/cut", "/half")
 
 
 @dataclass(slots=True)
 class Prompt:
     """A prompt that a user wants answered, under the id that all its tries carry.
 
-    answer: the id of its first answer, once it was accepted.
+    answer: the id of its first answer, once it was accepted; conversation: where.
     uncertain: some try brought no reply, so it may be stored although none was accepted.
     refused: it was given up after a refusal.
     asked: the requests that the model may get for it.
@@ -23,9 +27,25 @@ class Prompt:
     mark: str
     text: str
     answer: str | None = None
+    conversation: str = ""
     uncertain: bool = False
     refused: bool = False
     asked: int = 1
+
+    @property
+    def model_breaks(self) -> bool:
+        """Whether it asks the model to fall silent or to break off."""
+        return self.text.startswith(_MODEL_BREAKS)
+
+
+class Doubt(NamedTuple):
+    """What calls without a reply may have done to a conversation after it was looked at.
+
+    more: a prompt may have been stored. anew: an answer may have been replaced.
+    """
+
+    more: bool = False
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +53,7 @@ class Exhibit:
     """What one device showed of a conversation when its user left it.
 
     shown: role, text and status by message. read: all texts that were before somebody's eyes.
-    uncertain: a call that brought no reply may have changed the conversation later.
+    closed: the monotonic second at which each answer was first shown to be at its end.
     """
 
     user: str
@@ -41,7 +61,8 @@ class Exhibit:
     device: str
     shown: dict[str, tuple[str, str, str | None]]
     read: dict[str, list[str]]
-    uncertain: bool
+    closed: dict[str, float]
+    doubt: Doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,42 +78,124 @@ class Violation:
 
 
 @dataclass(slots=True)
+class Fault:
+    """A fault of the parts, in monotonic seconds.
+
+    borne: others stand in at once, so nobody has to wait until it is mended.
+    """
+
+    kind: str
+    begin: float
+    end: float = math.inf
+    borne: bool = False
+
+
+@dataclass(slots=True)
+class Cause:
+    """Why answers that lived in these monotonic seconds may have ended early, with that status.
+
+    conversation, message: the only ones concerned; all, where they are empty.
+    """
+
+    status: str
+    begin: float
+    end: float = math.inf
+    conversation: str = ""
+    message: str = ""
+
+    def explains(self, status: str, conversation: str, message: str, life: "Life") -> bool:
+        return (
+            self.status == status
+            and self.conversation in ("", conversation)
+            and self.message in ("", message)
+            and self.begin <= life.end
+            and life.begin <= self.end
+        )
+
+
+class Life(NamedTuple):
+    """From the request to the model, or the prompt where there was none, to the end as shown."""
+
+    begin: float
+    end: float
+
+
+class Stop(NamedTuple):
+    """A stop that the service said it had carried out, and when it was asked for and told."""
+
+    mark: str
+    message: str
+    asked_at: float
+    told_at: float
+
+
+class Recovery(NamedTuple):
+    """How long it took until everybody was in step again.
+
+    borne: counted from the fault itself, for others stood in; or else from when it was mended.
+    """
+
+    seconds: float
+    after: str
+    borne: bool = False
+
+
+@dataclass(slots=True)
 class Ledger:
+    """faults: those of the parts, where they met anything. disturbances: those of users' networks.
+
+    deleted, titles: the conversations whose deletion or new name was acknowledged.
+    """
+
     prompts: list[Prompt] = field(default_factory=list)
     exhibits: list[Exhibit] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
     devices: set[Device] = field(default_factory=set)
-    faults: Counter[str] = field(default_factory=Counter)
+    faults: list[Fault] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
+    stops: list[Stop] = field(default_factory=list)
+    disturbances: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
     refusals: Counter[int] = field(default_factory=Counter)
-    recoveries: list[tuple[float, str]] = field(default_factory=list)
+    recoveries: list[Recovery] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     repeats: dict[tuple[str, int], Repeat] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    titles: dict[str, str] = field(default_factory=dict)
     answers: int = 0
-    breaking: str | None = None
-    """The fault of the servers that is on at the moment."""
-    quiet_since: float = field(default_factory=monotonic)
 
-    def begin(self, fault: str) -> None:
-        self.faults[fault] += 1
-        self.breaking = fault
+    def kinds(self) -> Counter[str]:
+        """The faults of the parts by kind."""
+        return Counter(fault.kind for fault in self.faults)
 
-    def end(self) -> None:
-        self.breaking = None
-        self.quiet_since = monotonic()
+    def breaking(self) -> list[str]:
+        """The faults of the parts that are on at the moment."""
+        return [fault.kind for fault in self.faults if math.isinf(fault.end)]
+
+    def calm_since(self) -> float:
+        """Since when nobody has to wait for the end of a fault: now, where somebody has to."""
+        now = monotonic()
+        ends = (fault.begin if fault.borne else min(fault.end, now) for fault in self.faults)
+        return max(ends, default=0.0)
+
+    def calm(self, begin: float, end: float) -> bool:
+        """Whether no part was broken at any moment between these."""
+        return not any(fault.begin <= end and begin <= fault.end for fault in self.faults)
 
     def device_recovered(self, disturbed_at: float) -> None:
-        """A device is in step again; counted where no server was broken meanwhile."""
-        if self.breaking is None:
-            began = max(disturbed_at, self.quiet_since)
-            self.recoveries.append((monotonic() - began, "a device came back"))
+        """A device is in step again; counted where no part was broken meanwhile."""
+        if not self.breaking():
+            began = max(disturbed_at, self.calm_since())
+            self.recoveries.append(Recovery(monotonic() - began, "a device came back"))
 
     def exhibit(
-        self, user: str, conversation: str, device: Device, name: str, *, uncertain: bool
+        self, user: str, conversation: str, device: Device, name: str, doubt: Doubt
     ) -> None:
         view = device.view
         view.remember()
         shown = {key: (m.role, m.text, m.status) for key, m in view.messages.items()}
-        self.exhibits.append(Exhibit(user, conversation, name, shown, dict(view.read), uncertain))
+        self.exhibits.append(
+            Exhibit(user, conversation, name, shown, dict(view.read), dict(view.closed), doubt)
+        )
         for repeat in device.wire.repeats:
             self.repeats[repeat.message, repeat.seq] = repeat

@@ -1,7 +1,6 @@
 """One phase: a deployment, its users, its faults, and the verdict on it."""
 
 import asyncio
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +12,15 @@ from chaos.ledger import Ledger
 from chaos.stored import look
 from chaos.user import COUNTS, User
 from chaos.verdict import Verdict, judge
+from proxy_server.settings import Settings
 from testbed.deployment import Deployment
 from testbed.link import Link
 
 Engine = Literal["memory", "redis"]
 Database = Literal["sqlite", "postgresql"]
+Api = Literal["grpc", "http"]
 
-LEASE_SECONDS = 3.0
-_SETTINGS = {
-    "LEASE_SECONDS": f"{LEASE_SECONDS}",
+SETTINGS = {
     "PROMPTS_PER_MINUTE": "100000",
     "MAX_GENERATIONS": "60",
     "MAX_WAITING": "20",
@@ -29,6 +28,8 @@ _SETTINGS = {
     "IDLE_SECONDS": "3",
     "SHUTDOWN_GRACE_SECONDS": "1.5",
 }
+"""What differs from the defaults: the silence of the model must be over within the bound, too."""
+_LEASE_SECONDS: float = Settings.model_fields["lease_seconds"].default
 _NAMES = {"memory": "memory", "redis": "Redis", "sqlite": "SQLite", "postgresql": "PostgreSQL"}
 _PROGRESS_SECONDS = 10.0
 # beyond a conversation that has just begun, with all its waits
@@ -40,16 +41,20 @@ class Setup:
     engine: Engine
     database: Database
     replicas: int
+    api: Api = "grpc"
 
     def __str__(self) -> str:
         replicas = "1 replica" if self.replicas == 1 else f"{self.replicas} replicas"
-        return f"{_NAMES[self.engine]} + {_NAMES[self.database]}, {replicas}"
+        api = ", API over HTTP" if self.api == "http" else ""
+        return f"{_NAMES[self.engine]} + {_NAMES[self.database]}, {replicas}{api}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How much is to happen; `seconds` bounds it however little has happened by then.
+    """How much is to happen, at least; `seconds` bounds it however little has happened by then.
 
+    faults: of the parts and of users' networks together. rounds: how often each kind of fault of
+    the parts is to happen.
     only: the faults of the servers to choose from, by name and in this order; all by default.
     faulty: users have faults of their own, too. counts: how many tokens an answer may have.
     """
@@ -58,6 +63,7 @@ class Load:
     answers: int
     faults: int
     seconds: float
+    rounds: int = 1
     pace: float = 4.0
     only: Sequence[str] | None = None
     faulty: bool = True
@@ -75,6 +81,8 @@ class Result:
     ledger: Ledger
     verdict: Verdict
     seconds: float
+    missing: list[str]
+    """What was asked for and did not happen in the time that was given."""
 
 
 async def run_phase(
@@ -92,7 +100,8 @@ async def run_phase(
         replicas=setup.replicas,
         engine=setup.engine,
         database=setup.database,
-        settings=_SETTINGS,
+        api=setup.api,
+        settings=SETTINGS,
         module=module,
     )
     began = monotonic()
@@ -101,8 +110,7 @@ async def run_phase(
         # in a thread: the servers need the links, at their start and at their end
         await asyncio.to_thread(deployment.__enter__)
         try:
-            chance = random.Random(f"{seed}/faults")
-            breaker = Breaker(deployment, api, model, chance, ledger, LEASE_SECONDS)
+            breaker = Breaker(deployment, api, model, f"{seed}/faults", ledger, _LEASE_SECONDS)
 
             def progress() -> None:
                 say(_line(setup, ledger, began))
@@ -112,7 +120,8 @@ async def run_phase(
             stored = await look(deployment, ledger.tokens, marks)
         finally:
             await asyncio.to_thread(deployment.__exit__, None, None, None)
-    return Result(setup, ledger, judge(ledger, stored), monotonic() - began)
+    missing = _missing(load, ledger, breaker)
+    return Result(setup, ledger, judge(ledger, stored), monotonic() - began, missing)
 
 
 async def _live(
@@ -127,7 +136,7 @@ async def _live(
     users = [
         User(
             deployment.url,
-            random.Random(f"{seed}/user {number}"),
+            f"{seed}/user {number}",
             ledger,
             careful=load.careful,
             faulty=load.faulty,
@@ -137,6 +146,7 @@ async def _live(
         for number in range(load.users)
     ]
     async with asyncio.TaskGroup() as group:
+        watching = group.create_task(breaker.watch())
         breaking = group.create_task(breaker.run(enough, load.only))
         living = [group.create_task(user.run(enough)) for user in users]
         until = monotonic() + load.seconds
@@ -144,18 +154,35 @@ async def _live(
             await asyncio.sleep(_PROGRESS_SECONDS / 20)
             if int(monotonic() / _PROGRESS_SECONDS) != int((monotonic() - 0.5) / _PROGRESS_SECONDS):
                 progress()
-            done = ledger.answers >= load.answers and ledger.faults.total() >= load.faults
-            if done or monotonic() > until:
+            if not _missing(load, ledger, breaker) or monotonic() > until:
                 enough.set()
         await breaking
         async with asyncio.timeout(_FINISHING_SECONDS):
             await asyncio.gather(*living)
+        watching.cancel()
+
+
+def _missing(load: Load, ledger: Ledger, breaker: Breaker) -> list[str]:
+    """What is asked for and has not happened yet."""
+    kinds = ledger.kinds()
+    faults = kinds.total() + ledger.disturbances.total()
+    return [
+        f"{what}: {count} of {asked}"
+        for what, count, asked in (
+            ("answers", ledger.answers, load.answers),
+            ("faults", faults, load.faults),
+            *((kind, kinds[kind], load.rounds) for kind in load.only or breaker.ways()),
+        )
+        if count < asked
+    ]
 
 
 def _line(setup: Setup, ledger: Ledger, began: float) -> str:
     open_answers = sum(1 for device in ledger.devices for _ in device.view.open())
     return (
         f"[{setup}] {monotonic() - began:4.0f} s: {ledger.answers} answers, "
-        f"{ledger.faults.total()} faults, {ledger.refusals.total()} refusals, {open_answers} open, "
-        f"{len(ledger.violations)} violations; now: {ledger.breaking or 'all parts are up'}"
+        f"{len(ledger.faults)} faults of the parts, {ledger.disturbances.total()} of networks, "
+        f"{ledger.refusals.total()} refusals, {open_answers} open, "
+        f"{len(ledger.violations)} violations; "
+        f"now: {' and '.join(ledger.breaking()) or 'all parts are up'}"
     )

@@ -10,14 +10,20 @@ from typing import Any
 
 from centrifugo.build import binary
 from chaos.breaker import IN_STEP_SECONDS
-from chaos.ledger import Violation
-from chaos.phase import Result
+from chaos.ledger import Recovery, Violation
+from chaos.phase import SETTINGS, Result
 from chaos.verdict import FINAL, KINDS, LEFT_OPEN
 from testbed import machine
 
 _MOST_VIOLATIONS = 30
 _MOST_LOG_LINES = 12
 _LOG_LINE = 400
+_LEFT_OUT = (
+    "Left out on purpose: a proxy server and a Centrifugo that keeps its history in memory, both "
+    "gone within one checkpoint interval. What was shown since the checkpoint is lost."
+)
+RECOVERY = "worst recovery, from when all parts are back"
+RECOVERY_BORNE = "worst recovery from a server that is gone, by the others"
 _NAMES = {100: "100, from Centrifugo: the service did not answer it"}
 
 
@@ -42,20 +48,43 @@ def table(results: Sequence[Result]) -> str:
     refusals = [ledger.refusals for ledger in ledgers]
     tally("refusals, tried again or given up", refusals, sorted(set().union(*refusals)))
     for name, tallies in (
-        ("faults", [ledger.faults for ledger in ledgers]),
+        ("faults of the parts", [ledger.kinds() for ledger in ledgers]),
+        ("faults of users' networks", [ledger.disturbances for ledger in ledgers]),
         ("what users did meanwhile", [ledger.actions for ledger in ledgers]),
     ):
         tally(name, tallies, _most_common(tallies))
+    row("the model fell silent or broke off", [verdict.model_faults for verdict in verdicts])
     row("characters compared", [verdict.compared for verdict in verdicts])
+    row("messages that could not be compared", [verdict.not_compared for verdict in verdicts])
     for kind in KINDS:
         name = f"{kind} after {IN_STEP_SECONDS:.0f} s" if kind == LEFT_OPEN else kind
         row(name, [violations_of(result, kind) for result in results], strong=True)
-    slowest = [max((seconds for seconds, _ in r.ledger.recoveries), default=0.0) for r in results]
-    slowest += [max(slowest)] * (len(slowest) > 1)
-    rows.append(["worst recovery", *(f"{seconds:.1f} s" for seconds in slowest)])
+    for name, figures in (
+        (RECOVERY, [_seconds(ledger.recoveries, borne=False) for ledger in ledgers]),
+        (RECOVERY_BORNE, [_seconds(ledger.recoveries, borne=True) for ledger in ledgers]),
+        ("slowest stop", [verdict.stops for verdict in verdicts]),
+    ):
+        worst = [max(one, default=0.0) for one in figures]
+        worst += [max(worst)] * (len(worst) > 1)
+        rows.append([name, *(f"{seconds:.1f} s" for seconds in worst)])
     rows.append(["duration", *(f"{r.seconds:.0f} s" for r in results)])
     rows[-1] += [f"{sum(r.seconds for r in results):.0f} s"] * (len(results) > 1)
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def notes(seed: int, users: int, results: Iterable[Result]) -> str:
+    """What is to be known beside the table."""
+    given = ", ".join(f"{name}={value}" for name, value in SETTINGS.items())
+    parts = ", ".join(f"{name} {version}" for name, version in versions().items())
+    lines = [
+        f"Seed {seed}: it repeats every decision, not the timing. {users} users. {parts}.",
+        f"Settings that differ from the defaults: {given}.",
+        _LEFT_OUT,
+    ]
+    lines += [
+        f"Too short: {result.setup}: {what}." for result in results for what in result.missing
+    ]
+    return "\n".join(lines)
 
 
 def violations_of(result: Result, kind: str) -> int:
@@ -65,6 +94,15 @@ def violations_of(result: Result, kind: str) -> int:
 
 def clean(results: Iterable[Result]) -> bool:
     return not any(result.verdict.violations for result in results)
+
+
+def long_enough(results: Iterable[Result]) -> bool:
+    """Whether all happened that was asked for."""
+    return not any(result.missing for result in results)
+
+
+def _seconds(recoveries: Iterable[Recovery], *, borne: bool) -> list[float]:
+    return [one.seconds for one in recoveries if one.borne == borne]
 
 
 def details(result: Result, folder: Path) -> str:
@@ -82,7 +120,13 @@ def details(result: Result, folder: Path) -> str:
 
 def as_json(seed: int, results: Sequence[Result]) -> str:
     return json.dumps(
-        {"seed": seed, "versions": versions(), "phases": [_phase(r) for r in results]}, indent=2
+        {
+            "seed": seed,
+            "versions": versions(),
+            "settings": SETTINGS,
+            "phases": [_phase(r) for r in results],
+        },
+        indent=2,
     )
 
 
@@ -136,14 +180,18 @@ def _phase(result: Result) -> dict[str, Any]:
         "prompts": len(ledger.prompts),
         "answers": verdict.statuses,
         "refusals": ledger.refusals,
-        "faults": ledger.faults,
+        "faults_of_parts": ledger.kinds(),
+        "faults_of_networks": ledger.disturbances,
+        "faults_of_the_model": verdict.model_faults,
         "actions": ledger.actions,
         "characters_compared": verdict.compared,
+        "messages_not_compared": verdict.not_compared,
+        "missing": result.missing,
         **{kind.replace(" ", "_"): violations_of(result, kind) for kind in KINDS},
-        "worst_recovery_seconds": round(max((s for s, _ in ledger.recoveries), default=0.0), 2),
+        "slowest_stop_seconds": round(max(verdict.stops, default=0.0), 2),
         "slowest_recoveries": [
-            {"seconds": round(seconds, 2), "after": after}
-            for seconds, after in sorted(ledger.recoveries, reverse=True)[:10]
+            {"seconds": round(one.seconds, 2), "after": one.after, "borne_by_others": one.borne}
+            for one in sorted(ledger.recoveries, reverse=True)[:20]
         ],
         "violations": [
             {

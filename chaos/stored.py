@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import math
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import asyncpg  # type: ignore[import-untyped]
@@ -15,6 +16,7 @@ from testbed.deployment import Deployment
 
 _PAGE = 100
 _TRIES = 20
+_AGAIN_SECONDS = 0.5
 _AT_ONCE = 8
 
 _MESSAGES = "SELECT owner, id, conversation, parts, metadata FROM messages WHERE role = 'assistant'"
@@ -22,23 +24,38 @@ _MESSAGES = "SELECT owner, id, conversation, parts, metadata FROM messages WHERE
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What the model sent for one request. `retry`: one that the SDK made again by itself."""
+    """What the model sent for one request, between two monotonic seconds.
+
+    whole: it was an answer to its end. retry: the SDK made this request again by itself.
+    """
 
     text: str
     whole: bool
     retry: bool
+    began_at: float
+    ended_at: float
+
+
+class Row(NamedTuple):
+    """An answer in the database."""
+
+    conversation: str
+    text: str
+    status: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     """conversations: messages by user and conversation, as the service gives them.
 
-    rows: text and status by user and message, as the database holds them.
+    titles: of conversations, as the service lists them.
+    rows: answers by user and message, as the database holds them.
     in_work: rows of generations and publications that should be gone by now.
     """
 
     conversations: dict[tuple[str, str], list[Json]]
-    rows: dict[tuple[str, str], tuple[str, str]]
+    titles: dict[str, str]
+    rows: dict[tuple[str, str], Row]
     in_work: int
     sent: dict[str, list[Sent]]
 
@@ -46,34 +63,44 @@ class Stored:
 async def look(deployment: Deployment, tokens: dict[str, str], marks: Iterable[str]) -> Stored:
     """Asks everybody, with fresh connections."""
     conversations: dict[tuple[str, str], list[Json]] = {}
+    titles: dict[str, str] = {}
     busy = asyncio.Semaphore(_AT_ONCE)
 
     async def look_at(user: str, token: str) -> None:
         async with busy:
-            for conversation, messages in (await _histories(deployment.url, token)).items():
+            for conversation, (title, messages) in (await _histories(deployment, token)).items():
                 conversations[user, conversation] = messages
+                titles[conversation] = title
 
     await asyncio.gather(*(look_at(user, token) for user, token in tokens.items()))
     rows, in_work = await _rows(deployment)
-    return Stored(conversations, rows, in_work, await _sent(deployment, marks))
+    for _ in range(_TRIES):
+        if not in_work:
+            break
+        # what is told is forgotten on the next beat
+        await asyncio.sleep(_AGAIN_SECONDS)
+        rows, in_work = await _rows(deployment)
+    return Stored(conversations, titles, rows, in_work, await _sent(deployment, marks))
 
 
-async def _histories(url: str, token: str) -> dict[str, list[Json]]:
+async def _histories(deployment: Deployment, token: str) -> dict[str, tuple[str, list[Json]]]:
+    """A user's conversations: their titles and their messages."""
     for _ in range(_TRIES):
         try:
-            connection = await Connection.open(url, token, lambda _channel, _push: None)
+            connection = await Connection.open(deployment.url, token, lambda _channel, _push: None)
             try:
                 listed = await _pages(connection, "ai:list", "conversations")
                 return {
-                    one["id"]: await _pages(
-                        connection, "ai:history", "messages", conversation=one["id"]
+                    one["id"]: (
+                        one["title"],
+                        await _pages(connection, "ai:history", "messages", conversation=one["id"]),
                     )
                     for one in listed
                 }
             finally:
                 connection.cut()
         except (Unanswered, Refused):
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(_AGAIN_SECONDS)
     raise TimeoutError("the service does not answer although all its parts are back")
 
 
@@ -90,7 +117,7 @@ async def _pages(connection: Connection, method: str, what: str, **request: Any)
         before = {"before": page["next"]}
 
 
-async def _rows(deployment: Deployment) -> tuple[dict[tuple[str, str], tuple[str, str]], int]:
+async def _rows(deployment: Deployment) -> tuple[dict[tuple[str, str], Row], int]:
     left = "SELECT (SELECT count(*) FROM generations) + (SELECT count(*) FROM outbox)"
     if deployment.postgresql is None:
         database = sqlite3.connect(deployment.folder / "conversations.db")
@@ -109,8 +136,8 @@ async def _rows(deployment: Deployment) -> tuple[dict[tuple[str, str], tuple[str
         finally:
             await connection.close()
     rows = {
-        (owner, key): (text_of(json.loads(parts)), json.loads(metadata)["status"])
-        for owner, key, _, parts, metadata in found
+        (owner, key): Row(place, text_of(json.loads(parts)), json.loads(metadata)["status"])
+        for owner, key, place, parts, metadata in found
     }
     return rows, in_work
 
@@ -120,10 +147,13 @@ async def _sent(deployment: Deployment, marks: Iterable[str]) -> dict[str, list[
     async with aiohttp.ClientSession(f"http://127.0.0.1:{deployment.model_port}") as http:
         for mark in marks:
             async with http.get("/sent", params={"mark": mark}) as answer:
-                found[mark] = [
-                    Sent(one["text"], one["whole"], one["retry"] > 0) for one in await answer.json()
-                ]
+                found[mark] = [_request(one) for one in await answer.json()]
     return found
+
+
+def _request(one: Json) -> Sent:
+    ended_at = math.inf if one["ended_at"] is None else one["ended_at"]
+    return Sent(one["text"], one["whole"], one["retry"] > 0, one["began_at"], ended_at)
 
 
 def text_of(parts: list[Json]) -> str:

@@ -1,17 +1,21 @@
 """A user at random: prompts, tabs, stops and second thoughts, on a network that fails."""
 
 import asyncio
+import itertools
 import random
 import uuid
+from time import monotonic
 from typing import Any
 
 from chaos.connection import Json, Refused, Unanswered
 from chaos.device import Device, delays
-from chaos.ledger import Ledger, Prompt, Violation
+from chaos.ledger import Cause, Doubt, Ledger, Prompt, Stop, Violation
 
 # nothing legitimate takes as long: the longest answers, after the longest fault
 _SETTLED_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
+# a call without a reply has its effect within this time, or none
+_LATE_SECONDS = 10.0
 # few texts, so that the model server keeps few
 COUNTS = (40, 80, 120, 200, 300, 400)
 _SEEDS = 12
@@ -25,13 +29,17 @@ _EVENTS = {
     "queue": 8,
     "interrupt": 6,
     "prompt while busy": 3,
+    "rename": 3,
+    "delete": 2,
 }
-_FAULTS = ("socket cut", "away", "reload")
+_VANISHING = (0, 0.002, 0.01, 0.03)
 
 
 class User:
     """Holds conversations one after the other until it is enough.
 
+    seed: names what it does in each conversation; its waits are drawn apart from that, because how
+    many there are is a matter of time.
     careful: its devices look at `seq`. pace: the longest pause between conversations.
     faulty: its network fails, it stops and interrupts, and some of its prompts are not for the
         model to answer well.
@@ -40,7 +48,7 @@ class User:
     def __init__(
         self,
         url: str,
-        chance: random.Random,
+        seed: str,
         ledger: Ledger,
         *,
         careful: bool = True,
@@ -49,32 +57,36 @@ class User:
         counts: tuple[int, ...] = COUNTS,
     ) -> None:
         self._url = url
-        self._chance = chance
+        self._seed = seed
+        self._chance = random.Random(seed)
+        self._waits = random.Random(f"{seed}/waits")
         self._ledger = ledger
         self._careful = careful
         self._faulty = faulty
         self._pace = pace
         self._counts = counts
+        self._devices = itertools.count(1)
         self._device = self._new_device(None)
         self._second: Device | None = None
         self._name = ""
         self._conversation = ""
-        self._uncertain = False
+        self._doubt = Doubt()
         self._prompts: dict[str, Prompt] = {}
 
     async def run(self, enough: asyncio.Event) -> None:
-        await asyncio.sleep(self._chance.uniform(0, self._pace))
-        while not enough.is_set():
-            await self._converse(enough)
+        for number in itertools.count(1):
+            self._chance = random.Random(f"{self._seed}/conversation {number}")
             await asyncio.sleep(self._chance.uniform(0, self._pace))
+            if enough.is_set():
+                break
+            await self._converse(enough)
         await self._close(self._device)
 
     async def _converse(self, enough: asyncio.Event) -> None:
-        self._uncertain, self._prompts = False, {}
+        self._doubt, self._prompts, self._conversation = Doubt(), {}, ""
         session = await self._send()
         if session is None:
             return
-        self._conversation = session["conversation"]
         self._device.show(session)
         try:
             for turn in range(self._chance.randint(1, 4)):
@@ -84,6 +96,8 @@ class User:
                     await self._say()
                 await self._meanwhile()
                 await self._settled()
+                if self._device.gone:
+                    break
                 if self._faulty and self._chance.random() < 0.12:
                     await self._regenerate()
                     await self._settled()
@@ -106,18 +120,27 @@ class User:
             await self._happen(event)
 
     async def _happen(self, event: str) -> None:
-        if event == "nothing" or (event == "second device" and self._second is not None):
+        second_again = event == "second device" and self._second is not None
+        if event == "nothing" or second_again or self._device.gone:
             return
-        tally = self._ledger.faults if event in _FAULTS else self._ledger.actions
-        tally[event] += 1
         match event:
             case "socket cut":
-                self._device.cut()
+                self._disturbed(event, self._device.cut())
                 await asyncio.sleep(self._chance.uniform(0, 0.5))
             case "away":
-                await self._device.stay_away(self._chance.choice((0.5, 1, 2, 4, 6)))
+                seconds = self._chance.choice((0.5, 1, 2, 4, 6))
+                self._disturbed(event, await self._device.stay_away(seconds))
             case "reload":
-                self._device.forget()
+                self._disturbed(event, self._device.forget())
+            case _:
+                self._ledger.actions[event] += 1
+                await self._act(event)
+
+    def _disturbed(self, what: str, met: bool) -> None:
+        self._ledger.disturbances[what] += met
+
+    async def _act(self, event: str) -> None:
+        match event:
             case "second device":
                 self._second = self._new_device(self._device.token)
                 self._second.open(self._conversation)
@@ -130,6 +153,10 @@ class User:
                 await self._say("interrupt")
             case "prompt while busy":
                 await self._say("reject")
+            case "rename":
+                await self._rename()
+            case "delete":
+                await self._delete()
 
     async def _say(self, when_busy: str = "reject") -> None:
         session = await self._send(self._conversation, when_busy)
@@ -144,32 +171,41 @@ class User:
         request: dict[str, Any] = {"id": prompt.id, "text": prompt.text, "when_busy": when_busy}
         if conversation is not None:
             request["conversation"] = conversation
+        interrupt = Cause("stopped", monotonic(), conversation=conversation or "")
+        if when_busy == "interrupt":
+            self._ledger.causes.append(interrupt)
         if self._faulty and self._chance.random() < 0.08:
-            self._ledger.faults["reply to a prompt lost"] += 1
             prompt.uncertain = True
-            await self._device.send_and_vanish("ai:send", **request)
+            pause = self._chance.choice(_VANISHING)
+            await self._device.send_and_vanish("ai:send", pause, **request)
+            self._disturbed("reply to a prompt lost", True)
         twice = self._faulty and self._chance.random() < 0.06
-        if twice:
-            self._ledger.faults["prompt sent twice at once"] += 1
-        waits = delays(self._chance)
+        self._ledger.actions["prompt sent twice at once"] += twice
+        session = await self._accepted(prompt, request, 1 + twice)
+        interrupt.end = monotonic() + (_LATE_SECONDS if prompt.uncertain else 0)
+        return session
+
+    async def _accepted(self, prompt: Prompt, request: Json, tries: int) -> Json | None:
+        """tries: how many are made at once."""
+        waits = delays(self._waits)
         while True:
             try:
-                tries = [self._device.call("ai:send", **request) for _ in range(1 + twice)]
-                replies = await asyncio.gather(*tries, return_exceptions=True)
+                calls = [self._device.call("ai:send", **request) for _ in range(tries)]
+                replies = await asyncio.gather(*calls, return_exceptions=True)
                 session = self._agreed(prompt, replies)
             except Unanswered:
                 prompt.uncertain = True
             except Refused as error:
-                if not error.without_effect:
-                    prompt.uncertain = True
+                prompt.uncertain |= not error.without_effect
                 self._ledger.refusals[error.code] += 1
-                if not error.temporary or self._chance.random() < 0.1:
+                if not error.temporary or self._waits.random() < 0.1:
                     self._know(prompt)
                     prompt.refused = True
-                    self._uncertain |= prompt.uncertain
+                    self._doubt = self._doubt._replace(more=self._doubt.more or prompt.uncertain)
                     return None
             else:
                 self._know(prompt)
+                self._conversation = prompt.conversation = session["conversation"]
                 prompt.answer = session["messages"][1]["id"]
                 self._prompts[prompt.answer] = prompt
                 self._ledger.answers += 1
@@ -199,19 +235,45 @@ class User:
         running = [key for key, m in self._device.view.open() if m.status == "streaming"]
         if not running:
             return
-        request = {"conversation": self._conversation, "message": running[0]}
-        waits = delays(self._chance)
-        for _ in range(5):
+        key, asked_at = running[0], monotonic()
+        cause = Cause("stopped", asked_at, conversation=self._conversation, message=key)
+        self._ledger.causes.append(cause)
+        reply = await self._until_answered("ai:stop", message=key)
+        cause.end = monotonic()
+        if reply is None:
+            cause.end += _LATE_SECONDS
+        elif reply["stopped"] and key in self._prompts:
+            mark = self._prompts[key].mark
+            self._ledger.stops.append(Stop(mark, key, asked_at, cause.end))
+
+    async def _rename(self) -> None:
+        title = f"Title {self._chance.getrandbits(32):x}"
+        self._ledger.titles.pop(self._conversation, None)
+        if await self._until_answered("ai:rename", title=title) is not None:
+            self._ledger.titles[self._conversation] = title
+
+    async def _delete(self) -> None:
+        """Deletes the conversation, whatever runs in it, and waits until all devices know."""
+        async with asyncio.timeout(_SETTLED_SECONDS):
+            while await self._until_answered("ai:delete") is None and not self._device.gone:
+                await asyncio.sleep(_LOOK_SECONDS)
+            self._ledger.deleted.add(self._conversation)
+            for device in filter(None, (self._device, self._second)):
+                while not device.gone:
+                    await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _until_answered(self, method: str, **request: Any) -> Json | None:
+        """The reply to one of a few tries about the present conversation."""
+        for delay in itertools.islice(delays(self._waits), 5):
             try:
-                await self._device.call("ai:stop", **request)
+                return await self._device.call(method, conversation=self._conversation, **request)
             except (Unanswered, Refused):
-                await asyncio.sleep(next(waits))
-            else:
-                return
+                await asyncio.sleep(delay)
+        return None
 
     async def _regenerate(self) -> None:
         answers = [key for key, m in self._device.view.messages.items() if m.role == "assistant"]
-        if not answers or answers[-1] not in self._prompts:
+        if not answers or answers[-1] not in self._prompts or self._device.gone:
             return
         self._ledger.actions["regenerate"] += 1
         prompt = self._prompts[answers[-1]]
@@ -219,10 +281,11 @@ class User:
         try:
             session = await self._device.call("ai:regenerate", conversation=self._conversation)
         except Unanswered:
-            self._uncertain = True
+            self._doubt = self._doubt._replace(anew=True)
         except Refused as error:
             prompt.asked -= error.without_effect
-            self._uncertain |= not error.without_effect
+            if not error.without_effect:
+                self._doubt = self._doubt._replace(anew=True)
         else:
             self._device.view.add(session)
             self._prompts[session["messages"][0]["id"]] = prompt
@@ -232,7 +295,7 @@ class User:
         """Waits until every device of this user shows every answer to its end."""
         async with asyncio.timeout(_SETTLED_SECONDS):
             for device in filter(None, (self._device, self._second)):
-                while not device.live or any(device.view.open()):
+                while not device.gone and (not device.live or any(device.view.open())):
                     await asyncio.sleep(_LOOK_SECONDS)
 
     def _give_up(self) -> None:
@@ -251,14 +314,12 @@ class User:
                 )
 
     def _show(self, device: Device, name: str) -> None:
-        self._ledger.exhibit(
-            self._name, self._conversation, device, name, uncertain=self._uncertain
-        )
+        self._ledger.exhibit(self._name, self._conversation, device, name, self._doubt)
 
     def _new_device(self, token: str | None) -> Device:
         device = Device(
             self._url,
-            self._chance,
+            random.Random(f"{self._seed}/device {next(self._devices)}"),
             token=token,
             careful=self._careful,
             recovered=self._ledger.device_recovered,
@@ -278,10 +339,8 @@ class User:
             kind = self._chance.random()
             if kind < 0.03:
                 command = f"/stall {count}"
-                self._ledger.faults["model goes silent"] += 1
             elif kind < 0.06:
                 command = f"/{self._chance.choice(('cut', 'half'))} {count}"
-                self._ledger.faults["model breaks off"] += 1
             elif kind < 0.09:
                 more = " after=1"
         rate, seed = self._chance.choice((100, 150, 200, 300)), self._chance.randrange(_SEEDS)

@@ -42,11 +42,14 @@ class View:
     careful: without it `seq` is not looked at, which the protocol demands.
     read: the texts a reader had before their eyes, by message: of those that begin alike the
         longest.
+    closed: the monotonic second at which each answer was first shown to be at its end.
     """
 
     def __init__(self, *, careful: bool = True) -> None:
         self.messages: dict[str, Shown] = {}
         self.read: defaultdict[str, list[str]] = defaultdict(list)
+        self.closed: dict[str, float] = {}
+        self._known: dict[str, float] = {}
         self._careful = careful
         self._gone: set[str] = set()
 
@@ -92,22 +95,27 @@ class View:
         """The answers of which more is to come."""
         return ((key, message) for key, message in self.messages.items() if message.open)
 
-    def prompt_of(self, answer: str) -> str:
-        """The text of the message before an answer."""
-        before = ""
-        for key, message in self.messages.items():
-            if key == answer:
-                return before
-            if message.role == "user":
-                before = message.text
-        return before
+    def silent(self, since: float) -> list[str]:
+        """The answers to come of which nothing was heard since then.
+
+        Of a queued one nothing is heard while others come before it, so what is heard of those
+        counts for it.
+        """
+        heard = {key: max(m.grew_at, self._known[key]) for key, m in self.messages.items()}
+        last = max(heard.values(), default=0.0)
+        return [
+            key
+            for key, message in self.open()
+            if (heard[key] if message.status == "streaming" else last) < since
+        ]
 
     def _join(self, message: Json, seq: int) -> None:
         if message["id"] in self.messages:
             return
         pieces = [part["text"] for part in message["parts"] if part["type"] == "text"]
         status = message["metadata"].get("status")
-        self.messages[message["id"]] = Shown(message["role"], status, seq, pieces)
+        shown = self.messages[message["id"]] = Shown(message["role"], status, seq, pieces)
+        self._note(message["id"], shown)
 
     def _grow(self, key: str, seq: int, chunks: list[Json]) -> bool:
         if key in self._gone:
@@ -131,7 +139,14 @@ class View:
                     message.pieces.append(chunk["delta"])
                 case "start" | "finish" | "abort" | "error":
                     message.status = chunk["messageMetadata"]["status"]
+        self._note(key, message)
         return True
+
+    def _note(self, key: str, message: Shown) -> None:
+        """When it was first known, and when it was first known to be at its end."""
+        self._known.setdefault(key, monotonic())
+        if not message.open:
+            self.closed.setdefault(key, monotonic())
 
 
 def _remember(texts: list[str], text: str) -> None:

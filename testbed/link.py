@@ -16,6 +16,7 @@ class Link:
     frozen: bytes in both directions wait, as in a network that drops packets.
     losing_replies: requests arrive and have their effect; at the first byte of an answer the
         connection is cut.
+    lost_replies, held: how often that happened, and how often bytes had to wait.
     """
 
     def __init__(self, target: int) -> None:
@@ -24,6 +25,7 @@ class Link:
         self.refusing = False
         self.losing_replies = False
         self.lost_replies = 0
+        self.held = 0
         self._passing = asyncio.Event()
         self._passing.set()
         self._open: set[asyncio.StreamWriter] = set()
@@ -90,7 +92,9 @@ class Link:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, replies: bool
     ) -> None:
         while data := await reader.read(_READ_BYTES):
-            await self._passing.wait()
+            if self.frozen:
+                self.held += 1
+                await self._passing.wait()
             if replies and self.losing_replies:
                 self.lost_replies += 1
                 raise ConnectionResetError

@@ -1,78 +1,128 @@
 """Short runs of the chaos program are clean, and find what a missing mechanism loses or doubles."""
 
+import json
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chaos.ledger import Exhibit, Ledger, Prompt
+from chaos import report
+from chaos.breaker import Breaker
+from chaos.ledger import Cause, Doubt, Exhibit, Fault, Ledger, Prompt, Recovery, Stop
 from chaos.phase import Load, Result, Setup, run_phase
-from chaos.stored import Sent, Stored
+from chaos.stored import Row, Sent, Stored
 from chaos.verdict import (
     DIFFERING,
     DOUBLED,
     DUPLICATE_GENERATIONS,
+    LEFT_BEHIND,
     LEFT_OPEN,
     LOST,
+    NOT_COMPLETE,
     REFUSED_BUT_STORED,
+    SLOW_STOPS,
+    WITHOUT_CAUSE,
+    Verdict,
     judge,
 )
 from testbed import machine
+from testbed.deployment import Deployment
+from testbed.link import Link
 from testbed.text import text
 from tests.conftest import needs
 
 ONE_MACHINE = Setup("memory", "sqlite", 1)
 THREE_REPLICAS = Setup("redis", "postgresql", 3)
+FAULTS = {
+    ONE_MACHINE: (
+        "API replies lost",
+        "Centrifugo killed",
+        "SQLite locked",
+        "proxy server paused",
+        "model's connections cut",
+        "both killed, one after the other",
+    ),
+    THREE_REPLICAS: (
+        "proxy server killed",
+        "PostgreSQL restarted",
+        "API connections cut",
+        "Redis killed",
+        "proxy server drained",
+        "model's connections stalled",
+        "PostgreSQL killed",
+        "Redis restarted",
+        "API connections stalled",
+    ),
+}
 # no fault of the users' own, and answers long enough to be met by those of the servers
-STEADY = Load(users=4, answers=6, faults=2, seconds=30, pace=0.5, faulty=False, counts=(600,))
+STEADY = Load(
+    users=4, answers=6, faults=2, rounds=2, seconds=30, pace=0.5, faulty=False, counts=(600,)
+)
+INTACT = "proxy_server"
 
 
 def found(result: Result) -> Counter[str]:
     return Counter(violation.kind for violation in result.verdict.violations)
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(200)
 @pytest.mark.parametrize("setup", [ONE_MACHINE, THREE_REPLICAS], ids=str)
 async def test_whatever_breaks_no_text_suffers(setup: Setup, tmp_path: Path) -> None:
     if setup is THREE_REPLICAS:
         needs(redis=machine.redis_server(), postgresql=machine.postgres(), nginx=machine.nginx())
-    load = Load(users=10, answers=40, faults=30, seconds=25, pace=2)
+    load = Load(users=10, answers=40, faults=30, seconds=120, pace=2, only=FAULTS[setup])
     result = await run_phase(setup, load, seed="20261124", folder=tmp_path)
     assert result.verdict.violations == []
+    assert result.missing == []
     assert result.verdict.statuses["complete"] > 10
     assert result.verdict.compared > 10_000
-    assert result.ledger.faults.total() >= 20
+
+
+def test_each_fault_is_committed_in_the_runs_above(tmp_path: Path) -> None:
+    ways = set()
+    for setup in FAULTS:
+        deployment = Deployment(
+            folder=tmp_path, engine=setup.engine, database=setup.database, replicas=setup.replicas
+        )
+        ways |= set(Breaker(deployment, Link(0), Link(0), "", Ledger(), 5).ways())
+    assert {kind for kinds in FAULTS.values() for kind in kinds} == ways
 
 
 @pytest.mark.timeout(120)
-async def test_a_client_that_does_not_check_seq_is_found(tmp_path: Path) -> None:
-    load = STEADY.but(careful=False, only=("Centrifugo killed",), faults=4)
+@pytest.mark.parametrize("careful", [True, False])
+async def test_a_client_that_does_not_check_seq_is_found(*, careful: bool, tmp_path: Path) -> None:
+    load = STEADY.but(careful=careful, only=("Centrifugo killed",))
     result = await run_phase(ONE_MACHINE, load, seed="1", folder=tmp_path)
-    assert found(result)[LOST]
+    assert bool(found(result)[LOST]) is not careful
+    assert not (careful and found(result))
 
 
 @pytest.mark.timeout(120)
-async def test_a_server_without_checkpoints_is_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("module", [INTACT, "chaos.broken no-checkpoint"])
+async def test_a_server_without_checkpoints_is_found(module: str, tmp_path: Path) -> None:
     load = STEADY.but(
-        only=("both killed, one after the other",), answers=4, faults=1, counts=(2000,)
+        only=("both killed, one after the other",), answers=4, faults=1, rounds=1, counts=(2000,)
     )
-    result = await run_phase(
-        ONE_MACHINE, load, seed="1", folder=tmp_path, module="chaos.broken no-checkpoint"
-    )
-    assert found(result)[LOST]
+    result = await run_phase(ONE_MACHINE, load, seed="1", folder=tmp_path, module=module)
+    assert bool(found(result)[LOST]) is (module != INTACT)
+    assert not (module == INTACT and found(result))
 
 
 @pytest.mark.timeout(120)
-async def test_a_server_without_idempotency_keys_is_found(tmp_path: Path) -> None:
-    load = STEADY.but(only=("API replies lost",), faults=4)
-    result = await run_phase(
-        ONE_MACHINE, load, seed="1", folder=tmp_path, module="chaos.broken no-idempotency-key"
-    )
-    assert found(result)[DOUBLED]
+@pytest.mark.parametrize("module", [INTACT, "chaos.broken no-idempotency-key"])
+async def test_a_server_without_idempotency_keys_is_found(module: str, tmp_path: Path) -> None:
+    load = STEADY.but(only=("API replies lost",))
+    result = await run_phase(ONE_MACHINE, load, seed="1", folder=tmp_path, module=module)
+    assert bool(found(result)[DOUBLED]) is (module != INTACT)
+    assert not (module == INTACT and found(result))
 
 
 FULL = text(50)
+
+
+BEGAN, ENDED, CLOSED = 10.0, 12.0, 12.5
 
 
 def verdict_on(
@@ -81,50 +131,71 @@ def verdict_on(
     status: str = "complete",
     shown: str | None = None,
     read: str | None = None,
+    whole: bool = True,
     requests: int = 1,
     refused: bool = False,
+    prompt: str = "/tokens 50",
+    causes: list[Cause] | None = None,
+    stops: list[Stop] | None = None,
+    deleted: bool = False,
 ) -> Counter[str]:
-    """Characters by kind, for one answer of which the model sent FULL."""
+    """Characters by kind, for one answer of which the model sent FULL from BEGAN to ENDED."""
     shown = stored if shown is None else shown
     answer: dict[str, Any] = {
         "id": "answer",
         "role": "assistant",
         "parts": [{"type": "text", "text": stored}],
-        "metadata": {"status": status},
+        "metadata": {"status": status, "created_at": time.time() - time.monotonic() + BEGAN},
     }
-    prompt: dict[str, Any] = {"id": "prompt", "role": "user", "parts": [], "metadata": {}}
+    question: dict[str, Any] = {"id": "prompt", "role": "user", "parts": [], "metadata": {}}
     exhibit = Exhibit(
         "anna",
         "conversation",
         "first device",
         {"prompt": ("user", "", None), "answer": ("assistant", shown, status)},
         {"answer": [shown if read is None else read]},
-        uncertain=False,
+        {"answer": CLOSED},
+        Doubt(),
     )
     ledger = Ledger(
-        prompts=[Prompt("anna", "prompt", "prompt", "", "answer", refused=refused)],
+        prompts=[Prompt("anna", "prompt", "prompt", prompt, "answer", refused=refused)],
         exhibits=[exhibit],
+        causes=causes or [],
+        stops=stops or [],
+        deleted={"conversation"} if deleted else set(),
     )
-    sent = [Sent(FULL, whole=True, retry=False)] * requests
+    sent = [Sent(FULL, whole, False, BEGAN, ENDED)] * requests
     verdict = judge(
         ledger,
         Stored(
-            {("anna", "conversation"): [prompt, answer]},
-            {("anna", "answer"): (stored, status)},
+            {("anna", "conversation"): [question, answer]},
+            {"conversation": "A title"},
+            {("anna", "answer"): Row("conversation", stored, status)},
             0,
-            {"prompt": [*sent, Sent("", whole=False, retry=True)]},
+            {"prompt": [*sent, Sent("", False, True, BEGAN, BEGAN)]},
         ),
     )
-    kinds: Counter[str] = Counter()
+    return kinds(verdict)
+
+
+def kinds(verdict: Verdict) -> Counter[str]:
+    counted: Counter[str] = Counter()
     for violation in verdict.violations:
-        kinds[violation.kind] += violation.characters
-    return kinds
+        counted[violation.kind] += violation.characters
+    return counted
 
 
 def test_the_verdict_is_clean_where_nothing_is_wrong() -> None:
     assert verdict_on() == {}
-    assert verdict_on(stored=FULL[:30], status="interrupted") == {}
-    assert verdict_on(stored="", status="stopped") == {}
+    killed = Cause("interrupted", 11, 11.1)
+    assert verdict_on(stored=FULL[:30], status="interrupted", causes=[killed]) == {}
+    stopped = Cause("stopped", 11, 11.1, "conversation")
+    assert verdict_on(stored="", status="stopped", causes=[stopped]) == {}
+    assert verdict_on(stored=FULL[:30], status="failed", prompt="/stall 50") == {}
+    cut = Cause("failed", 12.4, 12.4)
+    assert verdict_on(stored=FULL[:30], status="failed", whole=False, causes=[cut]) == {}
+    in_time = Stop("prompt", "answer", ENDED - 0.8, ENDED - 0.7)
+    assert verdict_on(stops=[in_time]) == {}
 
 
 def test_the_verdict_tells_what_is_wrong() -> None:
@@ -138,3 +209,94 @@ def test_the_verdict_tells_what_is_wrong() -> None:
     assert verdict_on(status="streaming")[LEFT_OPEN]
     assert verdict_on(requests=2)[DUPLICATE_GENERATIONS] == 1
     assert verdict_on(refused=True)[REFUSED_BUT_STORED] == 1
+    assert verdict_on(deleted=True)[LEFT_BEHIND] == 2
+    late = Stop("prompt", "answer", ENDED - 1.3, ENDED - 1.1)
+    assert verdict_on(stops=[late])[SLOW_STOPS] == 1
+
+
+def test_an_answer_that_the_model_broke_off_is_not_complete() -> None:
+    assert verdict_on(whole=False) == {NOT_COMPLETE: 1}
+
+
+@pytest.mark.parametrize("status", ["interrupted", "failed", "stopped"])
+def test_an_early_end_needs_a_cause(status: str) -> None:
+    causes = [
+        Cause(status, BEGAN - 2, BEGAN - 1),
+        Cause(status, CLOSED + 1),
+        Cause(status, BEGAN, ENDED, "another conversation"),
+        Cause(status, BEGAN, ENDED, "conversation", "another message"),
+        *(Cause(one, BEGAN) for one in ("interrupted", "failed", "stopped") if one != status),
+    ]
+    for begun in (FULL[:30], FULL, ""):
+        assert verdict_on(stored=begun, status=status, causes=causes) == {WITHOUT_CAUSE: 1}
+        enough = [Cause(status, CLOSED, message="answer")]
+        assert verdict_on(stored=begun, status=status, causes=enough) == {}
+
+
+def looked_at(doubt: Doubt, *, shown: set[str], stored: set[str]) -> tuple[Counter[str], int]:
+    """What the verdict says of answers that are on one side only, and how many it excuses."""
+    exhibit = Exhibit(
+        "anna",
+        "conversation",
+        "first device",
+        dict.fromkeys(shown, ("assistant", "", "complete")),
+        {},
+        {},
+        doubt,
+    )
+    messages = [
+        {"id": key, "role": "assistant", "parts": [], "metadata": {"status": "complete"}}
+        for key in stored
+    ]
+    rows = {("anna", key): Row("conversation", "", "complete") for key in stored}
+    whole = [Sent("", True, False, BEGAN, ENDED)]
+    verdict = judge(
+        Ledger(exhibits=[exhibit]),
+        Stored({("anna", "conversation"): messages}, {}, rows, 0, {"": whole}),
+    )
+    return kinds(verdict), verdict.not_compared
+
+
+def test_a_doubt_excuses_its_own_direction_alone() -> None:
+    more, anew = Doubt(more=True), Doubt(anew=True)
+    for doubt in (Doubt(), anew):
+        assert looked_at(doubt, shown={"a"}, stored={"a", "b"}) == ({LOST: 1}, 0)
+    for doubt in (Doubt(), more):
+        assert looked_at(doubt, shown={"a", "b"}, stored={"a"}) == ({LOST: 1}, 0)
+    assert looked_at(more, shown={"a"}, stored={"a", "b"}) == ({}, 1)
+    assert looked_at(anew, shown={"a", "b"}, stored={"a"}) == ({}, 1)
+    assert looked_at(anew, shown={"a", "b"}, stored={"a", "c"}) == ({}, 2)
+
+
+def test_nobody_is_given_time_while_others_stand_in() -> None:
+    ledger = Ledger(faults=[Fault("PostgreSQL killed", 5, 8), Fault("killed", 9, borne=True)])
+    assert ledger.calm_since() == 9
+    assert ledger.breaking() == ["killed"]
+    ledger.faults.append(Fault("Redis killed", 10))
+    assert ledger.calm_since() == pytest.approx(time.monotonic(), abs=1)
+    assert not ledger.calm(8.5, 9.5)
+    assert ledger.calm(8.5, 8.9)
+
+
+def test_a_report_tells_what_was_found_and_what_is_missing() -> None:
+    ledger = Ledger(
+        faults=[Fault("Redis killed", 5, 8)],
+        recoveries=[Recovery(2.25, "Redis killed"), Recovery(7.5, "a kill", borne=True)],
+    )
+    ledger.disturbances["away"] = 3
+    verdict = Verdict([], Counter(complete=4), 1234, 5, 6, [0.25])
+    results = [Result(THREE_REPLICAS, ledger, verdict, 60, ["answers: 4 of 5"]) for _ in range(2)]
+    table = report.table(results)
+    for row in (
+        "| faults of the parts | 1 | 1 | 2 |",
+        "| · away | 3 | 3 | 6 |",
+        "| messages that could not be compared | 5 | 5 | 10 |",
+        f"| **{WITHOUT_CAUSE}** | **0** | **0** | **0** |",
+        f"| {report.RECOVERY} | 2.2 s | 2.2 s | 2.2 s |",
+        f"| {report.RECOVERY_BORNE} | 7.5 s | 7.5 s | 7.5 s |",
+    ):
+        assert row in table
+    assert "answers: 4 of 5" in report.notes(1, 2, results)
+    assert json.loads(report.as_json(1, results))["phases"][0]["missing"] == ["answers: 4 of 5"]
+    assert report.clean(results)
+    assert not report.long_enough(results)
