@@ -1,15 +1,20 @@
-"""The command `python -m bench`: measures the figures and prints one table."""
+"""The command `python -m bench`: measures the figures, prints a table and keeps it.
+
+`scale` measures replicas in place of that, and `sizes` writes the tables of docs/scaling.md from
+the two reports.
+"""
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import capacity, costs, delays
+from bench import capacity, costs, delays, sizes
 from bench.jobs import Load
-from bench.machine import machine, versions
-from bench.report import Report, Row, as_json, as_text
+from bench.load_process import LoadFailedError
+from bench.report import Report, Row, as_text
 from bench.runs import WrongTextError
 from bench.scale import scale
 from bench.site import Site
@@ -26,26 +31,34 @@ FIGURES: dict[str, Callable[[Site], list[Row]]] = {
     "growth": costs.growth,
     "start": costs.start,
 }
-_EXACT = "Every text was compared with what the model sent."
+# what is no whole run must not take the place of one
+_TRIALS = Path(".cache/bench")
+_EXACT = "Every text that a load showed was compared with what the model sent."
+_RATIOS = "Rates and times are this machine's; ratios and CPU of one run are what to compare."
+_PACE = "Pace: the share of the asked rate at which the model wrote; below 95 % is no result."
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["scale"], help="replicas, and nothing else")
+    parser.add_argument("what", nargs="?", choices=["scale", "sizes"])
     parser.add_argument("--quick", action="store_true", help="short runs, for trying")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where the report goes as JSON")
     parser.add_argument("--only", nargs="+", choices=FIGURES, default=list(FIGURES), metavar="NAME")
+    parser.add_argument("--into", type=Path, metavar="FOLDER", help="where the report goes")
     options = parser.parse_args()
+    if options.what == "sizes":
+        sizes.write()
+        return
+    whole = not options.quick and options.only == list(FIGURES)
     try:
         if options.what == "scale":
             report = _scale(quick=options.quick)
         else:
             report = _figures(options.only, quick=options.quick)
-    except WrongTextError as error:
+    except (WrongTextError, LoadFailedError) as error:
         sys.exit(f"No result: {error}.")
     print(as_text(report))
-    if options.json:
-        options.json.write_bytes(as_json(report))
+    for file in report.write(options.into or (sizes.REPORTS if whole else _TRIALS)):
+        print(f"written: {file}", file=sys.stderr)
 
 
 def _figures(names: list[str], *, quick: bool) -> Report:
@@ -55,28 +68,34 @@ def _figures(names: list[str], *, quick: bool) -> Report:
         for name in names:
             print(f"{name} …", file=sys.stderr, flush=True)
             rows += FIGURES[name](site)
+    cores = len(os.sched_getaffinity(0))
     notes = [
         (
             "CPU is all that the process under test used, with the cost of answers; nothing is "
             "subtracted."
         ),
-        "It has a core of its own; Centrifugo, the model and the load share the others.",
+        "It has a core of its own; Centrifugo, the model and the load share the others."
+        if cores > 1
+        else "It shares the only core with Centrifugo, the model and the load.",
         _EXACT,
+        _PACE,
+        _RATIOS,
     ]
-    return Report(machine(), versions(), rows, site.cpu_of_runs, notes)
+    return Report.of("bench", rows, site.used, notes)
 
 
 def _scale(*, quick: bool) -> Report:
-    rows, runs = scale(quick=quick)
+    rows, used = scale(quick=quick)
     notes = [
         (
             "nginx, PostgreSQL, Redis, Centrifugo, the model, the load and all replicas share the "
-            "machine's cores: what shows here is how evenly the work spreads and what it costs in "
-            "all; tokens/s grow with cores."
+            "machine's cores."
         ),
         _EXACT,
+        _PACE,
+        _RATIOS,
     ]
-    return Report(machine(), versions(), rows, {run.name: run.cpu for run in runs}, notes)
+    return Report.of("scale", rows, used, notes)
 
 
 if __name__ == "__main__":

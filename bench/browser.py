@@ -44,10 +44,15 @@ class _Rpc(Struct, gc=False):
     data: Raw
 
 
+class _Error(Struct, gc=False):
+    code: int = 0
+    message: str = ""
+
+
 class Reply(Struct, gc=False):
     id: int = 0
     push: _Push | None = None
-    error: Raw | None = None
+    error: _Error | None = None
     rpc: _Rpc | None = None
     subscribe: _Subscribed | None = None
 
@@ -89,7 +94,7 @@ class Browser:
         await self._socket.send_str(_encode({"id": number, name: body}).decode())
         answer: Reply = await asyncio.wait_for(reply, WAIT)
         if answer.error is not None:
-            raise RefusedError(f"{name}: {bytes(answer.error).decode()}")
+            raise RefusedError(f"{name}: {answer.error.code} {answer.error.message}")
         return answer
 
     async def rpc(self, method: str, **data: Any) -> Raw:
@@ -109,7 +114,7 @@ class Browser:
                 message = _decode(line)
                 if message.push is not None:
                     if message.push.pub is not None:
-                        self.bytes += len(line)
+                        self.bytes += len(line.encode())
                         self.received(message.push.pub.data, now)
                     continue
                 if message.subscribe is not None:

@@ -1,5 +1,6 @@
 """What a load process is told to do, and what it says of it."""
 
+import random
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,15 +8,22 @@ from msgspec import Struct
 
 from testbed.text import tokens
 
+_PADDING = "ignored=" + 760 * "x"
+"""Makes a prompt as long as the answer to it."""
+
 Way = Literal["centrifugo-llm", "channel", "sse"]
 
 
 class Stream(Struct):
-    """One answer to ask for: the prompt tells the model server what to send."""
+    """One answer to ask for: the prompt tells the model server what to send.
+
+    after: seconds after the beginning. history: prompts of the conversation that were answered
+    before that.
+    """
 
     prompt: str
     after: float
-    """Seconds after the beginning."""
+    history: list[str] = []
 
 
 class Job(Struct):
@@ -42,9 +50,11 @@ class Shown(Struct):
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """So many answers of so many tokens, begun evenly over `spread` seconds.
+    """So many answers of so many tokens, begun within `spread` seconds.
 
     after: what the model takes before its first token, in seconds.
+    at_random: they begin when it happens, not at even distances.
+    turns: so many turns of some 1,600 characters stand in the conversation before.
     """
 
     streams: int
@@ -52,6 +62,14 @@ class Load:
     rate: float = 50
     spread: float = 2.0
     after: float = 0.0
+    at_random: bool = False
+    turns: int = 0
+
+    def __str__(self) -> str:
+        begin = f"{'random' if self.at_random else 'even'} in {self.spread:.3g} s"
+        late = f", first after {self.after:g} s" if self.after else ""
+        turns = f", {self.turns} turns before" if self.turns else ""
+        return f"{self.streams} × {self.tokens} at {self.rate:g}/s, {begin}{late}{turns}"
 
     def prompt(self, number: int) -> str:
         return f"/tokens {self.tokens} rate={self.rate} seed={number} after={self.after}"
@@ -60,8 +78,11 @@ class Load:
         return tokens(self.tokens, number)
 
     def streams_in_time(self) -> list[Stream]:
-        pace = self.spread / self.streams
-        return [Stream(self.prompt(i), i * pace) for i in range(self.streams)]
+        chance = random.Random(self.streams)
+        even = [i * self.spread / self.streams for i in range(self.streams)]
+        begin = sorted(chance.uniform(0, self.spread) for _ in even) if self.at_random else even
+        earlier = [f"/tokens 250 rate=0 seed={i} {_PADDING}" for i in range(self.turns)]
+        return [Stream(self.prompt(i), after, earlier) for i, after in enumerate(begin)]
 
     @property
     def all_tokens(self) -> int:

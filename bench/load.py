@@ -19,16 +19,13 @@ from bench.jobs import Job, Shown, Stream, Way
 ENDS = ("finish", "abort", "error")
 
 
-class _Generation(Struct):
-    message: str
-
-
 class _Session(Struct):
+    conversation: str
     channel: str
     since: dict[str, int | str]
-    generation: _Generation
 
 
+_CONNECT_AT_ONCE = 20
 _session = msgspec.json.Decoder(_Session)
 
 
@@ -116,19 +113,32 @@ class User:
 class Prompter(User):
     """Sends its prompt as an RPC and follows the conversation's channel."""
 
+    conversation = ""
+
+    async def connect(self) -> None:
+        await super().connect()
+        for prompt in self.stream.history:
+            await self._turn(prompt, Reader())
+
     async def ask(self) -> Shown:
-        browser, reader = self.browser, self.reader
+        before = self.browser.bytes
+        await self._turn(self.stream.prompt, self.reader)
+        return self.reader.shown(self.browser.bytes - before)
+
+    async def _turn(self, prompt: str, reader: Reader) -> None:
+        browser, is_new = self.browser, not self.conversation
         browser.received = reader.chunks
-        before = browser.bytes
+        where = {} if is_new else {"conversation": self.conversation}
         reader.asked_at = time.monotonic()
-        reply = await browser.rpc("ai:send", text=self.stream.prompt)
+        reply = await browser.rpc("ai:send", text=prompt, **where)
         reader.replied_at = time.monotonic()
         session = _session.decode(reply)
-        await browser.command(
-            "subscribe", {"channel": session.channel, "recover": True, **session.since}
-        )
+        self.conversation = session.conversation
+        if is_new:
+            await browser.command(
+                "subscribe", {"channel": session.channel, "recover": True, **session.since}
+            )
         await reader.ended
-        return reader.shown(browser.bytes - before)
 
 
 class Follower(User):
@@ -195,8 +205,9 @@ async def main() -> None:
         asyncio.TaskGroup() as tasks,
     ):
         users = [_USERS[job.way](session, tasks, job, stream) for stream in job.streams]
-        for user in users:
-            await user.connect()
+        for first in range(0, len(users), _CONNECT_AT_ONCE):
+            some = users[first : first + _CONNECT_AT_ONCE]
+            await asyncio.gather(*(user.connect() for user in some))
         say("ready")
         await asyncio.to_thread(sys.stdin.buffer.readline)
         shown = await asyncio.gather(*map(in_time, users))

@@ -10,6 +10,10 @@ import msgspec
 from bench.jobs import Job, Shown
 
 
+class LoadFailedError(Exception):
+    """A user of the load met an error; the process has said which."""
+
+
 class LoadProcess:
     """A context manager that starts it and ends it."""
 
@@ -41,7 +45,7 @@ class LoadProcess:
     def wait_for(self, word: str) -> None:
         line = self._output.readline().decode().strip()
         if line != word:
-            raise RuntimeError(f"the load client ended before it was {word!r}: {line}")
+            raise LoadFailedError(f"the load client ended before it was {word!r}: {line}")
 
     def go(self) -> None:
         self._say(b"go")

@@ -2,32 +2,32 @@
 
 import os
 import platform
-import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from centrifugo.build import binary
+from chaos.report import versions as parts_versions
 
-_PACKAGES = ("grpcio", "protobuf", "openai", "httpx", "aiohttp", "msgspec", "uvloop", "sqlalchemy")
-_PEERS = ("starlette", "uvicorn")
+_PACKAGES = (
+    *("grpcio", "protobuf", "openai", "httpx2", "httpx", "aiohttp", "msgspec", "uvloop"),
+    *("sqlalchemy", "asyncpg"),
+    # the peers'
+    *("starlette", "uvicorn", "httptools"),
+)
 
 
 def machine() -> dict[str, str]:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "processor": models[0] if models else platform.processor(),
-        "cores": str(os.cpu_count()),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{memory / (1 << 30):.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
     }
 
 
 def versions() -> dict[str, str]:
-    said = subprocess.run([str(binary()), "version"], capture_output=True, text=True, check=True)
-    centrifugo = said.stdout.split()[1].removeprefix("v")
-    return {
-        "python": platform.python_version(),
-        "centrifugo": centrifugo,
-        **{name: version(name) for name in (*_PACKAGES, *_PEERS)},
-    }
+    """Of the parts that this machine has, and of the packages."""
+    return {**parts_versions(), **{name: version(name) for name in _PACKAGES}}

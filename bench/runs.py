@@ -1,40 +1,74 @@
 """One load on running parts: what was shown, checked, and what each part used meanwhile."""
 
-import os
+import http.client
+import itertools
+import json
 import statistics
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from urllib.parse import quote
 
 from bench.jobs import Job, Load, Shown
 from bench.load_process import LoadProcess
-from testbed.process import cpu_clock
+from bench.meter import Meter
+
+_STEADY = 0.95
+_SETTLED_SECONDS = 1.0
 
 
 class WrongTextError(Exception):
-    """A user was shown what the model did not say."""
+    """A user was shown what the model did not say, or the model's text was not read whole."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How well the model server kept to the rate that it was asked for.
+
+    kept: the share of that rate. writes: for each token; one that is late writes some together,
+    which are cheaper to read.
+    """
+
+    kept: float
+    writes: float
+
+    @classmethod
+    def of(cls, load: Load, written: Sequence[Sequence[float]]) -> "Pace":
+        asked = sum(len(times) - 1 for times in written) / load.rate
+        taken = sum(times[-1] - times[0] for times in written)
+        writes = sum(len(set(times)) for times in written)
+        return cls(asked / taken if taken else 1.0, writes / load.all_tokens)
+
+    @property
+    def steady(self) -> bool:
+        return self.kept >= _STEADY
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a load showed its users, and the CPU seconds of each process meanwhile."""
+    """What a load showed its users, and the CPU time of each process meanwhile.
+
+    written: when the model wrote each token of each answer.
+    """
 
     load: Load
     tested: Sequence[str]
     shown: list[Shown]
-    cpu: dict[str, float]
+    written: list[list[float]]
+    meter: Meter
 
     @property
     def name(self) -> str:
-        load, tested = self.load, " + ".join(self.tested)
-        return f"{tested}: {load.streams} × {load.tokens} tokens, {load.rate:g} a second"
+        return f"{' + '.join(self.tested)}: {self.load}"
+
+    @property
+    def pace(self) -> Pace:
+        return Pace.of(self.load, self.written)
 
     @property
     def cost(self) -> float:
         """CPU seconds of the programs under test."""
-        return sum(self.cpu[name] for name in self.tested)
+        return sum(self.meter.used[name] for name in self.tested)
 
     @property
     def cost_per_token(self) -> float:
@@ -46,19 +80,30 @@ class Run:
         return max(one.ended_at for one in self.shown) - begin
 
     @property
-    def rate(self) -> float:
-        """Tokens a second that were delivered while all streams ran."""
-        begin = max(one.arrivals[0][0] for one in self.shown)
+    def window(self) -> tuple[float, float]:
+        """While all streams ran, without the first second, which has the prompts' backlog."""
+        begin = max(one.arrivals[0][0] for one in self.shown) + _SETTLED_SECONDS
         end = min(one.arrivals[-1][0] for one in self.shown)
-        if end <= begin:
-            return self.load.all_tokens / self.seconds
-        characters = 0
-        for one in self.shown:
-            lengths = [length for at, length in one.arrivals if begin < at <= end]
-            before = [length for at, length in one.arrivals if at <= begin]
-            characters += lengths[-1] - before[-1] if lengths and before else 0
+        if end > begin:
+            return begin, end
+        return min(one.asked_at for one in self.shown), max(one.ended_at for one in self.shown)
+
+    @property
+    def rate(self) -> float:
+        """Tokens a second that were delivered in the window."""
+        begin, end = self.window
+        characters = sum(_length(one, end) - _length(one, begin) for one in self.shown)
         per_token = sum(len(one.text) for one in self.shown) / self.load.all_tokens
         return characters / per_token / (end - begin)
+
+    @property
+    def keeps_up(self) -> bool:
+        return self.rate >= _STEADY * self.load.streams * self.load.rate
+
+    @property
+    def cores(self) -> dict[str, float]:
+        """How much of a core each process used in the window."""
+        return self.meter.cores(*self.window)
 
     @property
     def publications_per_second(self) -> float:
@@ -68,9 +113,26 @@ class Run:
             for one in self.shown
         )
 
+    def delays(self, begin: float, end: float) -> tuple[list[float], list[float]]:
+        """Of the tokens written between two moments, in seconds: each answer's first, the rest."""
+        first: list[float] = []
+        later: list[float] = []
+        for number, times in enumerate(self.written):
+            shown = _arrivals(self.load.tokens_of(number), self.shown[number])
+            for i, (at, written) in enumerate(zip(shown, times, strict=True)):
+                if begin <= written <= end:
+                    (later if i else first).append(at - written)
+        return first, later
+
 
 def measure(
-    load: Load, job: Job, tested: Sequence[str], parts: Mapping[str, int], *, processes: int = 1
+    load: Load,
+    job: Job,
+    tested: Sequence[str],
+    parts: Mapping[str, int],
+    model_port: int,
+    *,
+    processes: int = 1,
 ) -> Run:
     """Runs the job in so many load processes and checks each text; raises WrongTextError.
 
@@ -81,29 +143,51 @@ def measure(
     ]
     with ExitStack() as stack:
         clients = [stack.enter_context(LoadProcess(one)) for one in jobs]
-        pids = {**parts, **{f"load {i}": client.pid for i, client in enumerate(clients, 1)}}
         for client in clients:
             client.wait_for("ready")
-        before = {name: _cpu_seconds(pid) for name, pid in pids.items()}
-        for client in clients:
-            client.go()
-        for client in clients:
-            client.wait_for("done")
-        used = {name: _cpu_seconds(pid) - before[name] for name, pid in pids.items()}
+        loads = {f"load {i}": client.pid for i, client in enumerate(clients, 1)}
+        with Meter({**parts, **loads}) as meter:
+            for client in clients:
+                client.go()
+            for client in clients:
+                client.wait_for("done")
         answers = [client.shown() for client in clients]
     shown = [answers[i % processes][i // processes] for i in range(load.streams)]
-    run = Run(load, tested, shown, used)
     for number, one in enumerate(shown):
         if one.text != "".join(load.tokens_of(number)):
-            raise WrongTextError(f"{run.name}: answer {number} is not what the model sent")
-    return run
+            raise WrongTextError(f"{load}: answer {number} is not what the model sent")
+    return Run(load, tested, shown, written(model_port, load), meter)
 
 
-def _cpu_seconds(pid: int) -> float:
-    """Of a process, of those that it started, and of those of them that have ended."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    # after the name, which may hold spaces: the 14th and 15th field, of 1/100 s
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    ended = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
-    living = sum(_cpu_seconds(int(child)) for child in children)
-    return time.clock_gettime(cpu_clock(pid)) + ended + living
+def written(model_port: int, load: Load) -> list[list[float]]:
+    """When the model wrote each token of each answer of the last such load, as it says itself."""
+    connection = http.client.HTTPConnection("127.0.0.1", model_port)
+    times = []
+    for number in range(load.streams):
+        connection.request("GET", f"/sent?mark={quote(load.prompt(number))}")
+        times.append(json.load(connection.getresponse())[-1]["times"])
+    connection.close()
+    return times
+
+
+def percentiles(values: Sequence[float]) -> tuple[float, float]:
+    """The median, and what one of a hundred exceeds."""
+    hundredths = statistics.quantiles(values, n=100, method="inclusive")
+    return hundredths[49], hundredths[98]
+
+
+def _length(one: Shown, moment: float) -> int:
+    """How many characters were shown by then."""
+    before = itertools.takewhile(lambda arrival: arrival[0] <= moment, one.arrivals)
+    return max((length for _, length in before), default=0)
+
+
+def _arrivals(tokens: Sequence[str], one: Shown) -> Iterator[float]:
+    """When each token had been shown whole."""
+    arrivals = iter(one.arrivals)
+    at, length, end = 0.0, 0, 0
+    for token in tokens:
+        end += len(token)
+        while length < end:
+            at, length = next(arrivals)
+        yield at

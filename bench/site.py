@@ -1,24 +1,24 @@
 """Everything that the runs share: the parts, the load on them and what each part used."""
 
-import http.client
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote
 
 import msgspec
 
 from bench.jobs import Job, Load, Way
-from bench.runs import Run, measure
+from bench.meter import Meter
+from bench.report import Used
+from bench.runs import Pace, Run, WrongTextError, measure, written
 from testbed import parts
 from testbed.deployment import Deployment
+from testbed.model_server import pieces
 from testbed.ports import free_port
 from testbed.process import Process
 
@@ -29,6 +29,19 @@ LIMITS = {
     "MAX_WAITING": "1000",
 }
 """Of the proxy server: the bench asks more of one process, and of one user, than users do."""
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The CPU seconds of reading a load's streams, and the model's pace meanwhile."""
+
+    load: Load
+    cost: float
+    pace: Pace
+
+    @property
+    def cost_per_token(self) -> float:
+        return self.cost / self.load.all_tokens
 
 
 @dataclass
@@ -42,14 +55,13 @@ class Site:
     folder: Path
     quick: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
-    cpu_of_runs: dict[str, dict[str, float]] = field(default_factory=dict)
+    used: list[Used] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         cores = sorted(os.sched_getaffinity(0))
         self.cores = {cores[0]}
         self._load_processes = max(1, len(cores) - 2)
         self._answered: dict[Load, Run] = {}
-        self._streamed: dict[Load, Run] = {}
         with ExitStack() as stack:
             if len(cores) > 1:
                 os.sched_setaffinity(0, set(cores[1:]))
@@ -111,33 +123,29 @@ class Site:
     def ours(self, load: Load) -> Run:
         """The load on the proxy server; one that was measured before is not run again."""
         if load not in self._answered:
-            self._answered[load] = self.run(load)
+            self.run(load)
         return self._answered[load]
-
-    def sse(self, load: Load) -> Run:
-        """The load on the SSE peer, as well once."""
-        if load not in self._streamed:
-            with self.peer("sse", self.model_url) as peer:
-                self.run(Load(streams=10, tokens=20, spread=0.1), "sse", peer)
-                self._streamed[load] = self.run(load, "sse", peer)
-        return self._streamed[load]
 
     def run(self, load: Load, way: Way = "centrifugo-llm", peer: Process | None = None) -> Run:
         """Asks for the answers and checks each text; raises WrongTextError."""
         tested = peer or self.server
         http = f"http://127.0.0.1:{peer.port}/ask" if peer else ""
-        parts = {
-            tested.name: tested.pid,
-            "Centrifugo": self.deployment.centrifugo.pid,
-            "model": self.deployment.model.pid,
-        }
         job = Job(way, self.deployment.url, http, load.streams_in_time())
-        run = measure(load, job, [tested.name], parts, processes=self._load_processes)
-        self.cpu_of_runs[run.name] = run.cpu
+        run = measure(
+            load,
+            job,
+            [tested.name],
+            self._parts(tested),
+            self.deployment.model_port,
+            processes=self._load_processes,
+        )
+        self.used.append(Used.in_run(run))
+        if peer is None:
+            self._answered[load] = run
         return run
 
-    def floor(self, load: Load) -> float:
-        """CPU seconds to read the same streams and throw them away."""
+    def floor(self, load: Load) -> Floor:
+        """What it costs to read the same streams and throw them away."""
         prompts = [(stream.prompt, stream.after) for stream in load.streams_in_time()]
         command = [sys.executable, "-m", "bench.peers.floor", self.model_url]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -145,14 +153,25 @@ class Site:
             output, _ = process.communicate(msgspec.json.encode(prompts))
         if process.returncode:
             raise RuntimeError("the floor failed")
-        return float(output)
+        cost, read = msgspec.json.decode(output, type=tuple[float, list[int]])
+        for number, size in enumerate(read):
+            if size < sum(len(piece.event) for piece in pieces(load.tokens, number, 1)):
+                raise WrongTextError(f"floor: answer {number} was not read to its end")
+        pace = Pace.of(load, written(self.deployment.model_port, load))
+        name = f"floor: {load}"
+        self.used.append(Used(name, ["floor"], {"floor": cost}, pace.kept, pace.writes))
+        return Floor(load, cost, pace)
 
-    def token_times(self, load: Load) -> list[list[float]]:
-        """When the model wrote each token of each answer, as it says itself."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.deployment.model_port)
-        times = []
-        for number in range(load.streams):
-            connection.request("GET", f"/sent?mark={quote(load.prompt(number))}")
-            times.append(json.load(connection.getresponse())[-1]["times"])
-        connection.close()
-        return times
+    @contextmanager
+    def metered(self, name: str) -> Iterator[None]:
+        """Keeps what the parts use meanwhile, under that name."""
+        with Meter(self._parts(self.server)) as meter:
+            yield
+        self.used.append(Used(name, [self.server.name], meter.used))
+
+    def _parts(self, tested: Process) -> dict[str, int]:
+        return {
+            tested.name: tested.pid,
+            "Centrifugo": self.deployment.centrifugo.pid,
+            "model": self.deployment.model.pid,
+        }

@@ -4,12 +4,12 @@ import sys
 
 import httpx
 import openai
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bench.peers.serving import serve
 from testbed.deployment import API_KEY
 
 
@@ -38,4 +38,4 @@ def app(model_url: str, api_url: str) -> Starlette:
 
 if __name__ == "__main__":
     port, model_url, api_url = sys.argv[1:]
-    uvicorn.run(app(model_url, api_url), port=int(port), log_level="warning", access_log=False)
+    serve(app(model_url, api_url), int(port))

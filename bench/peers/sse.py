@@ -5,11 +5,12 @@ import sys
 from collections.abc import AsyncIterator
 
 import openai
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
+
+from bench.peers.serving import serve
 
 
 def app(model_url: str) -> Starlette:
@@ -31,4 +32,5 @@ def app(model_url: str) -> Starlette:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app(sys.argv[2]), port=int(sys.argv[1]), log_level="warning", access_log=False)
+    port, model_url = sys.argv[1:]
+    serve(app(model_url), int(port))

@@ -1,0 +1,46 @@
+"""The idle peer: holds streams of the model over the proxy server's transport, and nothing else.
+
+What it grows by is what a connection to the provider takes in memory. It prints its resident bytes
+with each number of streams that a line of its input asks for.
+"""
+
+import asyncio
+import os
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import uvloop
+
+from proxy_server.model import Model
+
+_ASKED_AT_ONCE = 20
+
+
+async def main(url: str) -> None:
+    model = Model(
+        base_url=url, api_key="none", connections=2000, first_token_seconds=60, idle_seconds=60
+    )
+    async with AsyncExitStack() as held:
+        held.push_async_callback(model.close)
+        count = 0
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            while count < int(line):
+                more = min(_ASKED_AT_ONCE, int(line) - count)
+                await asyncio.gather(*(hold(held, model) for _ in range(more)))
+                count += more
+            print(resident_bytes(), flush=True)
+
+
+async def hold(held: AsyncExitStack, model: Model) -> None:
+    prompt = [{"role": "user", "content": "/tokens 2 rate=0.001"}]
+    answer = await held.enter_async_context(model.answer("test", prompt))
+    await anext(answer)
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1]))

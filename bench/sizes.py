@@ -1,0 +1,132 @@
+"""What many answers at once take, computed from the reports: the tables of docs/scaling.md.
+
+Every line is a measured cost times a number of answers. What is no measurement is a constant here.
+"""
+
+import sys
+from pathlib import Path
+
+from bench.report import Report, read, table
+
+REPORTS = Path(__file__).parent / "reports"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "scaling.md"
+BEGIN = "<!-- {name}: `python -m bench sizes` writes this -->\n"
+END = "<!-- end of {name} -->\n"
+
+ANSWERS = (10_000, 100_000, 1_000_000)
+FULL = 0.7
+"""How much of a core is to be used."""
+CELL = 20_000
+"""The answers that one database serves."""
+HISTORY_SECONDS = 600
+"""Centrifugo's `history_ttl`."""
+FRAME = 88
+"""The bytes around a token or a publication on the wire: Ethernet, IP, TCP, TLS."""
+_PARTS = ("replica 1", "Centrifugo", "Redis", "PostgreSQL", "nginx")
+_SAID = {"replica 1": "proxy server", "Centrifugo": "Centrifugo, Redis engine"}
+
+
+class Costs:
+    """One answer, by the rows of the report `scale`."""
+
+    def __init__(self, scale: Report) -> None:
+        self.scale = scale
+        self.tokens = scale.value("one answer: at once with", "tokens")
+        self.rate = scale.value("one answer: at once with", "rate")
+        self.seconds = self.tokens / self.rate
+
+    def cpu(self, part: str) -> float:
+        """Seconds of CPU in each second of an answer."""
+        return self.scale.value(f"… CPU of {part}", "milliseconds") / 1e3 / self.seconds
+
+    def per_second(self, figure: str, name: str = "number") -> float:
+        return self.scale.value(figure, name) / self.seconds
+
+    def looks(self, answers: int) -> float:
+        """PostgreSQL's cores for the looks of all processes at all answers of their cell."""
+        cells = -(-answers // CELL)
+        each = self.scale.value("a replica's look, each second, 10,000 answers", "milliseconds")
+        here = answers / cells
+        return cells * (here * self.cpu("replica 1") / FULL) * each / 1e3 * here / 10_000
+
+
+def costs_table(costs: Costs) -> str:
+    rows = [
+        (
+            _SAID.get(part, part),
+            f"{costs.cpu(part) * 1e3:.2f} ms",
+            f"{FULL / costs.cpu(part):,.0f}",
+        )
+        for part in _PARTS
+    ]
+    return table(("part", "CPU per answer and second", f"answers per core, at {FULL:.0%}"), rows)
+
+
+def sizes_table(costs: Costs) -> str:
+    columns = [_size(costs, answers) for answers in ANSWERS]
+    header = ("answers at once", *(f"{answers:,}" for answers in ANSWERS))
+    return table(header, [(name, *(column[name] for column in columns)) for name in columns[0]])
+
+
+def _size(costs: Costs, answers: int) -> dict[str, str]:
+    prompts = answers / costs.seconds
+
+    def cores(part: str) -> float:
+        return answers * costs.cpu(part) / FULL
+
+    def rate(figure: str, name: str = "number") -> float:
+        return answers * costs.per_second(figure, name)
+
+    publications = rate("… publications")
+    provider = rate("… from the provider", "bytes") + answers * costs.rate * FRAME
+    browsers = rate("… to the browser", "bytes") + publications * FRAME
+    history = prompts * HISTORY_SECONDS
+    memory = history * costs.scale.value("… memory of Redis until its history expires", "bytes")
+    return {
+        "tokens a second": f"{answers * costs.rate:,.0f}",
+        "prompts a second": f"{prompts:,.0f}",
+        "proxy server processes, one core each": f"{cores('replica 1'):,.0f}",
+        "nginx, cores": f"{cores('nginx'):,.1f}",
+        "publications a second": _rounded(publications),
+        "Centrifugo, cores": f"{cores('Centrifugo'):,.0f}",
+        "Redis, instances of one core": f"{cores('Redis'):,.0f}",
+        "Redis, memory": f"{memory / 1e9:,.0f} GB",
+        "databases": f"{-(-answers // CELL):,}",
+        "PostgreSQL, cores for the answers": f"{cores('PostgreSQL'):,.0f}",
+        "PostgreSQL, cores for the replicas' looks": f"{costs.looks(answers):,.1f}",
+        "rows written a second": _rounded(rate("… rows written")),
+        "transactions a second": _rounded(rate("… transactions")),
+        "WAL": f"{rate('… WAL', 'bytes') / 1e6:,.0f} MB/s",
+        "kept in the databases": (
+            f"{rate('… kept in the database, with indexes', 'bytes') * 86_400 / 1e9:,.0f} GB a day"
+        ),
+        "from the provider": _gigabits(provider),
+        "to browsers": _gigabits(browsers),
+        "between the parts": _gigabits(rate("… between the parts, with headers", "bytes")),
+    }
+
+
+def _rounded(value: float) -> str:
+    """Two digits: no more is known."""
+    return f"{float(f'{value:.2g}'):,.0f}"
+
+
+def _gigabits(octets: float) -> str:
+    return f"{float(f'{octets * 8 / 1e9:.2g}'):g} Gbit/s"
+
+
+def written(document: str, scale: Report) -> str:
+    """The document's text with the tables of that report between its markers."""
+    costs = Costs(scale)
+    for name, block in (("costs", costs_table(costs)), ("sizes", sizes_table(costs))):
+        begin, end = BEGIN.format(name=name), END.format(name=name)
+        before, found, rest = document.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not found or not ended:
+            sys.exit(f"{DOCUMENT.name} has no place for the table of {name}.")
+        document = f"{before}{begin}{block}\n{end}{after}"
+    return document
+
+
+def write() -> None:
+    DOCUMENT.write_text(written(DOCUMENT.read_text(), read(REPORTS / "scale.json")))

@@ -1,0 +1,41 @@
+"""The bench: real figures of a short run, and the tables that are made from its reports."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.jobs import Load
+from bench.report import Report, as_text, read
+from bench.runs import Pace
+from bench.sizes import DOCUMENT, REPORTS, written
+
+
+def test_a_short_run_measures_checks_and_reports(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench", "--quick", "--only", "calls", "start"]
+    done = subprocess.run(
+        [*command, "--into", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    report = read(tmp_path / "bench.json")
+    assert report.value("reply of ai:send, p50", "send") > 0
+    assert report.value("start of the process to ready", "seconds") > 0
+    assert report.versions["Centrifugo"]
+    assert report.used[0].writes_per_token is not None
+    assert as_text(report) == (tmp_path / "bench.md").read_text()
+    assert "| reply of ai:send, p50 " in done.stdout
+
+
+def test_a_model_that_falls_behind_makes_no_result() -> None:
+    load = Load(streams=1, tokens=5, rate=50)
+    on_time = Pace.of(load, [[0.0, 0.02, 0.04, 0.06, 0.08]])
+    assert on_time.steady
+    assert on_time.writes == 1
+    late = Pace.of(load, [[0.0, 0.03, 0.06, 0.1, 0.1]])
+    assert not late.steady
+    assert late.writes == 0.8
+
+
+def test_the_document_has_the_tables_of_the_report() -> None:
+    document = DOCUMENT.read_text()
+    scale: Report = read(REPORTS / "scale.json")
+    assert document == written(document, scale), "run `python -m bench sizes`"
