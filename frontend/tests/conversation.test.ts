@@ -141,6 +141,22 @@ describe("a followed answer", () => {
     expect(channel.opened).toBe(2);
     expect(conversation.sync.value).toBe("live");
   });
+
+  test("costs one more call when the history is gone while the model is silent", async () => {
+    const random = new Random(4);
+    const channel = new Channel(publications("a", "one two three", random), random, 100);
+    channel.publish();
+    channel.checkpoint();
+    const conversation = follow(channel);
+    await pass(1_000);
+    channel.restart();
+    await pass(3_000);
+    expect(channel.opened).toBe(2);
+    expect(conversation.sync.value).toBe("live");
+    while (!channel.ended) channel.publish();
+    await pass(1_000);
+    expect(shown(conversation)).toEqual(["one two three"]);
+  });
 });
 
 describe("a conversation", () => {
@@ -167,6 +183,7 @@ describe("a conversation", () => {
     return {
       conversation: new Conversation("c", link, reduce, closed),
       publish: (publication: Publication) => handlers?.publication(publication),
+      unsubscribe: () => handlers?.ended(new CallError(2000, "unsubscribed by server", false)),
       closed,
     };
   }
@@ -180,6 +197,24 @@ describe("a conversation", () => {
     expect(closed).toHaveBeenCalledOnce();
   });
 
+  test("whose opening fails for good says why", async () => {
+    const failure = new CallError(404, "There is no such method.", false);
+    const { conversation } = answering(() => {
+      throw failure;
+    });
+    await expect(conversation.ready()).rejects.toBe(failure);
+    expect(conversation.failure).toBe(failure);
+  });
+
+  test("that is closed before it is shown will not be ready", async () => {
+    const { conversation, closed } = answering(() => new Promise(() => {}));
+    const ready = conversation.ready();
+    conversation.close();
+    await expect(ready).rejects.toThrow("closed");
+    conversation.close();
+    expect(closed).toHaveBeenCalledOnce();
+  });
+
   test("that is deleted elsewhere is gone", async () => {
     const { conversation, publish, closed } = answering(() => session(["1"]));
     await conversation.ready();
@@ -190,7 +225,7 @@ describe("a conversation", () => {
 
   test("pages back to its beginning, by the cursors that the server gives", async () => {
     const ids = Array.from({ length: 120 }, (_, index) => String(index));
-    const { conversation } = answering((method, request) => {
+    const { conversation, unsubscribe } = answering((method, request) => {
       const { before } = request as { before?: string };
       if (method === "open") return session(ids.slice(-50));
       const end = before === undefined ? ids.length : Number(before);
@@ -203,6 +238,11 @@ describe("a conversation", () => {
     expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(ids.slice(-100));
     await conversation.loadEarlier();
     expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(ids);
+    expect(conversation.hasEarlier).toBe(false);
+    unsubscribe();
+    await pass(1_000);
+    expect(conversation.sync.value).toBe("live");
+    expect(conversation.state.value.messages.length).toBe(120);
     expect(conversation.hasEarlier).toBe(false);
   });
 

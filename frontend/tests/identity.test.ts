@@ -1,5 +1,10 @@
-import { describe, expect, test } from "vitest";
-import { Identity, memoryStorage, type TokenStorage } from "../src/client/identity.ts";
+import { describe, expect, test, vi } from "vitest";
+import {
+  browserStorage,
+  Identity,
+  memoryStorage,
+  type TokenStorage,
+} from "../src/client/identity.ts";
 
 /** Storage of one browser: whoever holds it keeps the others waiting. */
 function sharedStorage(): TokenStorage {
@@ -74,5 +79,16 @@ describe("a visitor", () => {
     const next = new Identity(storage).credentials();
     failed.letGo();
     expect(await next).toEqual({});
+  });
+
+  test("stays the same where the browser's storage is full", async () => {
+    const setItem = () => {
+      throw new DOMException("The quota has been exceeded.", "QuotaExceededError");
+    };
+    vi.stubGlobal("localStorage", { getItem: () => null, setItem });
+    const identity = new Identity(browserStorage());
+    expect(identity.connected({ token: "t" }, undefined)).toBe(true);
+    expect(await identity.credentials()).toEqual({ token: "t" });
+    vi.unstubAllGlobals();
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { blankMessage } from "../src/client/chunks.ts";
 import { type Message, type Publication, type Session, textOf } from "../src/client/protocol.ts";
 import { emptyConversation, hasHole, progressOf, reduce } from "../src/client/state.ts";
 import {
@@ -81,6 +82,21 @@ describe("publications", () => {
     expect(hasHole(whole)).toBe(false);
   });
 
+  test("wait in any number, and the newest of them connect to a session", () => {
+    const waiting = Array.from({ length: 5_000 }, (_, index) => piece(index + 3, "x"));
+    const state = [first, ...waiting].reduce(reduce, emptyConversation);
+    expect(state.ahead.get("a")?.size).toBeLessThan(1_000);
+    const behind = [first, ...waiting.slice(0, 400)].reduce(reduce, emptyConversation);
+    expect(textOf(reduce(behind, piece(2, "x")).messages[0] as Message)).toBe("x".repeat(401));
+    const message: Message = { ...blankMessage("a"), parts: [{ type: "text", text: "…" }] };
+    const seq = 4_990;
+    const shown = session([message], { message: "a", seq, status: "streaming" });
+    const whole = reduce(state, { type: "session", session: shown, whole: true });
+    expect(hasHole(whole)).toBe(false);
+    expect(progressOf(whole, "a")).toBe(5_002);
+    expect(textOf(whole.messages[0] as Message)).toBe(`…${"x".repeat(12)}`);
+  });
+
   test("of a closed message change nothing", () => {
     const closed = [first, piece(2, "a"), last(3)].reduce(reduce, emptyConversation);
     expect(reduce(closed, piece(4, "zombie"))).toBe(closed);
@@ -136,6 +152,14 @@ describe("publications", () => {
       emptyConversation,
     );
     expect(state).toMatchObject({ title: "Plans", deleted: true });
+  });
+
+  test("of a title take the place of the one that a session has brought", () => {
+    const named = whole({ ...session([prompt("u")]), title: "Why?" });
+    expect(reduce(emptyConversation, named).title).toBe("Why?");
+    const renamed = [named, { type: "title", title: "Plans" } as const];
+    expect(renamed.reduce(reduce, emptyConversation).title).toBe("Plans");
+    expect([...renamed, whole(session([]))].reduce(reduce, emptyConversation).title).toBe("Plans");
   });
 });
 

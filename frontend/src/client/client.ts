@@ -73,6 +73,12 @@ export class ChatClient {
     return this.#open.get(session.conversation) ?? this.#follow(session.conversation, session);
   }
 
+  /** The next prompt of a conversation, whether it is followed or not. */
+  async send(id: string, prompt: Prompt, options: SendOptions = {}): Promise<void> {
+    const session = await callSend(this.#connection, id, prompt, options);
+    this.#open.get(id)?.join(session);
+  }
+
   #follow(id: string, session?: Session): Conversation {
     const conversation = new Conversation(
       id,

@@ -3,15 +3,16 @@
 import {
   Centrifuge,
   type ConnectedContext,
+  type ErrorContext,
   type Options,
   State,
   type TransportEndpoint,
 } from "centrifuge";
-import { CallError, callError, promptTooLarge } from "./errors.ts";
+import { CallError, callError, connectionLost, noConnection, promptTooLarge } from "./errors.ts";
 import { Identity, type TokenStorage } from "./identity.ts";
 import { Cell, type Observable } from "./observable.ts";
 import type { Methods, Position } from "./protocol.ts";
-import { defaultRetries, type RetryPolicy, retrying } from "./retry.ts";
+import { backoff, defaultRetries, type RetryPolicy, retrying, sleep } from "./retry.ts";
 
 export interface ConnectionOptions {
   /**
@@ -39,7 +40,7 @@ export interface ConnectionOptions {
   centrifuge?: Partial<Options>;
 }
 
-/** `offline` is final: the server wants no further try, or `disconnect` was called. */
+/** `offline` before `connect` is called, and finally: the server wants no further try, or `disconnect` was called. */
 export type ConnectionState = "connecting" | "connected" | "offline";
 
 export interface SubscriptionHandlers {
@@ -60,6 +61,12 @@ const STATES: Record<State, ConnectionState> = {
 };
 const ENVELOPE_BYTES = 512;
 const DEFAULT_MESSAGE_SIZE_LIMIT = 65_536;
+/** What centrifuge-js waits for a connection and for a reply. */
+const DEFAULT_TIMEOUT = 5_000;
+/** How long a connection that was there may stay away before every transport is tried anew. */
+const STUCK = { firstDelay: 20_000, maxDelay: 20_000 };
+/** How often at most a connection over a lesser transport is given up to try the first one. */
+const LOOK_AGAIN = 60_000;
 const encoder = new TextEncoder();
 
 function endpointsAt(origin: string): TransportEndpoint[] {
@@ -70,70 +77,145 @@ function endpointsAt(origin: string): TransportEndpoint[] {
   ];
 }
 
+/** One channel that is followed. */
+interface Followed {
+  /**
+   * Whether it must begin on the present connection: a position without an epoch is the beginning of a new history,
+   * and on another connection that history may be a newer one.
+   */
+  bound: boolean;
+  readonly end: SubscriptionHandlers["ended"];
+}
+
 export class Connection {
-  readonly #centrifuge: Centrifuge;
+  readonly #options: ConnectionOptions;
+  readonly #endpoints: TransportEndpoint[];
   /** Whether it was made here. */
   readonly ours: boolean;
-  readonly #state = new Cell<ConnectionState>("connecting");
+  readonly #state = new Cell<ConnectionState>("offline");
   readonly #user = new Cell<string | null>(null);
   readonly #namespace: string;
   readonly #limit: number;
+  readonly #timeout: number;
   readonly #retries: RetryPolicy;
-  #identity: Identity | null = null;
+  readonly #followed = new Set<Followed>();
+  readonly #identity: Identity | null;
+  #centrifuge: Centrifuge;
   /** The credentials of the last try to connect. */
   #sent: { token?: string } = {};
-  #emulated = false;
+  /** Unknown before it is connected; HTTP transports take less. */
+  #emulated: boolean;
+  /** Whether the first transport may work where another connects: the others had failed too, or it is long ago. */
+  #doubtful = false;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #stuck: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ConnectionOptions) {
+    this.#options = options;
     this.#namespace = options.rpcNamespace ?? "ai";
     this.#limit = options.messageSizeLimit ?? DEFAULT_MESSAGE_SIZE_LIMIT;
+    this.#timeout = options.centrifuge?.timeout ?? DEFAULT_TIMEOUT;
     this.#retries = { ...defaultRetries, ...options.retries };
     this.ours = options.existing === undefined;
-    this.#centrifuge = options.existing ?? this.#made(options);
-    this.#centrifuge.on("connected", this.#connected);
-    this.#centrifuge.on("connecting", this.#connecting);
-    this.#centrifuge.on("disconnected", this.#disconnected);
-    if (this.ours) return;
-    this.#state.set(STATES[this.#centrifuge.state]);
-    // how it came about is not known before it comes about again
-    this.#emulated = true;
+    this.#emulated = !this.ours;
+    this.#endpoints = this.ours ? (options.endpoints ?? endpointsAt(originOf(options))) : [];
+    const anonymous = this.ours && options.getToken === undefined;
+    this.#identity = anonymous ? new Identity(options.storage) : null;
+    this.#centrifuge = options.existing ?? this.#made();
+    this.#listen();
+    if (!this.ours) this.#state.set(STATES[this.#centrifuge.state]);
   }
 
-  #made(options: ConnectionOptions): Centrifuge {
-    const origin = options.origin ?? globalThis.location.origin;
-    const identity = options.getToken === undefined ? new Identity(options.storage) : null;
-    this.#identity = identity;
-    return new Centrifuge(options.endpoints ?? endpointsAt(origin), {
-      emulationEndpoint: `${origin}/emulation`,
-      ...(options.websocket !== undefined && { websocket: options.websocket }),
-      ...(options.getToken !== undefined && { getToken: options.getToken }),
+  #made(): Centrifuge {
+    const { websocket, getToken, centrifuge } = this.#options;
+    const identity = this.#identity;
+    return new Centrifuge(this.#endpoints, {
+      emulationEndpoint: `${originOf(this.#options)}/emulation`,
+      ...(websocket !== undefined && { websocket }),
+      ...(getToken !== undefined && { getToken }),
       ...(identity !== null && {
         getData: async () => {
           this.#sent = await identity.credentials();
           return this.#sent;
         },
       }),
-      ...options.centrifuge,
+      ...centrifuge,
     });
   }
 
+  #listen(): void {
+    this.#centrifuge.on("connected", this.#connected);
+    this.#centrifuge.on("connecting", this.#connecting);
+    this.#centrifuge.on("disconnected", this.#disconnected);
+    if (this.ours) this.#centrifuge.on("error", this.#failed);
+  }
+
+  #letGo(): void {
+    this.#centrifuge.off("connected", this.#connected);
+    this.#centrifuge.off("connecting", this.#connecting);
+    this.#centrifuge.off("disconnected", this.#disconnected);
+    this.#centrifuge.off("error", this.#failed);
+    clearTimeout(this.#stuck);
+  }
+
   readonly #connected = ({ transport, data }: ConnectedContext): void => {
+    clearTimeout(this.#stuck);
     this.#emulated = transport !== "websocket";
-    if (this.#identity?.connected(data ?? {}, this.#sent.token) === false) {
-      this.#centrifuge.disconnect();
-      this.#centrifuge.connect();
+    const outrun = this.#identity?.connected(data ?? {}, this.#sent.token) === false;
+    if (outrun || this.#wantsAnotherLook(transport)) {
+      this.#renew();
       return;
     }
+    this.#doubtful = true;
     if (this.ours) this.#user.set(data?.user ?? null);
     this.#state.set("connected");
   };
 
-  readonly #connecting = (): void => this.#state.set("connecting");
+  #wantsAnotherLook(transport: string): boolean {
+    if (!this.#doubtful || this.#isPreferred(transport)) return false;
+    if (Date.now() - this.#lookedAt < LOOK_AGAIN) return false;
+    this.#lookedAt = Date.now();
+    return true;
+  }
+
+  #isPreferred(transport: string): boolean {
+    return !this.ours || transport === this.#endpoints[0]?.transport;
+  }
+
+  readonly #connecting = (): void => {
+    const lost = this.#state.value === "connected";
+    this.#state.set("connecting");
+    if (!lost) return;
+    for (const followed of [...this.#followed]) {
+      if (followed.bound) followed.end(connectionLost());
+    }
+    if (this.ours) this.#stuck = setTimeout(() => this.#renew(), backoff(0, STUCK));
+  };
 
   readonly #disconnected = (): void => {
+    clearTimeout(this.#stuck);
     this.#identity?.letGo();
     this.#state.set("offline");
   };
+
+  readonly #failed = ({ transport }: ErrorContext): void => {
+    if (transport !== undefined && !this.#isPreferred(transport)) this.#doubtful = true;
+  };
+
+  /**
+   * Begins again with the first transport. centrifuge-js looks for one that works only until it has found one, and
+   * stays with that although the network may be another by now, or the server was away while the first was tried.
+   */
+  #renew(): void {
+    this.#letGo();
+    this.#centrifuge.disconnect();
+    this.#identity?.letGo();
+    this.#doubtful = false;
+    this.#centrifuge = this.#made();
+    this.#listen();
+    for (const followed of [...this.#followed]) followed.end(connectionLost());
+    this.#centrifuge.connect();
+  }
 
   get state(): Observable<ConnectionState> {
     return this.#state;
@@ -145,9 +227,7 @@ export class Connection {
   }
 
   connect(): void {
-    if (!this.ours) return;
-    this.#state.set("connecting");
-    this.#centrifuge.connect();
+    if (this.ours) this.#centrifuge.connect();
   }
 
   /** Ends the connection, or lets one go that is not ours. */
@@ -156,9 +236,7 @@ export class Connection {
       this.#centrifuge.disconnect();
       return;
     }
-    this.#centrifuge.off("connected", this.#connected);
-    this.#centrifuge.off("connecting", this.#connecting);
-    this.#centrifuge.off("disconnected", this.#disconnected);
+    this.#letGo();
     this.#state.set("offline");
   }
 
@@ -170,19 +248,41 @@ export class Connection {
   ): Promise<Methods[M][1]> {
     this.#refuseTooLarge(method, request);
     const policy = { ...this.#retries, ...(within !== undefined && { within }) };
-    return retrying(() => this.#callOnce(method, request), policy, signal);
+    return retrying(() => this.#callOnce(method, request, signal), policy, signal);
   }
 
   async #callOnce<M extends keyof Methods>(
     method: M,
     request: Methods[M][0],
+    signal?: AbortSignal,
   ): Promise<Methods[M][1]> {
+    await this.#whenConnected();
+    signal?.throwIfAborted();
+    // by which transport is known only now
+    this.#refuseTooLarge(method, request);
     try {
       const { data } = await this.#centrifuge.rpc(`${this.#namespace}:${method}`, request);
       return data as Methods[M][1];
     } catch (error) {
       throw callError(error);
     }
+  }
+
+  /** Waits for the connection, as centrifuge-js would, but through a new one in its place. */
+  async #whenConnected(): Promise<void> {
+    if (this.#state.value === "connected") return;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => settle("timeout"), this.#timeout);
+      const stop = this.#state.subscribe((state) => state !== "connecting" && settle(state));
+      const settle = (outcome: ConnectionState | "timeout") => {
+        clearTimeout(timer);
+        stop();
+        if (outcome === "connected") resolve();
+        else reject(outcome === "offline" ? noConnection() : connectionLost());
+      };
+    });
+    // what is called in the event itself is joined to one frame, which may be beyond the limit
+    await sleep(0);
   }
 
   /** Centrifugo drops the connection for a message beyond its limit, and everything else with it. */
@@ -201,20 +301,27 @@ export class Connection {
       throw new CallError(0, `${channel} is followed already on this connection.`, false);
     }
     const subscription = centrifuge.newSubscription(channel, { since });
-    let left = false;
+    const followed: Followed = { bound: since.epoch === "", end: handlers.ended };
+    this.#followed.add(followed);
+    const isFollowed = () => this.#followed.has(followed);
     subscription.on("subscribed", ({ recovered, streamPosition }) => {
-      if (!left) handlers.subscribed(recovered, streamPosition ?? { offset: 0, epoch: "" });
+      followed.bound = false;
+      if (isFollowed()) handlers.subscribed(recovered, streamPosition ?? { offset: 0, epoch: "" });
     });
     subscription.on("publication", ({ data }) => {
-      if (!left) handlers.publication(data);
+      if (isFollowed()) handlers.publication(data);
     });
     subscription.on("unsubscribed", ({ code, reason }) => {
-      if (!left) handlers.ended(new CallError(code, reason, false));
+      if (isFollowed()) handlers.ended(new CallError(code, reason, false));
     });
     subscription.subscribe();
     return () => {
-      left = true;
+      this.#followed.delete(followed);
       centrifuge.removeSubscription(subscription);
     };
   }
+}
+
+function originOf({ origin }: ConnectionOptions): string {
+  return origin ?? globalThis.location.origin;
 }

@@ -27,6 +27,8 @@ export interface SendOptions {
 }
 
 const PAGE = 50;
+/** A try that came later would end what was begun since. */
+const STOP_WITHIN = 3_000;
 
 /** Sends a prompt, into a new conversation if none is named. */
 export function callSend(
@@ -52,7 +54,6 @@ export class Conversation {
   readonly id: string;
   readonly #connection: Link;
   readonly #reduce: Reduce;
-  readonly #onClose: () => void;
   readonly #state = new Cell(emptyConversation);
   readonly #follower: Follower<Session, ConversationEvent>;
   #reachesBeginning = false;
@@ -70,13 +71,15 @@ export class Conversation {
     this.id = id;
     this.#connection = connection;
     this.#reduce = reduce;
-    this.#onClose = onClose;
     this.#follower = new Follower(connection, {
       load: () => connection.call("open", { conversation: id, limit: PAGE }, { within: 0 }),
       show: (shown) => {
+        const first = this.#state.value.messages[0]?.id;
         this.#receive({ type: "session", session: shown, whole: true });
+        // with the earlier messages that stay, what is known of those before them stays
+        if (first !== undefined && first === this.#state.value.messages[0]?.id) return;
         this.#earlier = null;
-        this.#reachesBeginning = this.#state.value.messages.length < PAGE;
+        this.#reachesBeginning = shown.messages.length < PAGE;
       },
       receive: (event) => this.#receive(event),
       settled: (shown, covered) => this.#settled(shown, covered),
@@ -86,7 +89,7 @@ export class Conversation {
         generation === null || progressOf(this.#state.value, generation.message) < generation.seq,
     });
     const stop = this.sync.subscribe((sync) => {
-      if (sync !== "gone") return;
+      if (sync !== "gone" && sync !== "closed") return;
       stop();
       onClose();
     });
@@ -102,13 +105,18 @@ export class Conversation {
     return this.#follower.sync;
   }
 
-  /** Resolves once the conversation is shown and followed; rejects when it cannot be. */
+  /** Why the conversation is gone; null while it is not, and where it was deleted. */
+  get failure(): CallError | null {
+    return this.#follower.failure;
+  }
+
+  /** Resolves once the conversation is shown and followed; rejects when it cannot be, or is closed before. */
   ready(): Promise<void> {
     return new Promise((resolve, reject) => {
       const check = (sync: Sync): boolean => {
         if (sync === "live") resolve();
-        else if (sync === "gone")
-          reject(new CallError(403, "There is no such conversation.", false));
+        else if (sync === "gone") reject(this.failure ?? deleted());
+        else if (sync === "closed") reject(new CallError(0, "The conversation was closed.", false));
         else return false;
         return true;
       };
@@ -120,8 +128,13 @@ export class Conversation {
   /** Resolves when the prompt is accepted and stored; its answer arrives in `state`. */
   async send(prompt: Prompt, options: SendOptions = {}): Promise<Session> {
     const session = await callSend(this.#connection, this.id, prompt, options);
-    this.#follower.deliver({ type: "session", session, whole: false });
+    this.join(session);
     return session;
+  }
+
+  /** Shows the new messages of a call at once; their publications may come later. */
+  join(session: Session): void {
+    this.#follower.deliver({ type: "session", session, whole: false });
   }
 
   /** Makes an answer anew, and all that followed it void. */
@@ -136,7 +149,7 @@ export class Conversation {
       });
       // its publication may come later than this reply: never show both answers
       this.#follower.deliver({ type: "removed", messages: removed });
-      this.#follower.deliver({ type: "session", session, whole: false });
+      this.join(session);
     } catch (error) {
       if (!(error instanceof CallError) || (error.code !== 404 && error.code !== 409)) throw error;
       // perhaps it is being made already: another tab was first, or a try of ours whose reply was lost
@@ -147,10 +160,8 @@ export class Conversation {
 
   /** Stops the running answer and cancels the queued ones; with a message, that one alone. */
   async stop(message?: string): Promise<boolean> {
-    const { stopped } = await this.#connection.call("stop", {
-      conversation: this.id,
-      ...(message !== undefined && { message }),
-    });
+    const request = { conversation: this.id, ...(message !== undefined && { message }) };
+    const { stopped } = await this.#connection.call("stop", request, { within: STOP_WITHIN });
     return stopped;
   }
 
@@ -176,7 +187,6 @@ export class Conversation {
   /** Leaves the channel; the answer goes on without us. */
   close(): void {
     this.#follower.close();
-    this.#onClose();
   }
 
   #receive(event: ConversationEvent): void {
@@ -184,14 +194,18 @@ export class Conversation {
     if (this.#state.value.deleted) this.#follower.close("gone");
   }
 
-  #settled(session: Session, covered: Position): boolean {
+  #settled({ generation, since }: Session, covered: Position): boolean {
     if (hasHole(this.#state.value)) return false;
-    const { generation, since } = session;
-    return (
-      generation === null ||
-      (since.epoch === covered.epoch && since.offset >= covered.offset) ||
-      // what came live has continued the session's text
-      progressOf(this.#state.value, generation.message) > generation.seq
-    );
+    if (generation === null) return true;
+    const progress = progressOf(this.#state.value, generation.message);
+    // what came live has continued the session's text
+    if (progress > generation.seq) return true;
+    if (since.epoch === covered.epoch) return since.offset >= covered.offset;
+    // nothing was published since the history was lost, so no later session is on its way
+    return covered.offset === 0 && progress === generation.seq;
   }
+}
+
+function deleted(): CallError {
+  return new CallError(403, "There is no such conversation.", false);
 }

@@ -6,6 +6,8 @@ import { Cell, type Observable } from "./observable.ts";
 import type { ConversationPage, ListPublication, Summary } from "./protocol.ts";
 
 const PAGE = 50;
+/** The server gives no more at once. */
+const MOST = 200;
 
 export interface ListState {
   readonly conversations: readonly Summary[];
@@ -35,14 +37,11 @@ export class ConversationList {
   readonly #state = new Cell<ListState>({ conversations: [], next: null });
   readonly #follower: Follower<ConversationPage, ListPublication>;
 
-  readonly #onClose: () => void;
-
   /** `ChatClient` makes these. */
   constructor(connection: Link, onClose: () => void = () => {}) {
     this.#connection = connection;
-    this.#onClose = onClose;
     this.#follower = new Follower(connection, {
-      load: () => connection.call("list", { limit: PAGE }, { within: 0 }),
+      load: () => connection.call("list", { limit: this.#shown() }, { within: 0 }),
       show: ({ conversations, next }) => this.#state.set({ conversations, next: next ?? null }),
       receive: (publication) => {
         const { conversations, next } = this.#state.value;
@@ -55,7 +54,7 @@ export class ConversationList {
       news: () => false,
     });
     const stop = this.sync.subscribe((sync) => {
-      if (sync !== "gone") return;
+      if (sync !== "gone" && sync !== "closed") return;
       stop();
       onClose();
     });
@@ -70,11 +69,18 @@ export class ConversationList {
     return this.#follower.sync;
   }
 
+  /** As many as are shown, so that the pages before the last stay where the list is loaded anew. */
+  #shown(): number {
+    return Math.min(MOST, Math.max(PAGE, this.#state.value.conversations.length));
+  }
+
   async loadMore(): Promise<void> {
     const before = this.#state.value.next;
     if (before === null) return;
     const page = await this.#connection.call("list", { limit: PAGE, before });
-    const { conversations } = this.#state.value;
+    const { conversations, next } = this.#state.value;
+    // the list was loaded anew meanwhile: the page would not connect to it
+    if (next !== before) return;
     const known = new Set(conversations.map(({ id }) => id));
     const added = page.conversations.filter(({ id }) => !known.has(id));
     this.#state.set({ conversations: [...conversations, ...added], next: page.next ?? null });
@@ -90,6 +96,5 @@ export class ConversationList {
 
   close(): void {
     this.#follower.close();
-    this.#onClose();
   }
 }

@@ -1,7 +1,8 @@
 /** Why a call had no reply, and whether another try can help. */
 
+const TIMEOUT = 1;
 /** Codes of centrifuge-js for calls that never got an answer: timeout, transport closed, write error, connection closed. */
-const UNANSWERED: ReadonlySet<number> = new Set([1, 2, 10, 11]);
+const UNANSWERED: ReadonlySet<number> = new Set([TIMEOUT, 2, 10, 11]);
 const DISCONNECTED = 3;
 const LIMIT_REACHED = 429;
 
@@ -45,8 +46,8 @@ export function callError(reason: unknown): CallError {
     message?: string;
     temporary?: boolean;
   };
-  if (code === DISCONNECTED) return new CallError(code, "There is no connection.", true);
-  if (UNANSWERED.has(code)) return new CallError(code, "The connection was lost. Try again.", true);
+  if (code === DISCONNECTED) return noConnection();
+  if (UNANSWERED.has(code)) return connectionLost(code);
   // codes from 100 are Centrifugo's own up to 399, ours from 400
   if (code >= 100 && code < 400) {
     return new CallError(
@@ -56,6 +57,14 @@ export function callError(reason: unknown): CallError {
     );
   }
   return new CallError(code, message || "The call failed.", temporary ?? false);
+}
+
+export function connectionLost(code = TIMEOUT): CallError {
+  return new CallError(code, "The connection was lost. Try again.", true);
+}
+
+export function noConnection(): CallError {
+  return new CallError(DISCONNECTED, "There is no connection.", true);
 }
 
 /** A prompt that Centrifugo would drop the connection for. */

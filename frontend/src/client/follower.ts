@@ -7,7 +7,7 @@
  */
 
 import type { Link } from "./connection.ts";
-import { CallError } from "./errors.ts";
+import { CallError, callError } from "./errors.ts";
 import { Cell, type Observable } from "./observable.ts";
 import type { Position } from "./protocol.ts";
 import { backoff, sleep } from "./retry.ts";
@@ -32,8 +32,8 @@ export interface Followed<S extends Snapshot, E> {
   news(snapshot: S): boolean;
 }
 
-/** `behind` while something may be missing; `gone` when the server refuses for good, or it was deleted. */
-export type Sync = "opening" | "live" | "behind" | "gone";
+/** `behind` while something may be missing; `gone` when it was deleted, or cannot be followed; `closed` by us. */
+export type Sync = "opening" | "live" | "behind" | "gone" | "closed";
 
 const DELAYS = { firstDelay: 100, maxDelay: 5_000 };
 /** After this time without a visible hole the owner has stored all that was published before: two checkpoints. */
@@ -53,6 +53,7 @@ export class Follower<S extends Snapshot, E> {
   #meanwhile: E[] | null = null;
   #synchronising: Promise<void> | null = null;
   #delivered = 0;
+  #failure: CallError | null = null;
 
   constructor(connection: Link, followed: Followed<S, E>) {
     this.#connection = connection;
@@ -64,6 +65,11 @@ export class Follower<S extends Snapshot, E> {
 
   get sync(): Observable<Sync> {
     return this.#sync;
+  }
+
+  /** Why it cannot be followed. */
+  get failure(): CallError | null {
+    return this.#failure;
   }
 
   /** Follows from a snapshot that is already there. */
@@ -81,7 +87,8 @@ export class Follower<S extends Snapshot, E> {
     if (!this.#followed.intact()) void this.synchronise();
   }
 
-  close(sync: Sync = this.#sync.value): void {
+  close(sync: "gone" | "closed" = "closed"): void {
+    if (this.#closed.signal.aborted) return;
     this.#closed.abort();
     this.#leave?.();
     this.#leave = null;
@@ -141,6 +148,7 @@ export class Follower<S extends Snapshot, E> {
   }
 
   #failed(error: unknown): void {
+    this.#failure = callError(error);
     this.close("gone");
     if (!(error instanceof CallError)) throw error;
   }

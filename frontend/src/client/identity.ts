@@ -16,9 +16,17 @@ export function browserStorage(key = "centrifugo-llm.token"): TokenStorage {
   } catch {
     return memoryStorage();
   }
+  const memory = memoryStorage();
   const storage: TokenStorage = {
-    read: () => globalThis.localStorage.getItem(key),
-    write: (token) => globalThis.localStorage.setItem(key, token),
+    read: () => memory.read() ?? globalThis.localStorage.getItem(key),
+    write: (token) => {
+      try {
+        globalThis.localStorage.setItem(key, token);
+      } catch {
+        // full, or closed to writing: the visitor stays the same while the page lives
+        memory.write(token);
+      }
+    },
   };
   // absent where the page came over plain HTTP
   const locks: LockManager | undefined = globalThis.navigator?.locks;
@@ -53,6 +61,7 @@ interface ConnectReply {
 export class Identity {
   readonly #storage: TokenStorage;
   #release: (() => void) | null = null;
+  #holding: Promise<(() => void) | null> | null = null;
 
   constructor(storage: TokenStorage) {
     this.#storage = storage;
@@ -64,8 +73,8 @@ export class Identity {
    */
   async credentials(): Promise<{ token?: string }> {
     if (this.#storage.read() === null && this.#release === null) {
-      this.#release =
-        (await this.#storage.hold?.(AbortSignal.timeout(HOLD_TIMEOUT)).catch(() => null)) ?? null;
+      this.#holding ??= this.#hold();
+      this.#release = await this.#holding;
     }
     const token = this.#storage.read();
     if (token === null) return {};
@@ -80,6 +89,17 @@ export class Identity {
     if (!outrun && reply.token !== undefined) this.#storage.write(reply.token);
     this.letGo();
     return !outrun;
+  }
+
+  /** One at a time: of two, the first would be held for ever while the second waits for it. */
+  async #hold(): Promise<(() => void) | null> {
+    try {
+      return (await this.#storage.hold?.(AbortSignal.timeout(HOLD_TIMEOUT))) ?? null;
+    } catch {
+      return null;
+    } finally {
+      this.#holding = null;
+    }
   }
 
   letGo(): void {

@@ -43,6 +43,7 @@ export interface Session {
   channel: string;
   messages: readonly Message[];
   since: Position;
+  title?: string;
   generation: { message: string; seq: number; status: Status } | null;
 }
 

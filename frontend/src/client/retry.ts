@@ -39,6 +39,16 @@ export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void>
   });
 }
 
+/** The outcome of a promise; the signal's reason where it is aborted first. */
+export function unlessAborted<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const aborted = () => reject(signal.reason);
+    signal.addEventListener("abort", aborted, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", aborted));
+  });
+}
+
 /** Calls until it succeeds, fails for good, or the time for tries is over. */
 export async function retrying<T>(
   call: (attempt: number) => Promise<T>,
@@ -49,7 +59,7 @@ export async function retrying<T>(
   for (let attempt = 0; ; attempt++) {
     signal?.throwIfAborted();
     try {
-      return await call(attempt);
+      return await unlessAborted(call(attempt), signal);
     } catch (error) {
       if (!(error instanceof CallError) || !error.retryable) throw error;
       const delay = backoff(attempt, policy);

@@ -34,6 +34,9 @@ export type ConversationEvent = Publication | SessionEvent | HistoryEvent;
 
 export type Reduce = (state: ConversationState, event: ConversationEvent) => ConversationState;
 
+/** The newest of what waits are kept; the hole is closed by a session, and these connect to it. */
+const MOST_AHEAD = 500;
+
 export const emptyConversation: ConversationState = {
   messages: [],
   progress: new Map(),
@@ -96,40 +99,46 @@ function chunked(
 ): ConversationState {
   const message = find(state, id);
   if (message !== undefined && isClosed(message)) return state;
-  const known = state.progress.get(id) ?? 0;
-  if (seq <= known) return state;
-  if (seq > known + 1) {
-    const waiting = new Map(state.ahead.get(id)).set(seq, chunks);
-    return { ...state, ahead: new Map(state.ahead).set(id, waiting) };
+  if (seq <= (state.progress.get(id) ?? 0)) return state;
+  const waiting = new Map(state.ahead.get(id)).set(seq, chunks);
+  for (const oldest of waiting.keys()) {
+    if (waiting.size <= MOST_AHEAD) break;
+    waiting.delete(oldest);
   }
-  const grown = applyChunks(message ?? blankMessage(id), chunks);
-  const next = {
-    ...state,
-    messages:
-      message === undefined
-        ? [...state.messages, grown]
-        : state.messages.map((other) => (other === message ? grown : other)),
-    progress: new Map(state.progress).set(id, seq),
-  };
-  if (isClosed(grown)) next.progress.delete(id);
-  return state.ahead.has(id) ? caughtUp(next, id) : next;
+  return caughtUp({ ...state, ahead: new Map(state.ahead).set(id, waiting) }, id);
 }
 
-/** Applies what waited for the publication that has just been applied, and forgets what is contained. */
+/** Applies what waits and is next, and forgets what is contained. */
 function caughtUp(state: ConversationState, id: string): ConversationState {
   const waiting = state.ahead.get(id);
   if (waiting === undefined) return state;
-  const message = find(state, id);
-  const known = state.progress.get(id) ?? 0;
-  const rest = new Map(
-    message !== undefined && isClosed(message) ? [] : [...waiting].filter(([seq]) => seq > known),
-  );
+  const known = find(state, id);
+  let message = known ?? blankMessage(id);
+  const before = state.progress.get(id) ?? 0;
+  let seq = before;
+  for (let next = waiting.get(seq + 1); next !== undefined; next = waiting.get(seq + 1)) {
+    if (isClosed(message)) break;
+    message = applyChunks(message, next);
+    seq++;
+  }
+  const closed = isClosed(message);
+  const rest = closed ? [] : [...waiting].filter(([ahead]) => ahead > seq);
   const ahead = new Map(state.ahead);
-  if (rest.size > 0) ahead.set(id, rest);
+  if (rest.length > 0) ahead.set(id, new Map(rest));
   else ahead.delete(id);
-  const next = rest.get(known + 1);
-  const trimmed = { ...state, ahead };
-  return next === undefined ? trimmed : chunked(trimmed, id, known + 1, next);
+  if (seq === before) return { ...state, ahead };
+  const progress = new Map(state.progress).set(id, seq);
+  if (closed) progress.delete(id);
+  return { ...state, ahead, progress, messages: withMessage(state.messages, known, message) };
+}
+
+function withMessage(
+  messages: readonly Message[],
+  known: Message | undefined,
+  message: Message,
+): readonly Message[] {
+  if (known === undefined) return [...messages, message];
+  return messages.map((other) => (other === known ? message : other));
 }
 
 function without(state: ConversationState, gone: ReadonlySet<string>): ConversationState {
@@ -154,7 +163,7 @@ function replaced(state: ConversationState, session: Session): ConversationState
   // arrived before the session was asked for will never be preceded by those that are missing.
   const merged = joined(without(state, new Set(gone)), session);
   const latest = session.messages.flatMap(({ id }) => find(merged, id) ?? []);
-  return { ...merged, messages: [...earlier, ...latest] };
+  return { ...merged, messages: [...earlier, ...latest], title: session.title ?? merged.title };
 }
 
 /** Takes from the session each message that is unknown here, or stands further there. */
