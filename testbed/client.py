@@ -19,6 +19,7 @@ class Client:
         self._replies: dict[int, asyncio.Future[Json]] = {}
         self._reader = asyncio.create_task(self._read())
         self.publications: asyncio.Queue[Json] = asyncio.Queue()
+        self.unsubscribed: asyncio.Queue[str] = asyncio.Queue()
         self.hello: Json = {}
 
     @classmethod
@@ -30,6 +31,10 @@ class Client:
     async def close(self) -> None:
         await self._socket.close()
         await self._reader
+
+    def hang(self) -> None:
+        """Reads nothing any more, and leaves the connection open."""
+        self._socket.transport.pause_reading()
 
     async def command(self, name: str, body: Json) -> Json:
         number = next(self._ids)
@@ -99,3 +104,5 @@ class Client:
                 reply.set_result(message)
         elif "pub" in message.get("push", {}):
             self.publications.put_nowait(message["push"]["pub"]["data"])
+        elif "unsubscribe" in message.get("push", {}):
+            self.unsubscribed.put_nowait(message["push"]["channel"])

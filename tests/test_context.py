@@ -1,7 +1,7 @@
 """What the model is asked: the conversation in order, within a budget, in the form it expects."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -37,8 +37,9 @@ class Chat:
         return request
 
 
-@pytest.fixture
-async def chat(serverless: Deployment) -> AsyncIterator[Chat]:
+@pytest.fixture(scope="module")
+def choosy(serverless: Deployment) -> Iterator[Deployment]:
+    """With a server that has all the settings of what the model is asked."""
     settings = {
         "SYSTEM_PROMPT": SYSTEM["content"],
         "CONTEXT_CHARACTERS": str(BUDGET),
@@ -46,9 +47,14 @@ async def chat(serverless: Deployment) -> AsyncIterator[Chat]:
         "MODELS": "second",
     }
     with serverless.server(1, **settings):
-        client = await serverless.connect()
-        yield Chat(serverless, client)
-        await client.close()
+        yield serverless
+
+
+@pytest.fixture
+async def chat(choosy: Deployment) -> AsyncIterator[Chat]:
+    client = await choosy.connect()
+    yield Chat(choosy, client)
+    await client.close()
 
 
 def prompt_of(request: Json) -> Json:
@@ -105,10 +111,7 @@ async def test_images_and_another_model_reach_the_provider(chat: Chat) -> None:
     assert second["messages"][1] == prompt_of(first)
 
 
-async def test_without_settings_nothing_is_added(serverless: Deployment) -> None:
-    with serverless.server():
-        client = await serverless.connect()
-        request = await Chat(serverless, client).asked("/tokens 2")
-        await client.close()
+async def test_without_settings_nothing_is_added(deployment: Deployment, client: Client) -> None:
+    request = await Chat(deployment, client).asked("/tokens 2")
     assert request["messages"] == [prompt_of(request)]
     assert "max_completion_tokens" not in request

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import sqlite3
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -114,14 +115,18 @@ async def test_a_draining_server_refuses_and_the_rest_goes_on(serverless: Deploy
         async with visitor(serverless) as client:
             session = await client.rpc("ai:send", text="/tokens 200")
             following = asyncio.create_task(client.follow(session))
-            first.ask_to_end()
+            async with Door(first.port) as door:
+                assert await door.serves()
+                first.ask_to_end()
 
-            async def refused() -> Json | None:
-                reply = await client.rpc("ai:send", text="/tokens 5")
-                return reply.get("error")
+                async def refused() -> Json | None:
+                    reply = await client.rpc("ai:send", text="/tokens 5")
+                    return reply.get("error")
 
-            error = await until(refused)
-            assert (error["code"], error["temporary"]) == (503, True)
+                error = await until(refused)
+                assert (error["code"], error["temporary"]) == (503, True)
+                # a balancer that asks sends nothing more here
+                assert not await door.serves()
             answer = await following
             assert (answer["text"], answer["closing"]["type"]) == (text(200), "finish")
 
@@ -147,23 +152,74 @@ async def test_a_prompt_stored_while_its_server_drains_goes_to_another_replica(
                 assert (answer["text"], answer["closing"]["type"]) == (text(20), "finish")
 
 
-async def test_stop_through_another_replica(serverless: Deployment) -> None:
-    with serverless.server(), serverless.server(2) as second:
-        async with visitor(serverless) as client, Door(second.port) as door:
-            prompt = f"/tokens 3000 mark={uuid.uuid4()}"
-            session = await client.rpc("ai:send", text=prompt)
-            following = asyncio.create_task(client.follow(session))
-            await asyncio.sleep(0.5)
-            stopped = await door.rpc(
-                user_of(client), "ai:stop", conversation=session["conversation"]
-            )
-            assert stopped == {"stopped": True}
-            answer = await following
-            assert answer["closing"]["reason"] == "stopped"
-            mark = prompt.rpartition("=")[2]
-            sent = await until(lambda: _ended(serverless, mark))
-            assert sent["text"].startswith(answer["text"])
+async def test_a_stop_through_any_replica_ends_the_providers_request_within_a_second(
+    serverless: Deployment,
+) -> None:
+    with serverless.server() as first, serverless.server(2) as second:
+        for server in (first, second):
+            async with visitor(serverless) as client, Door(server.port) as door:
+                session, mark = await long_answer(client)
+                following = asyncio.create_task(client.follow(session))
+                await asyncio.sleep(0.5)
+                where = {"conversation": session["conversation"]}
+                asked_at = time.monotonic()
+                assert await door.rpc(user_of(client), "ai:stop", **where) == {"stopped": True}
+                answer = await following
+                assert answer["closing"]["reason"] == "stopped"
+                sent = await until(partial(_ended, serverless, mark))
+                assert sent["text"].startswith(answer["text"])
+                assert not sent["whole"]
+                # clocks of one machine
+                assert sent["ended_at"] - asked_at < 1
+
+
+async def test_a_delete_through_any_replica_ends_the_answer_and_the_subscriptions(
+    serverless: Deployment,
+) -> None:
+    with serverless.server() as first, serverless.server(2) as second:
+        for server in (first, second):
+            async with visitor(serverless) as client, Door(server.port) as door:
+                session, mark = await long_answer(client)
+                await client.subscribe(session["channel"], session["since"])
+                own = await client.rpc("ai:list")
+                await client.subscribe(own["channel"], own["since"])
+                await asyncio.sleep(0.5)
+                where = {"conversation": session["conversation"]}
+                assert await door.rpc(user_of(client), "ai:delete", **where) == {}
+                assert await asyncio.wait_for(client.unsubscribed.get(), WAIT) == session["channel"]
+                told = [
+                    client.publications.get_nowait() for _ in range(client.publications.qsize())
+                ]
+                assert {"type": "deleted"} in told
+                assert {"type": "deleted", "conversation": session["conversation"]} in told
+                sent = await until(partial(_ended, serverless, mark))
+                assert not sent["whole"]
+                # the server that made it had time to store an end, had it not seen the delete
+                await asyncio.sleep(0.5)
+                assert (await client.rpc("ai:list"))["conversations"] == []
+                assert (await client.rpc("ai:open", **where))["error"]["code"] == 403
+                assert "generation_ended" not in events_of(session, first)
+
+
+async def long_answer(client: Client) -> tuple[Json, str]:
+    """The session of an answer of half a minute, and its mark at the model server."""
+    mark = uuid.uuid4().hex
+    return await client.rpc("ai:send", text=f"/tokens 3000 mark={mark}"), mark
+
+
+async def test_an_answer_ends_at_its_time_limit(serverless: Deployment) -> None:
+    with serverless.server(GENERATION_SECONDS="1"):
+        async with visitor(serverless) as client:
+            session, mark = await long_answer(client)
+            answer = await client.follow(session)
+            assert answer["closing"]["type"] == "error"
+            assert "took too long" in answer["closing"]["errorText"]
+            sent = await until(partial(_ended, serverless, mark))
             assert not sent["whole"]
+            assert sent["text"].startswith(answer["text"])
+            last = await stored(client, session["conversation"], "failed")
+            assert shown(last) == answer["text"] != ""
+            assert last["metadata"]["usage"]["estimated"]
 
 
 async def _ended(deployment: Deployment, mark: str) -> Json | None:

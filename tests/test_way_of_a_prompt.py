@@ -50,6 +50,18 @@ async def test_shapes_of_streams(client: Client, prompt: str, expected: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("given", "told"),
+    [("length", "length"), ("content_filter", "content-filter"), ("a_new_one", "other")],
+)
+async def test_why_an_answer_ended(client: Client, given: str, told: str) -> None:
+    session = await client.rpc("ai:send", text=f"/tokens 3 finish={given}")
+    answer = await client.follow(session)
+    assert (answer["text"], answer["closing"]["finishReason"]) == (text(3), told)
+    opened = await client.rpc("ai:open", conversation=session["conversation"])
+    assert opened["messages"][-1]["metadata"]["finish_reason"] == told
+
+
+@pytest.mark.parametrize(
     ("prompt", "kept", "sentence"),
     [
         ("/status 401", 0, "does not accept this service's key"),
@@ -94,7 +106,11 @@ async def test_stop_keeps_what_was_shown(client: Client) -> None:
     opened = await client.rpc("ai:open", conversation=session["conversation"])
     stored = opened["messages"][-1]
     assert stored["metadata"]["status"] == "stopped"
-    assert stored["metadata"]["usage"]["estimated"] is True
+    usage = stored["metadata"]["usage"]
+    assert usage["estimated"] is True
+    # the provider sent one event per token
+    assert 0 < usage["output_tokens"] <= 2000
+    assert text(usage["output_tokens"]).startswith(answer["text"])
     assert stored["parts"][0]["text"] == answer["text"] != ""
 
 
