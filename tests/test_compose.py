@@ -16,6 +16,8 @@ import yaml
 from centrifugo.build import pinned
 from centrifugo.environment import Environment
 from proxy_server.settings import Settings
+from run.environment import SECRETS
+from run.parts import LOCAL_MODEL
 from testbed import machine, parts
 from testbed.client import Client
 from testbed.deployment import Deployment
@@ -43,6 +45,20 @@ def test_it_holds_to_the_compose_specification() -> None:
 def test_each_setting_that_it_names_is_one() -> None:
     assert set(SERVICES["proxy-server"]["environment"]) <= SETTINGS
     assert set(re.findall(r"\$\{([A-Z_]+)", COMPOSE)) <= SETTINGS | OF_COMPOSE
+
+
+def test_both_sides_have_a_secret_from_one_place() -> None:
+    for name in SECRETS:
+        given = [value for value in _values() if value.startswith(f"${{{name}")]
+        both_sides = 1 if name == "SIGNING_SECRETS" else 2
+        assert len(given) >= both_sides, name
+        assert name in SERVICES["proxy-server"]["environment"]
+
+
+def test_the_local_model_is_asked_as_by_make_run() -> None:
+    server = SERVICES["proxy-server"]["environment"]
+    for name, value in LOCAL_MODEL.items():
+        assert server[name] == f"${{{name}:-${{COMPOSE_PROFILES:+{value}}}}}"
 
 
 def test_centrifugo_is_the_pinned_one_and_gets_what_make_run_gives_it() -> None:
@@ -110,7 +126,12 @@ def test_the_health_check_says_whether_the_server_serves(deployment: Deployment)
 
 
 @pytest.fixture(scope="module")
-def page(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def access_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("nginx") / "access.log"
+
+
+@pytest.fixture(scope="module")
+def page(deployment: Deployment, access_log: Path) -> Iterator[str]:
     """The address of the built page behind real nginx with the image's configuration."""
     needs(nginx=machine.nginx())
     port = free_port()
@@ -123,8 +144,9 @@ def page(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> It
     told = NGINX
     for name, value in values.items():
         told = told.replace(f"${{{name}}}", value)
-    folder = tmp_path_factory.mktemp("nginx")
-    with nginx(port, f"include /etc/nginx/mime.types;\n{told}", folder):
+    # which the image leaves on
+    told = told.replace("server_tokens off;", f"server_tokens off; access_log {access_log};")
+    with nginx(port, f"include {_mime_types()};\n{told}", access_log.parent):
         yield f"127.0.0.1:{port}"
 
 
@@ -201,12 +223,34 @@ async def test_without_websockets_the_same_goes_over_http(page: str, transport: 
     assert listed["conversations"] == []
 
 
+def test_a_visitors_token_in_a_url_is_not_logged(page: str, access_log: Path) -> None:
+    connect = json.dumps({"id": 1, "connect": {"data": {"token": "the-token"}}})
+    with httpx.stream("GET", f"http://{page}/connection/sse", params={"cf_connect": connect}):
+        pass
+    httpx.get(f"http://{page}/?the-page")
+    logged = access_log.read_text()
+    assert "the-page" in logged
+    assert "the-token" not in logged
+
+
+def _values() -> list[str]:
+    return [
+        value for service in SERVICES.values() for value in service.get("environment", {}).values()
+    ]
+
+
 async def _reply(lines: Any, number: int) -> Any:
     async for line in lines:
         message = json.loads(line.removeprefix("data:") or "{}")
         if message.get("id") == number:
             return message
     pytest.fail("the stream ended")
+
+
+def _mime_types() -> Path:
+    told = subprocess.run([str(machine.nginx()), "-V"], capture_output=True, text=True)
+    (config,) = re.findall(r"--conf-path=(\S+)", told.stderr)
+    return Path(config).parent / "mime.types"
 
 
 def _vite() -> str:
