@@ -1,5 +1,6 @@
 """The gRPC port: who may call, TLS, health, reflection, and prompts that are none."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import grpc
 import pytest
 
 from proxy_server.pb import proxy_pb2
+from testbed.client import Json
 from testbed.deployment import Deployment
 from testbed.door import KNOWN, Door, Metadata
 from tests.test_malformed import assert_plain
@@ -26,6 +28,8 @@ METHODS = ("send", "open", "stop", "regenerate", "list", "history", "rename", "d
     ],
 )
 async def test_only_centrifugo_is_heard(deployment: Deployment, metadata: Metadata) -> None:
+    (server,) = deployment.servers
+    before = len(server.events(event="caller_refused"))
     async with Door(deployment.door_port) as door:
         for call, request in (
             (door.stub.Connect, proxy_pb2.ConnectRequest()),
@@ -35,6 +39,7 @@ async def test_only_centrifugo_is_heard(deployment: Deployment, metadata: Metada
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await call(request, metadata=metadata)
             assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    assert len(server.events(event="caller_refused")) == before + 3
 
 
 async def test_without_a_user_nothing_is_done(deployment: Deployment) -> None:
@@ -42,6 +47,38 @@ async def test_without_a_user_nothing_is_done(deployment: Deployment) -> None:
         for method in METHODS:
             assert (await door.rpc("", f"ai:{method}"))["error"]["code"] == 401
         assert (await door.subscribe("", "ai:x"))["error"]["code"] == 401
+
+
+async def test_secrets_rotate_one_server_after_the_other(serverless: Deployment) -> None:
+    old, new = "the-old-secret-of-the-door", "the-new-secret-of-the-door"
+    with (
+        serverless.server(2, SIGNING_SECRETS=old) as before,
+        serverless.server(3, SIGNING_SECRETS=f"{new},{old}") as between,
+        serverless.server(4, SIGNING_SECRETS=new) as after,
+    ):
+        async with Door(before.port) as a, Door(between.port) as b, Door(after.port) as c:
+            visitor = await welcome(a)
+            user = visitor["user"]
+            session = await a.rpc(user, "ai:send", text="/tokens 1")
+            where = {"conversation": session["conversation"]}
+
+            assert (again := await welcome(b, visitor["token"]))["user"] == user
+            assert "error" not in await b.rpc(user, "ai:open", **where)
+            assert await b.subscribe(user, session["channel"]) == {}
+
+            # a token that was shown once more in the meantime outlasts the old secret
+            assert (await welcome(c, again["token"]))["user"] == user
+            assert (await welcome(c, visitor["token"]))["user"] != user
+            assert (await c.rpc(user, "ai:open", **where))["error"]["code"] == 403
+            assert (await c.subscribe(user, session["channel"]))["error"]["code"] == 403
+
+
+async def welcome(door: Door, token: str | None = None) -> Json:
+    """What a visitor is told who connects, with a token where it has one."""
+    request = proxy_pb2.ConnectRequest(data=json.dumps({"token": token}).encode())
+    reply = await door.stub.Connect(request, metadata=KNOWN)
+    told: Json = json.loads(reply.result.data)
+    return told
 
 
 async def test_health_and_reflection(deployment: Deployment) -> None:

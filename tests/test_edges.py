@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import pytest
 from aiohttp import web
 
 from proxy_server.chunks import Position
@@ -51,6 +52,27 @@ async def test_an_answer_is_whole_although_its_stream_stays_open() -> None:
         assert (said, answer.finish_reason) == (["hi"], "stop")
         closed.set()
         await model.close()
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_a_batch_that_centrifugo_fails_to_take_is_sent_again(status: int) -> None:
+    keys: list[str] = []
+
+    async def batch(request: web.Request) -> web.StreamResponse:
+        (command,) = (await request.json())["commands"]
+        keys.append(command["publish"]["idempotency_key"])
+        if len(keys) < 3:
+            return web.Response(status=status, text="a proxy's own page")
+        return web.json_response({"replies": [{"publish": {"offset": 1, "epoch": "a"}}]})
+
+    async with serving("/api/batch", batch) as url:
+        api = server_api(f"{url}/api", "key")
+        publisher = Publisher(api)
+        posted = publisher.post("ai:a", b"{}", "key", urgent=True)
+        assert await asyncio.wait_for(posted, 5) == Position(1, "a")
+        assert keys == ["key"] * 3
+        await publisher.close()
+        await api.close()
 
 
 async def test_a_batch_that_is_answered_in_part_is_sent_again() -> None:
