@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import uuid
 from pathlib import Path
 
 import grpc
@@ -145,13 +146,17 @@ async def test_tls(serverless: Deployment, certificate: tuple[Path, Path]) -> No
         b'{"a":' * 50_000,
     ],
 )
+@pytest.mark.usefixtures("undisturbed")
 async def test_malformed_prompts(deployment: Deployment, data: bytes) -> None:
+    user = str(uuid.uuid4())
     async with Door(deployment.door_port) as door:
-        error = (await door.raw("anna", "ai:send", data))["error"]
+        error = (await door.raw(user, "ai:send", data))["error"]
         assert error["code"] == 400
         assert not error["temporary"]
         assert_plain(error["message"])
-        assert (await door.rpc("anna", "ai:list"))["conversations"] == []
+        assert (await door.rpc(user, "ai:list"))["conversations"] == []
+    logged = deployment.servers[0].events(user=user)
+    assert [(line["event"], line["code"]) for line in logged] == [("call_refused", 400)]
 
 
 async def test_a_prompt_of_a_megabyte(deployment: Deployment) -> None:
