@@ -7,7 +7,7 @@ import pytest
 
 from testbed.client import Client
 from testbed.deployment import Deployment
-from testbed.text import text
+from testbed.text import text, tokens
 
 
 async def test_an_answer_comes_back_exactly(client: Client) -> None:
@@ -92,6 +92,22 @@ async def test_what_a_model_does_wrong_is_told_in_a_sentence(
         "model_failed",
         "generation_ended",
     ]
+
+
+async def test_the_first_token_is_shown_at_once(serverless: Deployment) -> None:
+    """It waits for no other, however long publications are gathered."""
+    with serverless.server(COALESCE_SECONDS="1"):
+        client = await serverless.connect()
+        session = await client.rpc("ai:send", text="/tokens 8 rate=4")
+        await client.subscribe(session["channel"], session["since"])
+        pieces: list[str] = []
+        while "".join(pieces) != text(8):
+            told = await asyncio.wait_for(client.publications.get(), 20)
+            deltas = [chunk.get("delta", "") for chunk in told.get("chunks", ())]
+            pieces += filter(None, ["".join(deltas)])
+        await client.close()
+    assert pieces[0] == tokens(8)[0]
+    assert len(pieces) < 8
 
 
 async def test_the_same_id_twice_is_one_prompt(client: Client) -> None:
