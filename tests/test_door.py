@@ -1,7 +1,7 @@
 """The gRPC port: who may call, TLS, health, reflection, and prompts that are none."""
 
 import json
-import subprocess
+import shutil
 import uuid
 from pathlib import Path
 
@@ -9,9 +9,11 @@ import grpc
 import pytest
 
 from proxy_server.pb import proxy_pb2
+from testbed.certificate import self_signed
 from testbed.client import Json
 from testbed.deployment import Deployment
 from testbed.door import KNOWN, Door, Metadata
+from tests.conftest import needs
 from tests.test_malformed import assert_plain
 
 SERVICE = "centrifugal.centrifugo.proxy.CentrifugoProxy"
@@ -92,18 +94,8 @@ async def test_health_and_reflection(deployment: Deployment) -> None:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A self-signed certificate for localhost, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    chain, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "1", "-subj", "/CN=localhost", "-addext"),
-            *("subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(chain)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return chain, key
+    needs(openssl=shutil.which("openssl"))
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 async def test_tls(serverless: Deployment, certificate: tuple[Path, Path]) -> None:
