@@ -32,10 +32,6 @@ class Client:
         await self._socket.close()
         await self._reader
 
-    def hang(self) -> None:
-        """Reads nothing any more, and leaves the connection open."""
-        self._socket.transport.pause_reading()
-
     async def command(self, name: str, body: Json) -> Json:
         number = next(self._ids)
         reply = self._replies[number] = asyncio.get_running_loop().create_future()

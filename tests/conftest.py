@@ -1,5 +1,6 @@
 """The real parts, started once for all tests."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import settings
 from testbed import hermetic, machine
 from testbed.client import Client
 from testbed.deployment import Deployment
+from testbed.text import text
 
 hermetic.forget()
 # not the wall clock but pytest's own time limit says what takes too long, on any machine
@@ -54,6 +56,17 @@ def serverless(
         folder=folder, replicas=0, database=request.param, settings=SETTINGS
     ) as running:
         yield running
+
+
+@pytest.fixture
+async def undisturbed(deployment: Deployment) -> AsyncIterator[None]:
+    """Somebody else's answer goes on beside the test, and comes whole."""
+    other = await deployment.connect()
+    following = asyncio.create_task(other.follow(await other.rpc("ai:send", text="/tokens 20")))
+    yield
+    answer = await following
+    assert (answer["text"], answer["closing"]["type"]) == (text(20), "finish")
+    await other.close()
 
 
 @pytest.fixture

@@ -1,14 +1,19 @@
 """The gRPC port: who may call, TLS, health, reflection, and prompts that are none."""
 
-import subprocess
+import json
+import shutil
+import uuid
 from pathlib import Path
 
 import grpc
 import pytest
 
 from proxy_server.pb import proxy_pb2
+from testbed.certificate import self_signed
+from testbed.client import Json
 from testbed.deployment import Deployment
 from testbed.door import KNOWN, Door, Metadata
+from tests.conftest import needs
 from tests.test_malformed import assert_plain
 
 SERVICE = "centrifugal.centrifugo.proxy.CentrifugoProxy"
@@ -26,6 +31,8 @@ METHODS = ("send", "open", "stop", "regenerate", "list", "history", "rename", "d
     ],
 )
 async def test_only_centrifugo_is_heard(deployment: Deployment, metadata: Metadata) -> None:
+    (server,) = deployment.servers
+    before = len(server.events(event="caller_refused"))
     async with Door(deployment.door_port) as door:
         for call, request in (
             (door.stub.Connect, proxy_pb2.ConnectRequest()),
@@ -35,6 +42,7 @@ async def test_only_centrifugo_is_heard(deployment: Deployment, metadata: Metada
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await call(request, metadata=metadata)
             assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    assert len(server.events(event="caller_refused")) == before + 3
 
 
 async def test_without_a_user_nothing_is_done(deployment: Deployment) -> None:
@@ -42,6 +50,38 @@ async def test_without_a_user_nothing_is_done(deployment: Deployment) -> None:
         for method in METHODS:
             assert (await door.rpc("", f"ai:{method}"))["error"]["code"] == 401
         assert (await door.subscribe("", "ai:x"))["error"]["code"] == 401
+
+
+async def test_secrets_rotate_one_server_after_the_other(serverless: Deployment) -> None:
+    old, new = "the-old-secret-of-the-door", "the-new-secret-of-the-door"
+    with (
+        serverless.server(2, SIGNING_SECRETS=old) as before,
+        serverless.server(3, SIGNING_SECRETS=f"{new},{old}") as between,
+        serverless.server(4, SIGNING_SECRETS=new) as after,
+    ):
+        async with Door(before.port) as a, Door(between.port) as b, Door(after.port) as c:
+            visitor = await welcome(a)
+            user = visitor["user"]
+            session = await a.rpc(user, "ai:send", text="/tokens 1")
+            where = {"conversation": session["conversation"]}
+
+            assert (again := await welcome(b, visitor["token"]))["user"] == user
+            assert "error" not in await b.rpc(user, "ai:open", **where)
+            assert await b.subscribe(user, session["channel"]) == {}
+
+            # a token that was shown once more in the meantime outlasts the old secret
+            assert (await welcome(c, again["token"]))["user"] == user
+            assert (await welcome(c, visitor["token"]))["user"] != user
+            assert (await c.rpc(user, "ai:open", **where))["error"]["code"] == 403
+            assert (await c.subscribe(user, session["channel"]))["error"]["code"] == 403
+
+
+async def welcome(door: Door, token: str | None = None) -> Json:
+    """What a visitor is told who connects, with a token where it has one."""
+    request = proxy_pb2.ConnectRequest(data=json.dumps({"token": token}).encode())
+    reply = await door.stub.Connect(request, metadata=KNOWN)
+    told: Json = json.loads(reply.result.data)
+    return told
 
 
 async def test_health_and_reflection(deployment: Deployment) -> None:
@@ -54,18 +94,8 @@ async def test_health_and_reflection(deployment: Deployment) -> None:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A self-signed certificate for localhost, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    chain, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "1", "-subj", "/CN=localhost", "-addext"),
-            *("subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(chain)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return chain, key
+    needs(openssl=shutil.which("openssl"))
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 async def test_tls(serverless: Deployment, certificate: tuple[Path, Path]) -> None:
@@ -108,13 +138,17 @@ async def test_tls(serverless: Deployment, certificate: tuple[Path, Path]) -> No
         b'{"a":' * 50_000,
     ],
 )
+@pytest.mark.usefixtures("undisturbed")
 async def test_malformed_prompts(deployment: Deployment, data: bytes) -> None:
+    user = str(uuid.uuid4())
     async with Door(deployment.door_port) as door:
-        error = (await door.raw("anna", "ai:send", data))["error"]
+        error = (await door.raw(user, "ai:send", data))["error"]
         assert error["code"] == 400
         assert not error["temporary"]
         assert_plain(error["message"])
-        assert (await door.rpc("anna", "ai:list"))["conversations"] == []
+        assert (await door.rpc(user, "ai:list"))["conversations"] == []
+    logged = deployment.servers[0].events(user=user)
+    assert [(line["event"], line["code"]) for line in logged] == [("call_refused", 400)]
 
 
 async def test_a_prompt_of_a_megabyte(deployment: Deployment) -> None:

@@ -55,6 +55,27 @@ async def test_an_answer_is_whole_although_its_stream_stays_open() -> None:
         await model.close()
 
 
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_a_batch_that_centrifugo_fails_to_take_is_sent_again(status: int) -> None:
+    keys: list[str] = []
+
+    async def batch(request: web.Request) -> web.StreamResponse:
+        (command,) = (await request.json())["commands"]
+        keys.append(command["publish"]["idempotency_key"])
+        # whatever the body says, it is the status that counts
+        told = {"replies": [{"publish": {"offset": len(keys), "epoch": "a"}}]}
+        return web.json_response(told, status=200 if len(keys) == 3 else status)
+
+    async with serving("/api/batch", batch) as url:
+        api = server_api(f"{url}/api", "key")
+        publisher = Publisher(api)
+        posted = publisher.post("ai:a", b"{}", "key", urgent=True)
+        assert await asyncio.wait_for(posted, 5) == Position(3, "a")
+        assert keys == ["key"] * 3
+        await publisher.close()
+        await api.close()
+
+
 async def test_a_batch_that_is_answered_in_part_is_sent_again() -> None:
     batches = 0
 

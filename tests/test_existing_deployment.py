@@ -18,6 +18,7 @@ import websockets
 from centrifugo.build import HERE as CENTRIFUGO
 from centrifugo.build import binary
 from testbed import machine, parts
+from testbed.certificate import self_signed
 from testbed.client import Client
 from testbed.deployment import API_KEY, CREDENTIAL, SIGNING_SECRET
 from testbed.ports import free_port
@@ -102,7 +103,7 @@ class Plan:
 
     def encrypt(self) -> None:
         """TLS both ways, with a certificate that no public authority signed."""
-        certificate, key = certify(self.folder)
+        certificate, key = map(str, self_signed(self.folder))
         encrypted = {"enabled": True, "cert_pem": certificate, "key_pem": key}
         self.proxy["grpc"]["tls"] = {"enabled": True, "server_ca_pem": certificate}
         self.settings |= {"GRPC_TLS_CERT": certificate, "GRPC_TLS_KEY": key}
@@ -142,6 +143,7 @@ def existing(
     plan = Plan(tmp_path_factory.mktemp("existing"))
     with ExitStack() as stack:
         if request.param != "plain":
+            needs(openssl=shutil.which("openssl"))
             plan.encrypt()
         if request.param == "https-redis":
             needs(redis=machine.redis_server())
@@ -152,24 +154,6 @@ def existing(
         stack.enter_context(plan.centrifugo())
         stack.enter_context(parts.proxy_server(plan.door, plan.settings, plan.folder))
         yield Existing(f"ws://127.0.0.1:{plan.port}/connection/websocket")
-
-
-def certify(folder: Path) -> tuple[str, str]:
-    """Files of a self-signed certificate for this machine, and of its key."""
-    openssl = shutil.which("openssl")
-    needs(openssl=openssl)
-    certificate, key = str(folder / "cert.pem"), str(folder / "key.pem")
-    subprocess.run(
-        [
-            *(str(openssl), "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
-            *("-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", key, "-out", certificate),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return certificate, key
 
 
 async def test_its_own_users_get_answers(existing: Existing) -> None:

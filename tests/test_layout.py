@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -30,12 +31,33 @@ def test_imports_point_upwards() -> None:
     for path in (ROOT / "proxy_server").glob("*.py"):
         if path.stem in APART:
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("proxy_server."):
-                imported = (node.module or "").split(".")[1]
-                if ROW[imported] >= ROW[path.stem]:
-                    wrong.append(f"{path.stem} imports {imported}")
+        wrong += [
+            f"{path.stem} imports {imported}"
+            for imported in own_imports(path.read_text())
+            if ROW[imported] >= ROW[path.stem]
+        ]
     assert wrong == []
+
+
+def own_imports(source: str) -> Iterator[str]:
+    """The modules of the package that are imported, in whichever of the three ways."""
+    for node in ast.walk(ast.parse(source)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module == "proxy_server":
+            names = [f"proxy_server.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        for name in names:
+            if name.startswith("proxy_server."):
+                yield name.split(".")[1]
+
+
+def test_each_way_to_import_is_seen() -> None:
+    source = "import proxy_server.runner\nfrom proxy_server import metrics, store\n"
+    source += "from proxy_server.pb import proxy_pb2\nimport asyncio\nfrom os import path\n"
+    assert [*own_imports(source)] == ["runner", "metrics", "store", "pb"]
 
 
 def test_generated_code_is_up_to_date(tmp_path: Path) -> None:

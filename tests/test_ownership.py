@@ -66,3 +66,20 @@ def test_a_visitor_comes_back_with_its_token() -> None:
 @given(st.text())
 def test_a_forged_token_is_a_new_visitor(token: str) -> None:
     assert Visitors(Signer([OLD])).welcome(token).user not in token or token == ""
+
+
+@given(users)
+def test_a_channels_signature_makes_no_visitor(user: str) -> None:
+    signer = Signer([OLD])
+    ours = Channels("ai", signer)
+    for name in (ours.new_conversation(user), ours.of_user(user)[0].removeprefix("ai:")):
+        nonce, signature = name[:17], name[17:]
+        for claimed in (user, nonce, user + nonce):
+            assert Visitors(signer).welcome(f"{claimed}.{signature}").user != claimed
+
+
+@given(st.lists(st.text()), st.lists(st.text()))
+def test_different_fields_sign_differently(fields: list[str], others: list[str]) -> None:
+    signer = Signer([OLD])
+    assert (signer.sign(*fields) == signer.sign(*others)) == (fields == others)
+    assert signer.sign("ab", "c") != signer.sign("a", "bc")

@@ -7,7 +7,7 @@ import pytest
 
 from testbed.client import Client
 from testbed.deployment import Deployment
-from testbed.text import text
+from testbed.text import text, tokens
 
 
 async def test_an_answer_comes_back_exactly(client: Client) -> None:
@@ -66,6 +66,7 @@ async def test_why_an_answer_ended(client: Client, given: str, told: str) -> Non
     [
         ("/status 401", 0, "does not accept this service's key"),
         ("/status 404", 0, "is not available"),
+        ("/status 429", 0, "busy. Try again in a moment"),
         ("/status 429 1", 0, "busy. Try again in 1 seconds"),
         ("/status 500", 0, "Try again"),
         ("/not-sse", 0, "makes no sense"),
@@ -76,13 +77,37 @@ async def test_why_an_answer_ended(client: Client, given: str, told: str) -> Non
         ("/half 5", 5, "broke off"),
     ],
 )
+@pytest.mark.usefixtures("undisturbed")
 async def test_what_a_model_does_wrong_is_told_in_a_sentence(
-    client: Client, prompt: str, kept: int, sentence: str
+    client: Client, deployment: Deployment, prompt: str, kept: int, sentence: str
 ) -> None:
-    answer = await client.follow(await client.rpc("ai:send", text=prompt))
+    session = await client.rpc("ai:send", text=prompt)
+    answer = await client.follow(session)
     assert answer["text"] == text(kept)
     assert answer["closing"]["type"] == "error"
     assert sentence in answer["closing"]["errorText"]
+    logged = deployment.servers[0].events(message=session["generation"]["message"])
+    assert [line["event"] for line in logged] == [
+        "prompt_accepted",
+        "model_failed",
+        "generation_ended",
+    ]
+
+
+async def test_the_first_token_is_shown_at_once(serverless: Deployment) -> None:
+    """It waits for no other, however long publications are gathered."""
+    with serverless.server(COALESCE_SECONDS="1"):
+        client = await serverless.connect()
+        session = await client.rpc("ai:send", text="/tokens 8 rate=4")
+        await client.subscribe(session["channel"], session["since"])
+        pieces: list[str] = []
+        while "".join(pieces) != text(8):
+            told = await asyncio.wait_for(client.publications.get(), 20)
+            deltas = [chunk.get("delta", "") for chunk in told.get("chunks", ())]
+            pieces += filter(None, ["".join(deltas)])
+        await client.close()
+    assert pieces[0] == tokens(8)[0]
+    assert len(pieces) < 8
 
 
 async def test_the_same_id_twice_is_one_prompt(client: Client) -> None:
@@ -187,11 +212,14 @@ async def test_nobody_else_gets_in(client: Client, deployment: Deployment) -> No
         ("ai:list", {"before": "nonsense"}, 400),
     ],
 )
+@pytest.mark.usefixtures("undisturbed")
 async def test_bad_requests_get_their_codes(
-    client: Client, method: str, data: dict[str, object], code: int
+    client: Client, deployment: Deployment, method: str, data: dict[str, object], code: int
 ) -> None:
     error = (await client.rpc(method, **data))["error"]
     assert error["code"] == code
+    logged = deployment.servers[0].events(user=client.hello["data"]["user"])
+    assert [(line["event"], line["code"]) for line in logged] == [("call_refused", code)]
     assert "Traceback" not in error["message"]
 
 
