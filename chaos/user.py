@@ -16,6 +16,8 @@ _SETTLED_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
 # a call without a reply has its effect within this time, or none
 _LATE_SECONDS = 10.0
+# an interrupted answer ends within this time, and may not have begun before
+_EFFECT_SECONDS = 1.0
 # few texts, so that the model server keeps few
 COUNTS = (40, 80, 120, 200, 300, 400)
 _SEEDS = 12
@@ -182,7 +184,7 @@ class User:
         twice = self._faulty and self._chance.random() < 0.06
         self._ledger.actions["prompt sent twice at once"] += twice
         session = await self._accepted(prompt, request, 1 + twice)
-        interrupt.end = monotonic() + (_LATE_SECONDS if prompt.uncertain else 0)
+        interrupt.end = monotonic() + (_LATE_SECONDS if prompt.uncertain else _EFFECT_SECONDS)
         return session
 
     async def _accepted(self, prompt: Prompt, request: Json, tries: int) -> Json | None:
@@ -236,15 +238,13 @@ class User:
         if not running:
             return
         key, asked_at = running[0], monotonic()
-        cause = Cause("stopped", asked_at, conversation=self._conversation, message=key)
-        self._ledger.causes.append(cause)
+        self._ledger.causes.append(
+            Cause("stopped", asked_at, conversation=self._conversation, message=key)
+        )
         reply = await self._until_answered("ai:stop", message=key)
-        cause.end = monotonic()
-        if reply is None:
-            cause.end += _LATE_SECONDS
-        elif reply["stopped"] and key in self._prompts:
+        if reply is not None and reply["stopped"] and key in self._prompts:
             mark = self._prompts[key].mark
-            self._ledger.stops.append(Stop(mark, key, asked_at, cause.end))
+            self._ledger.stops.append(Stop(mark, key, asked_at, monotonic()))
 
     async def _rename(self) -> None:
         title = f"Title {self._chance.getrandbits(32):x}"
