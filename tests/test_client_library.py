@@ -73,6 +73,20 @@ async def test_every_text_is_exact_while_sockets_are_cut(deployment: Deployment)
         assert shown[seed] == [whole, whole]
 
 
+async def test_more_missed_than_centrifugo_recovers_costs_one_call(tmp_path: Path) -> None:
+    # more than are published between two checkpoints, fewer than while the client is away
+    limit = {"CENTRIFUGO_CLIENT_RECOVERY_MAX_PUBLICATION_LIMIT": "100"}
+    prompt = "/tokens 600 rate=50"
+    with Deployment(folder=tmp_path, settings=SETTINGS, centrifugo_settings=limit) as running:
+        async with Link(running.port) as link:
+            scenario = await begun("missed", link.port, prompt=prompt)
+            result = asyncio.create_task(ended(scenario))
+            await asyncio.sleep(3)
+            assert link.cut() == 1
+            seen = await result
+    assert seen == {"shown": [["user", prompt], ["complete", text(600)]], "opened": 1}
+
+
 async def test_a_prompt_waits_for_a_server_that_restarts(deployment: Deployment) -> None:
     server = deployment.servers[0]
     server.stop()

@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 import { describe, expect, test } from "vitest";
 import { GrowingMarkdown } from "../src/page/growing_markdown.ts";
+import { plainText } from "../src/page/markdown.ts";
 import { Random, seeds } from "./random.ts";
 
 function container(): HTMLElement {
@@ -44,6 +45,12 @@ describe("what a model writes cannot harm: ", () => {
       }
     }
   });
+});
+
+test("what is read aloud has no marks", () => {
+  expect(plainText("# Plan\n\nA **bold** `word`.\n\n```js\nlet x\n```").trim()).toMatch(
+    /^Plan\s+A bold word\.\s+let x$/,
+  );
 });
 
 describe("markdown", () => {
@@ -131,6 +138,16 @@ describe("text that grows", () => {
     markdown.update("first\n\nsecond\n\nthird", true, undefined);
     expect([...element.querySelectorAll("p")].slice(0, 2)).toEqual([first, second]);
     expect(second?.textContent).toBe("second");
+  });
+
+  test("keeps them in a text with the line ends of Windows, too", () => {
+    const element = container();
+    const markdown = new GrowingMarkdown(element);
+    markdown.update("first\r\n\r\nsecond\r\n\r\nthi", true, undefined);
+    const [first] = element.querySelectorAll("p");
+    first?.append("!");
+    markdown.update("first\r\n\r\nsecond\r\n\r\nthird", true, undefined);
+    expect(element.querySelector("p")?.textContent).toBe("first!");
   });
 
   test("finds its links' definitions at its end", () => {

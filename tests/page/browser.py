@@ -1,10 +1,13 @@
 """The page in a real browser, in the words of those who use it."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
@@ -57,6 +60,11 @@ class Tab:
     @property
     def conversations(self) -> Locator:
         return self.page.get_by_role("navigation").get_by_role("listitem")
+
+    @property
+    def announced(self) -> Locator:
+        """What a screen reader is given to say of answers."""
+        return self.page.get_by_role("status", name="Answer")
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
@@ -128,6 +136,33 @@ def model_paused(deployment: Deployment) -> Iterator[None]:
         yield
     finally:
         deployment.model.resume()
+
+
+@contextmanager
+def model_saying(markdown: str, deployment: Deployment) -> Iterator[None]:
+    """Answers every prompt with that text meanwhile, in place of the model that there is."""
+
+    class Says(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            choice = {"index": 0, "delta": {"content": markdown}, "finish_reason": "stop"}
+            event = json.dumps({"object": "chat.completion.chunk", "choices": [choice]})
+            self.wfile.write(f"data: {event}\n\ndata: [DONE]\n\n".encode())
+
+        def log_request(self, code: object = "-", size: object = "-") -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Says) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        deployment.servers[0].stop()
+        try:
+            with deployment.server(OPENAI_BASE_URL=f"http://127.0.0.1:{server.server_port}/v1"):
+                yield
+        finally:
+            server.shutdown()
+            deployment.servers[0].start()
 
 
 def words(shown: str) -> str:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import WebSocketRoute, expect
+from playwright.sync_api import WebSocket, WebSocketRoute, expect
 
 from testbed.deployment import Deployment
 from testbed.text import HOSTILE, text
@@ -111,6 +111,131 @@ def test_without_websockets(visitor: Visitor, transport: str) -> None:
 
 def closed(socket: WebSocketRoute) -> None:
     socket.close()
+
+
+def test_websockets_that_are_blocked_later(visitor: Visitor) -> None:
+    blocked = False
+    sockets: list[WebSocketRoute] = []
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        if blocked:
+            socket.close()
+            return
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    visitor.context.route_web_socket("**/connection/websocket", pass_on)
+    tab = visitor.open()
+    tab.ask("/tokens 9")
+    tab.wait_for("complete")
+    blocked = True
+    with tab.page.expect_request("**/connection/http_stream"):
+        sockets[-1].close()
+    expect(tab.page.get_by_text("Reconnecting…")).to_have_count(0)
+    tab.ask("/tokens 60")
+    tab.wait_for("complete", 2)
+    assert tab.copied_text(2) == text(60)
+
+
+def test_a_page_that_was_opened_in_an_outage_gets_its_websocket(
+    visitor: Visitor, deployment: Deployment
+) -> None:
+    sent: list[str] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framesent", lambda frame: sent.append(str(frame)))
+
+    visitor.context.on("page", lambda page: page.on("websocket", listen))
+    deployment.centrifugo.kill()
+    tab = visitor.open()
+    # when a websocket was refused once more, another transport is next
+    tab.page.wait_for_event("websocket")
+    deployment.centrifugo.start()
+    tab.ask("/tokens 9")
+    tab.wait_for("complete")
+    assert any("ai:send" in frame for frame in sent)
+
+
+def test_prompts_that_wait_arrive_in_their_order(visitor: Visitor, deployment: Deployment) -> None:
+    tab = visitor.open()
+    tab.ask("/tokens 9")
+    tab.wait_for("complete")
+    deployment.centrifugo.kill()
+    expect(tab.page.get_by_text("Reconnecting…")).to_be_visible()
+    # together more than one message may have, and more than one try apart
+    long = "x" * 40_000
+    tab.ask(f"first {long}")
+    tab.page.wait_for_timeout(3_000)
+    tab.ask(f"second {long}")
+    expect(tab.page.get_by_text("Sending…")).to_have_count(2)
+    tab.page.wait_for_timeout(3_000)
+    deployment.centrifugo.start()
+    tab.wait_for("complete", 3)
+    expect(tab.page.get_by_text("Sending…")).to_have_count(0)
+    tab.page.reload()
+    tab.wait_for("complete", 3)
+    assert [shown.split()[0] for shown in tab.prompts.all_inner_texts()] == [
+        "/tokens",
+        "first",
+        "second",
+    ]
+
+
+def test_a_prompt_beyond_the_limit_is_refused_and_harms_nothing(visitor: Visitor) -> None:
+    tab = visitor.open()
+    tab.ask("x" * 70_000)
+    expect(tab.page.get_by_role("alert").filter(has_text="too long to send")).to_be_visible()
+    tab.button("Discard").click()
+    tab.ask("/tokens 9")
+    tab.wait_for("complete")
+
+
+def test_a_prompt_that_is_not_accepted_survives_a_reload(
+    visitor: Visitor, deployment: Deployment
+) -> None:
+    tab = visitor.open()
+    deployment.servers[0].stop()
+    try:
+        tab.ask("/tokens 9")
+        expect(tab.page.get_by_text("Sending…")).to_be_visible()
+        tab.button("Cancel").click()
+        expect(tab.field).to_have_value("/tokens 9")
+        expect(tab.prompts).to_have_count(0)
+        tab.ask("/tokens 12")
+        expect(tab.page.get_by_text("Sending…")).to_be_visible()
+        tab.page.reload()
+        expect(tab.prompts).to_have_text("/tokens 12")
+    finally:
+        deployment.servers[0].start()
+    tab.wait_for("complete")
+    assert tab.copied_text() == text(12)
+    expect(tab.conversations).to_have_count(1)
+
+
+def test_a_conversation_that_is_found_before_the_reply_goes_on(visitor: Visitor) -> None:
+    lost: list[str | bytes] = []
+
+    def lose_one_reply(socket: WebSocketRoute) -> None:
+        def receive(frame: str | bytes) -> None:
+            if not lost and '"generation"' in str(frame):
+                lost.append(frame)
+            else:
+                socket.send(frame)
+
+        server = socket.connect_to_server()
+        server.on_message(receive)
+
+    visitor.context.route_web_socket("**/connection/websocket", lose_one_reply)
+    tab = visitor.open()
+    tab.ask("/tokens 250 rate=30")
+    tab.conversations.get_by_role("link").click()
+    tab.wait_for_text()
+    tab.wait_for("complete")
+    assert len(lost) == 1
+    assert tab.copied_text() == text(250)
+    tab.ask("/tokens 9")
+    tab.wait_for("complete", 2)
+    expect(tab.prompts).to_have_count(2)
 
 
 def test_hostile_markdown_does_nothing(visitor: Visitor) -> None:

@@ -1,17 +1,20 @@
 /** The whole page: the list of conversations beside the one that the address names. */
 
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { ChatClient, Conversation } from "../client/client.ts";
+import { type ChatClient, type Conversation, emptyConversation } from "../client/client.ts";
+import { Cell } from "../client/observable.ts";
 import { Announcer } from "./announcer.tsx";
 import { Chat } from "./chat.tsx";
 import { ConnectionNotice } from "./connection_notice.tsx";
 import { keepDraft } from "./drafts.ts";
 import { focusPrompt } from "./focus.ts";
-import { showConversation, useConversationId, useObservable } from "./hooks.ts";
+import { showConversation, useConversationId, useNarrow, useObservable } from "./hooks.ts";
 import { MenuIcon, NewIcon } from "./icons.tsx";
 import { Outbox } from "./outbox.ts";
 import { Problems } from "./problems.tsx";
 import { Sidebar } from "./sidebar.tsx";
+
+const nothing = new Cell(emptyConversation);
 
 export function App({ client }: { client: ChatClient }) {
   const id = useConversationId();
@@ -22,18 +25,25 @@ export function App({ client }: { client: ChatClient }) {
   const begun = useRef("");
   const outbox = useMemo(() => {
     return new Outbox(client, (conversation) => {
-      begun.current = conversation.id;
-      showBegun(conversation);
+      if (goesThere(conversation)) begun.current = conversation.id;
     });
   }, [client]);
   const chat = useChatKey(id, begun.current);
+  // once: whoever leaves the conversation and comes back comes from elsewhere
+  useEffect(() => {
+    begun.current = "";
+  }, [id]);
   const [drawer, setDrawer] = useState(false);
+  const narrow = useNarrow();
   const closeDrawer = useCallback(() => setDrawer(false), []);
-  const title = conversations.find((summary) => summary.id === id)?.title ?? "";
+  const { title: ownTitle } = useObservable(conversation?.state ?? nothing);
+  const listed = conversations.find((summary) => summary.id === id)?.title;
+  const title = ownTitle ?? listed ?? "";
+  const heading = title || (id === "" ? "New conversation" : "Conversation");
 
   useEffect(() => {
-    document.title = title || "New conversation";
-  }, [title]);
+    document.title = heading;
+  }, [heading]);
   useEffect(closeDrawer, [id, closeDrawer]);
 
   return (
@@ -42,7 +52,7 @@ export function App({ client }: { client: ChatClient }) {
         To the prompt
       </button>
       <Sidebar list={list} current={id} open={drawer} onClose={closeDrawer} />
-      <main>
+      <main inert={drawer && narrow}>
         <header>
           <button
             type="button"
@@ -54,7 +64,7 @@ export function App({ client }: { client: ChatClient }) {
           >
             <MenuIcon />
           </button>
-          <h1>{title || "New conversation"}</h1>
+          <h1 dir="auto">{heading}</h1>
           <button
             type="button"
             class="icon narrow"
@@ -73,15 +83,18 @@ export function App({ client }: { client: ChatClient }) {
   );
 }
 
-/** Goes to a conversation that has just begun, unless its visitor is elsewhere by now. */
-function showBegun(conversation: Conversation): void {
-  if (location.hash.length > 1) {
-    conversation.close();
-    return;
+/** Goes to a conversation that has just begun, unless its visitor is elsewhere by now; says which. */
+function goesThere(conversation: Conversation): boolean {
+  const shown = location.hash.slice(1);
+  if (shown === "") {
+    // what is being typed by now goes along
+    keepDraft("", "");
+    showConversation(conversation.id);
+    return true;
   }
-  // what is being typed by now goes along
-  keepDraft("", "");
-  showConversation(conversation.id);
+  // its visitor may have found it in the list before the reply came
+  if (shown !== conversation.id) conversation.close();
+  return false;
 }
 
 /** Changes with the conversation, but not when a new one gets its id: its visitor may be typing. */

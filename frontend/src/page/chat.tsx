@@ -1,7 +1,12 @@
 /** One conversation: its messages, and the field for the next prompt. */
 
 import { useCallback, useLayoutEffect, useState } from "preact/hooks";
-import { type Conversation, emptyConversation, type Message } from "../client/client.ts";
+import {
+  type CallError,
+  type Conversation,
+  emptyConversation,
+  type Message,
+} from "../client/client.ts";
 import { Cell } from "../client/observable.ts";
 import { Composer } from "./composer.tsx";
 import { draftOf, keepDraft } from "./drafts.ts";
@@ -48,7 +53,8 @@ export function Chat({ id, conversation, outbox }: ChatProps) {
   const edit = useCallback(
     (prompt: Pending) => {
       outbox.discard(prompt.id);
-      setDraft(prompt.text);
+      // what is being typed stays, after it
+      setDraft((typed) => (typed.trim() === "" ? prompt.text : `${prompt.text}\n\n${typed}`));
       focusPrompt();
     },
     [outbox],
@@ -57,7 +63,7 @@ export function Chat({ id, conversation, outbox }: ChatProps) {
   return (
     <>
       {sync === "gone" ? (
-        <Gone />
+        <Gone failure={conversation?.failure ?? null} />
       ) : messages.length + unseen.length === 0 && conversation === null ? (
         <Welcome onChoose={(text) => send(text, false)} />
       ) : (
@@ -88,11 +94,12 @@ function isInWork({ metadata }: Message): boolean {
   return metadata.status === "streaming" || metadata.status === "queued";
 }
 
-function Gone() {
+function Gone({ failure }: { failure: CallError | null }) {
+  const missing = failure === null || failure.forbidden;
   return (
     <section class="welcome">
-      <h2>This conversation is not here</h2>
-      <p>It was deleted, or it belongs to somebody else.</p>
+      <h2>{missing ? "This conversation is not here" : "This conversation cannot be shown"}</h2>
+      <p>{missing ? "It was deleted, or it belongs to somebody else." : failure.message}</p>
       <button type="button" class="button" onClick={() => showConversation("")}>
         Begin a new one
       </button>

@@ -31,7 +31,9 @@ export function Composer(props: ComposerProps) {
     if (!busy) return;
     const stopOnEscape = (event: KeyboardEvent) => {
       const inDialog = event.target instanceof Element && event.target.closest("dialog") !== null;
-      if (event.key === "Escape" && !event.defaultPrevented && !inDialog) onStop();
+      // in a composition it ends that
+      const meant = event.key === "Escape" && !isComposing(event);
+      if (meant && !event.defaultPrevented && !inDialog) onStop();
     };
     addEventListener("keydown", stopOnEscape);
     return () => removeEventListener("keydown", stopOnEscape);
@@ -44,7 +46,7 @@ export function Composer(props: ComposerProps) {
   };
   const onKeyDown = (event: KeyboardEvent) => {
     // Enter also ends the choice of a word in Japanese or Chinese, which must not send
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
     send(busy && (event.ctrlKey || event.metaKey));
   };
@@ -61,6 +63,7 @@ export function Composer(props: ComposerProps) {
       <div class="field">
         <textarea
           id="prompt"
+          dir="auto"
           ref={field}
           rows={1}
           value={text}
@@ -109,4 +112,9 @@ export function Composer(props: ComposerProps) {
       </p>
     </form>
   );
+}
+
+/** Whether a key belongs to the choice of a word; Safari says so by this code alone for the one that ends it. */
+function isComposing({ isComposing, keyCode }: KeyboardEvent): boolean {
+  return isComposing || keyCode === 229;
 }

@@ -25,7 +25,9 @@ export class GrowingMarkdown {
     this.#container = container;
   }
 
-  update(text: string, growing: boolean, highlight: Highlight | undefined): void {
+  update(given: string, growing: boolean, highlight: Highlight | undefined): void {
+    // as marked does, whose blocks are compared with the text
+    const text = given.replace(/\r\n?/g, "\n");
     // definitions of links may stand anywhere, so that only the whole text renders quite right
     if (!growing || !text.startsWith(this.#settled) || highlight !== this.#highlight)
       this.#restart();
@@ -58,6 +60,8 @@ export class GrowingMarkdown {
     if (known?.raw === block.raw && known.final === final) return;
     const fragment = renderBlock(block, final ? this.#highlight : undefined);
     const element = known?.element ?? document.createElement("div");
+    // each block as it is written: Arabic and Hebrew from the right
+    element.dir = "auto";
     if (known === undefined) this.#container.append(element);
     morph(element, fragment);
     this.#shown[index] = { raw: block.raw, final, element };

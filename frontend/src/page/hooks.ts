@@ -62,3 +62,17 @@ export function useSettled<T>(value: T, milliseconds: number): T | null {
   }, [value, milliseconds]);
   return settled;
 }
+
+const NARROW = "(max-width: 48rem)";
+
+/** Whether the list of conversations is a drawer. */
+export function useNarrow(): boolean {
+  const [narrow, setNarrow] = useState(() => matchMedia(NARROW).matches);
+  useEffect(() => {
+    const query = matchMedia(NARROW);
+    const changed = () => setNarrow(query.matches);
+    query.addEventListener("change", changed);
+    return () => query.removeEventListener("change", changed);
+  }, []);
+  return narrow;
+}

@@ -1,14 +1,14 @@
 /** The messages of a conversation, from the oldest that is loaded to the prompts on their way. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Conversation, Message } from "../client/client.ts";
 import { copyCode } from "./copy.ts";
-import { returnToPrompt } from "./focus.ts";
+import { focusPrompt, returnToPrompt } from "./focus.ts";
 import { DownIcon } from "./icons.tsx";
 import { MessageView, PendingView } from "./message.tsx";
 import type { Outbox, Pending } from "./outbox.ts";
 import { report } from "./problems.tsx";
-import { useStickToEnd } from "./scroll.ts";
+import { useKeptPlace, useStickToEnd } from "./scroll.ts";
 
 interface LogProps {
   messages: readonly Message[];
@@ -25,6 +25,7 @@ export function Log({ messages, pending, opening, conversation, outbox, onEdit, 
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const { atEnd, toEnd } = useStickToEnd(scroller, content);
+  useKeptPlace(scroller, messages[0]?.id);
   useEffect(toEnd, [sent, toEnd]);
   const toLatest = () => {
     toEnd();
@@ -39,14 +40,21 @@ export function Log({ messages, pending, opening, conversation, outbox, onEdit, 
         class="messages"
         role="log"
         aria-label="Messages"
+        // the announcer says what is new; whole pages come at once when it opens
+        aria-live="off"
         aria-busy={streaming || opening}
         ref={content}
         onClick={copyCode}
       >
         {conversation?.hasEarlier && messages.length > 0 && <Earlier conversation={conversation} />}
         {opening && <p class="opening">Opening…</p>}
-        {messages.map((message) => (
-          <MessageView key={message.id} message={message} conversation={conversation} />
+        {messages.map((message, index) => (
+          <MessageView
+            key={message.id}
+            message={message}
+            conversation={conversation}
+            last={index === messages.length - 1}
+          />
         ))}
         {pending.map((prompt) => (
           <PendingView key={prompt.id} prompt={prompt} outbox={outbox} onEdit={onEdit} />
@@ -63,12 +71,28 @@ export function Log({ messages, pending, opening, conversation, outbox, onEdit, 
 
 function Earlier({ conversation }: { conversation: Conversation }) {
   const [loading, setLoading] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  // the last page takes the button away, and the focus with it
+  useLayoutEffect(
+    () => () => {
+      if (document.activeElement === button.current) focusPrompt();
+    },
+    [],
+  );
   const load = () => {
+    if (loading) return;
     setLoading(true);
     report(conversation.loadEarlier().finally(() => setLoading(false)));
   };
   return (
-    <button type="button" class="plain earlier" disabled={loading} onClick={load}>
+    <button
+      type="button"
+      class="plain earlier"
+      // not disabled: that would lose the focus
+      aria-disabled={loading}
+      ref={button}
+      onClick={load}
+    >
       {loading ? "Loading…" : "Show earlier messages"}
     </button>
   );

@@ -57,6 +57,14 @@ const marked = new Marked({
   },
 });
 
+/** What is read of a text: its words without the marks. */
+export function plainText(text: string): string {
+  const container = document.createElement("div");
+  for (const block of blocksOf(text)) container.append(renderBlock(block));
+  for (const head of container.querySelectorAll(".code-head")) head.remove();
+  return container.textContent ?? "";
+}
+
 /** The text's blocks, such as paragraphs, lists and code. */
 export function blocksOf(text: string): Token[] {
   return marked.lexer(text);

@@ -1,7 +1,7 @@
 /** One message: a prompt, an answer, or a prompt that has not been accepted yet. */
 
 import { memo } from "preact/compat";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import {
   type Conversation,
   isClosed,
@@ -10,7 +10,8 @@ import {
   type Part,
   textOf,
 } from "../client/client.ts";
-import { copyText } from "./copy.ts";
+import { ConfirmDialog } from "./confirm_dialog.tsx";
+import { copy } from "./copy.ts";
 import { returnToPrompt } from "./focus.ts";
 import { MarkdownView } from "./markdown_view.tsx";
 import type { Outbox, Pending } from "./outbox.ts";
@@ -19,19 +20,32 @@ import { report } from "./problems.tsx";
 interface MessageProps {
   message: Message;
   conversation: Conversation | null;
+  /** Whether no message follows. */
+  last: boolean;
 }
 
-export const MessageView = memo(({ message, conversation }: MessageProps) =>
-  message.role === "user" ? (
-    <article class="prompt" aria-label="You">
-      <p>{textOf(message)}</p>
-    </article>
-  ) : (
-    <Answer message={message} conversation={conversation} />
-  ),
+export const MessageView = memo((props: MessageProps) =>
+  props.message.role === "user" ? <Prompt message={props.message} /> : <Answer {...props} />,
 );
 
-function Answer({ message, conversation }: MessageProps) {
+function Prompt({ message }: { message: Message }) {
+  const files = message.parts.flatMap((part) => (part.type === "file" ? [part] : []));
+  const text = textOf(message);
+  return (
+    <article class="prompt" aria-label="You">
+      {text !== "" && <p dir="auto">{text}</p>}
+      {files.map(({ url, filename, mediaType }, index) => (
+        <p key={`${index}`}>
+          <a href={url} target="_blank" rel="noopener noreferrer">
+            {filename ?? mediaType}
+          </a>
+        </p>
+      ))}
+    </article>
+  );
+}
+
+function Answer({ message, conversation, last }: MessageProps) {
   const { status } = message.metadata;
   const open = !isClosed(message);
   return (
@@ -57,7 +71,7 @@ function Answer({ message, conversation }: MessageProps) {
         />
       ))}
       <Ending metadata={message.metadata} />
-      <Actions message={message} conversation={conversation} />
+      <Actions message={message} conversation={conversation} last={last} />
     </article>
   );
 }
@@ -68,7 +82,7 @@ function PartView({ part, growing }: { part: Part; growing: boolean }) {
     return (
       <details class="reasoning">
         <summary>{growing ? "Thinking…" : "Reasoning"}</summary>
-        <p>{part.text}</p>
+        <p dir="auto">{part.text}</p>
       </details>
     );
   }
@@ -81,11 +95,14 @@ const ENDINGS: Partial<Record<NonNullable<Metadata["status"]>, string>> = {
   failed: "The answer failed.",
 };
 
+/** Reasons of a model to finish before all was said. */
+const CUT_SHORT: Record<string, string> = {
+  length: "This answer reached its greatest length.",
+  "content-filter": "The model's content filter ended this answer.",
+};
+
 function Ending({ metadata: { status, error, finish_reason } }: { metadata: Metadata }) {
-  const ending =
-    finish_reason === "length" && status === "complete"
-      ? "This answer reached its greatest length."
-      : status && ENDINGS[status];
+  const ending = status === "complete" ? CUT_SHORT[finish_reason ?? ""] : status && ENDINGS[status];
   if (!ending) return null;
   return (
     <p class={status === "failed" ? "ending failed" : "ending"}>
@@ -94,26 +111,17 @@ function Ending({ metadata: { status, error, finish_reason } }: { metadata: Meta
   );
 }
 
-function Actions({ message, conversation }: MessageProps) {
-  const [copied, setCopied] = useState(false);
+function Actions({ message, conversation, last }: MessageProps) {
   const { status, usage, model } = message.metadata;
-  const copy = async () => {
-    await copyText(textOf(message));
-    setCopied(true);
-    setTimeout(() => setCopied(false), 1_500);
-  };
-
   if (status === "streaming") return null;
   if (status === "queued") {
+    const cancel = () => {
+      report(conversation?.stop(message.id));
+      returnToPrompt();
+    };
     return (
       <div class="actions">
-        <button
-          type="button"
-          onClick={() => {
-            report(conversation?.stop(message.id));
-            returnToPrompt();
-          }}
-        >
+        <button type="button" onClick={cancel}>
           Cancel
         </button>
       </div>
@@ -122,21 +130,8 @@ function Actions({ message, conversation }: MessageProps) {
   const incomplete = status === "interrupted" || status === "failed";
   return (
     <div class={incomplete ? "actions offered" : "actions"}>
-      <button
-        type="button"
-        class={incomplete ? "button" : ""}
-        onClick={() => {
-          report(conversation?.regenerate(message.id));
-          returnToPrompt();
-        }}
-      >
-        {incomplete ? "Answer again" : "Regenerate"}
-      </button>
-      {message.parts.length > 0 && (
-        <button type="button" onClick={copy}>
-          {copied ? "Copied" : "Copy"}
-        </button>
-      )}
+      <Regenerate message={message} conversation={conversation} last={last} />
+      {message.parts.length > 0 && <Copy message={message} />}
       {usage && (
         <span class="usage" title={model}>
           {usage.estimated ? "about " : ""}
@@ -147,6 +142,51 @@ function Actions({ message, conversation }: MessageProps) {
   );
 }
 
+function Copy({ message }: { message: Message }) {
+  const [copied, setCopied] = useState(false);
+  return (
+    <button type="button" onClick={() => copy(textOf(message), setCopied)}>
+      {copied ? "Copied" : "Copy"}
+    </button>
+  );
+}
+
+/** Makes an answer anew; asks first where that deletes what follows it. */
+function Regenerate({ message, conversation, last }: MessageProps) {
+  const [asking, setAsking] = useState(false);
+  const incomplete =
+    message.metadata.status !== "complete" && message.metadata.status !== "stopped";
+  const action = incomplete ? "Answer again" : "Regenerate";
+  const regenerate = () => {
+    setAsking(false);
+    report(conversation?.regenerate(message.id));
+    returnToPrompt();
+  };
+  return (
+    <>
+      <button
+        type="button"
+        class={incomplete ? "button" : ""}
+        onClick={last ? regenerate : () => setAsking(true)}
+      >
+        {action}
+      </button>
+      {asking && (
+        <ConfirmDialog
+          question="Make this answer anew?"
+          action={action}
+          onConfirm={regenerate}
+          onCancel={() => setAsking(false)}
+        >
+          All prompts and answers after it go for good.
+        </ConfirmDialog>
+      )}
+    </>
+  );
+}
+
+const NOTICED = 1_000;
+
 interface PendingProps {
   prompt: Pending;
   outbox: Outbox;
@@ -154,18 +194,21 @@ interface PendingProps {
 }
 
 export function PendingView({ prompt, outbox, onEdit }: PendingProps) {
+  const { id, text, error } = prompt;
   const leave = (then: (id: string) => void) => {
-    then(prompt.id);
+    then(id);
     returnToPrompt();
   };
   return (
     <>
-      <article class="prompt pending" aria-label="You" aria-busy={prompt.error === null}>
-        <p>{prompt.text}</p>
+      <article class="prompt pending" aria-label="You" aria-busy={error === null}>
+        <p dir="auto">{text}</p>
       </article>
-      {prompt.error !== null && (
+      {error === null ? (
+        <Sending onCancel={() => onEdit(prompt)} />
+      ) : (
         <div class="refusal" role="alert">
-          <p>{prompt.error}</p>
+          <p>{error}</p>
           <div class="actions offered">
             <button type="button" class="button" onClick={() => leave(outbox.retry)}>
               Try again
@@ -180,5 +223,26 @@ export function PendingView({ prompt, outbox, onEdit }: PendingProps) {
         </div>
       )}
     </>
+  );
+}
+
+/** Says that a prompt is not accepted yet, where that takes long enough to be noticed. */
+function Sending({ onCancel }: { onCancel: () => void }) {
+  const [shown, setShown] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setShown(true), NOTICED);
+    return () => clearTimeout(timer);
+  }, []);
+  return (
+    <div class="sending">
+      <p role="status">{shown && "Sending…"}</p>
+      {shown && (
+        <div class="actions">
+          <button type="button" onClick={onCancel}>
+            Cancel
+          </button>
+        </div>
+      )}
+    </div>
   );
 }

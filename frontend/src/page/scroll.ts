@@ -1,7 +1,7 @@
 /** Staying at the end of a growing text, unless its reader has gone elsewhere in it. */
 
 import type { RefObject } from "preact";
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 const NEAR = 40;
 
@@ -46,4 +46,21 @@ export function useStickToEnd(
   }, [scroller, content]);
 
   return { atEnd, toEnd };
+}
+
+/** Keeps what is read where it is when earlier messages come before it: at the very top, browsers do not. */
+export function useKeptPlace(
+  scroller: RefObject<HTMLElement | null>,
+  first: string | undefined,
+): void {
+  const known = useRef(first);
+  // as it is before this drawing
+  const { scrollTop = 0, scrollHeight = 0 } = scroller.current ?? {};
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element !== null && known.current !== undefined) {
+      element.scrollTop = scrollTop + element.scrollHeight - scrollHeight;
+    }
+    known.current = first;
+  }, [first]);
 }

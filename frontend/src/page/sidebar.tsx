@@ -1,10 +1,10 @@
 /** The user's conversations; a drawer where the screen is narrow. */
 
 import type { TargetedMouseEvent } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ConversationList, Summary } from "../client/client.ts";
-import { DeleteDialog } from "./delete_dialog.tsx";
-import { showConversation, useObservable } from "./hooks.ts";
+import { ConfirmDialog } from "./confirm_dialog.tsx";
+import { showConversation, useNarrow, useObservable } from "./hooks.ts";
 import { CloseIcon, DeleteIcon, NewIcon, RenameIcon } from "./icons.tsx";
 import { report } from "./problems.tsx";
 
@@ -26,12 +26,14 @@ export function Sidebar({ list, current, open, onClose }: SidebarProps) {
   const narrow = useNarrow();
   const hidden = narrow && !open;
 
-  useEffect(() => {
+  // before what is behind it becomes inert, and loses the focus
+  useLayoutEffect(() => {
     if (!open) return;
     const before = document.activeElement;
     close.current?.focus();
     const closeOnEscape = (event: KeyboardEvent) => {
-      if (event.key !== "Escape") return;
+      const inDialog = event.target instanceof Element && event.target.closest("dialog") !== null;
+      if (event.key !== "Escape" || inDialog) return;
       event.preventDefault();
       onClose();
     };
@@ -94,6 +96,7 @@ export function Sidebar({ list, current, open, onClose }: SidebarProps) {
                 <Row
                   summary={summary}
                   current={summary.id === current}
+                  onChoose={onClose}
                   onRename={({ currentTarget }) => {
                     renamed.current = currentTarget.closest("li");
                     setRenaming(summary.id);
@@ -114,11 +117,14 @@ export function Sidebar({ list, current, open, onClose }: SidebarProps) {
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: a second way beside the close button and Esc */}
       <div class="veil" onClick={onClose} />
       {deleting !== null && (
-        <DeleteDialog
-          title={deleting.title}
+        <ConfirmDialog
+          question="Delete this conversation?"
+          action="Delete"
           onConfirm={() => remove(deleting)}
           onCancel={() => setDeleting(null)}
-        />
+        >
+          “{deleting.title}” goes for good, on all your devices.
+        </ConfirmDialog>
       )}
     </>
   );
@@ -127,16 +133,20 @@ export function Sidebar({ list, current, open, onClose }: SidebarProps) {
 interface RowProps {
   summary: Summary;
   current: boolean;
+  onChoose: () => void;
   onRename: (event: TargetedMouseEvent<HTMLButtonElement>) => void;
   onDelete: () => void;
 }
 
-function Row({ summary: { id, title, status }, current, onRename, onDelete }: RowProps) {
+function Row({ summary, current, onChoose, onRename, onDelete }: RowProps) {
+  const { id, title, status } = summary;
   const inWork = status === "streaming" || status === "queued";
   return (
     <>
-      <a href={`#${id}`} aria-current={current ? "page" : undefined}>
-        <span class="title">{title || "Untitled"}</span>
+      <a href={`#${id}`} aria-current={current ? "page" : undefined} onClick={onChoose}>
+        <span class="title" dir="auto">
+          {title || "Untitled"}
+        </span>
         {inWork && (
           <span class="in-work">
             <span class="unseen">, being answered</span>
@@ -186,17 +196,4 @@ function RenameField({ title, onDone, onCancel }: RenameProps) {
       }}
     />
   );
-}
-
-const NARROW = "(max-width: 48rem)";
-
-function useNarrow(): boolean {
-  const [narrow, setNarrow] = useState(() => matchMedia(NARROW).matches);
-  useEffect(() => {
-    const query = matchMedia(NARROW);
-    const changed = () => setNarrow(query.matches);
-    query.addEventListener("change", changed);
-    return () => query.removeEventListener("change", changed);
-  }, []);
-  return narrow;
 }

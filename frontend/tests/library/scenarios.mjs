@@ -6,9 +6,9 @@
 
 import { Centrifuge } from "centrifuge";
 import WebSocket from "ws";
-import { ChatClient, isClosed, memoryStorage, textOf } from "../../dist-lib/client.js";
+import { ChatClient, isClosed, memoryStorage, reduce, textOf } from "../../dist-lib/client.js";
 
-const scenarios = { answers, paging, refused, inStep, guest };
+const scenarios = { answers, missed, paging, refused, inStep, guest };
 const [name, argument] = process.argv.slice(2);
 console.log(JSON.stringify(await scenarios[name](JSON.parse(argument))));
 process.exit(0);
@@ -59,6 +59,26 @@ async function answers({ origin, prompts }) {
       return Promise.all([closed(conversation, 2), closed(late, 2)]);
     }),
   );
+}
+
+/** One answer; also how often the conversation was opened again, since the prompt was accepted. */
+async function missed({ origin, prompt }) {
+  let opened = 0;
+  const client = new ChatClient({
+    origin,
+    storage: memoryStorage(),
+    websocket: WebSocket,
+    centrifuge: { minReconnectDelay: 6_000, maxReconnectDelay: 6_000 },
+    reduce: (state, event) => {
+      if (event.type === "session" && event.whole) opened++;
+      return reduce(state, event);
+    },
+  });
+  client.connect();
+  const conversation = await client.begin(prompt);
+  const begun = opened;
+  const shown = await closed(conversation, 2);
+  return { shown, opened: opened - begun };
 }
 
 /** A conversation longer than a page, shown from its end to its beginning. */
