@@ -29,7 +29,7 @@ from tests.conftest import needs
 OURS = (CENTRIFUGO / "existing-deployment.json").read_text()
 DOCUMENT = (CENTRIFUGO.parent / "docs" / "existing-centrifugo.md").read_text()
 TOKEN_SECRET = "the-secret-of-the-existing-tokens"
-CHANNELS, METHODS, PROXY = "assistant", "llm", "llm-server"
+CHANNELS, METHODS, PROXY = "assistant", "llm", "answers"
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Plan:
         self.ours["rpc"]["namespaces"][0] |= {"name": METHODS, "proxy_name": PROXY}
         self.proxy = self.ours["proxies"][0]
         self.proxy |= {"name": PROXY, "endpoint": f"grpc://127.0.0.1:{self.door}"}
-        self.proxy["grpc"]["credentials_value"] = CREDENTIAL
+        self.environment = {"CENTRIFUGO_PROXIES_ANSWERS_GRPC_CREDENTIALS_VALUE": CREDENTIAL}
         self.settings = {
             "GRPC_CREDENTIAL": CREDENTIAL,
             "CENTRIFUGO_API_URL": f"grpc://127.0.0.1:{api}",
@@ -100,6 +100,15 @@ class Plan:
             "OPENAI_MODEL": "test",
             "METRICS_LISTEN": "off",
         }
+
+    def welcome_visitors(self) -> None:
+        """As the document's second block says."""
+        block = json.loads(DOCUMENT.split("```json\n")[2].split("```")[0])
+        block["client"]["proxy"]["connect"]["endpoint"] = self.proxy["endpoint"]
+        self.ours = merged(self.ours, block)
+        variable = "CENTRIFUGO_CLIENT_PROXY_CONNECT_GRPC_CREDENTIALS_VALUE"
+        assert f"`{variable}`" in DOCUMENT
+        self.environment[variable] = CREDENTIAL
 
     def encrypt(self) -> None:
         """TLS both ways, with a certificate that no public authority signed."""
@@ -132,7 +141,8 @@ class Plan:
         file.write_text(json.dumps(merged(self.config, self.ours)))
         subprocess.run([binary(), "checkconfig", "--strict", "-c", file], check=True)
         command = [str(binary()), "-c", str(file)]
-        return Process("Centrifugo", command, self.port, self.folder / "centrifugo.log")
+        log = self.folder / "centrifugo.log"
+        return Process("Centrifugo", command, self.port, log, self.environment)
 
 
 @pytest.fixture(scope="module", params=["plain", "grpcs", "https-redis"])
@@ -153,6 +163,18 @@ def existing(
         stack.enter_context(parts.model(plan.model, plan.folder))
         stack.enter_context(plan.centrifugo())
         stack.enter_context(parts.proxy_server(plan.door, plan.settings, plan.folder))
+        yield Existing(f"ws://127.0.0.1:{plan.port}/connection/websocket")
+
+
+@pytest.fixture
+def open_to_visitors(tmp_path: Path) -> Iterator[Existing]:
+    plan = Plan(tmp_path)
+    plan.welcome_visitors()
+    with (
+        parts.model(plan.model, plan.folder),
+        plan.centrifugo(),
+        parts.proxy_server(plan.door, plan.settings, plan.folder),
+    ):
         yield Existing(f"ws://127.0.0.1:{plan.port}/connection/websocket")
 
 
@@ -191,6 +213,27 @@ async def test_without_a_token_nobody_comes_in(existing: Existing) -> None:
     await socket.send(json.dumps({"id": 1, "connect": {}}))
     await socket.wait_closed()
     assert socket.close_code == 3501
+
+
+async def test_visitors_and_its_own_users_go_together(open_to_visitors: Existing) -> None:
+    visitor = await Client.connect(open_to_visitors.url, {})
+    assert visitor.hello["data"]["user"].startswith("visitor-")
+    session = await visitor.rpc("llm:send", text="/tokens 5")
+    assert (await visitor.follow(session))["text"] == text(5)
+    async with open_to_visitors.connect("ada") as ada:
+        # from its token, and not from our proxy
+        assert "data" not in ada.hello
+        refused = await ada.rpc("llm:open", conversation=session["conversation"])
+        assert refused["error"]["code"] == 403
+        own = await ada.rpc("llm:send", text="/tokens 5")
+        assert (await ada.follow(own))["text"] == text(5)
+    await visitor.close()
+
+
+def test_it_is_what_this_projects_own_centrifugo_has() -> None:
+    whole = json.loads((CENTRIFUGO / "config.json").read_text())
+    for section, added in json.loads(OURS).items():
+        assert whole[section] == added
 
 
 def test_the_document_shows_the_configuration_that_is_tried_here() -> None:

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
@@ -21,6 +22,10 @@ from testbed.text import text
 from tests.conftest import needs
 
 PACKAGE = Path(proxy_server.__file__).parent
+LEVELS = {
+    **{level: level for level in ("debug", "info", "warning", "error")},
+    "exception": "error",
+}
 HANDBOOK = (PACKAGE.parent / "docs" / "operations.md").read_text()
 
 
@@ -28,19 +33,70 @@ def section(title: str) -> str:
     return HANDBOOK.split(f"## {title}\n")[1].split("\n## ")[0]
 
 
-def logged() -> Iterator[str]:
-    levels = {"debug", "info", "warning", "error", "exception"}
+class Event(NamedTuple):
+    name: str
+    level: str
+    fields: set[str]
+
+
+def logged() -> Iterator[Event]:
+    """Each event where it is logged; a field that is not always there counts."""
     for file in PACKAGE.glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                on = ast.unparse(node.func.value)
-                if on in ("log", "self._log") and node.func.attr in levels:
-                    yield ast.literal_eval(node.args[0])
+        tree = ast.parse(file.read_text())
+        bound = {
+            ast.unparse(node.targets[0]): {keyword.arg or "" for keyword in node.value.keywords}
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Call)
+            and ast.unparse(node.value.func) == "log.bind"
+        }
+        named = {id(call): name for call, name in _by_case(tree)}
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            on, level = ast.unparse(node.func.value), node.func.attr
+            if level not in LEVELS or on not in {"log", *bound}:
+                continue
+            name = named.get(id(node)) or ast.literal_eval(node.args[0])
+            given = {keyword.arg or "" for keyword in node.keywords} | bound.get(on, set())
+            trace = {"exception"} if level == "exception" or "exc_info" in given else set()
+            yield Event(name, LEVELS[level], given - {"exc_info"} | trace)
 
 
-def test_the_handbook_has_each_event_and_no_other() -> None:
-    rows = re.findall(r"^\| (`[^|]+) \|", section("Logs"), re.MULTILINE)
-    assert {event for row in rows for event in re.findall(r"`(\w+)`", row)} == set(logged())
+def _by_case(tree: ast.Module) -> Iterator[tuple[ast.Call, str]]:
+    """The calls under `match event`, each with the event of its case; `case _` is what is left."""
+    returned = {
+        value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple)
+        for value in node.value.elts
+        if isinstance(value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Match) and ast.unparse(node.subject) == "event":
+            names = [
+                ast.literal_eval(case.pattern.value)
+                for case in node.cases
+                if isinstance(case.pattern, ast.MatchValue)
+            ]
+            (rest,) = returned - set(names)
+            for case, name in zip(node.cases, [*names, rest], strict=True):
+                for inner in ast.walk(case):
+                    if isinstance(inner, ast.Call):
+                        yield inner, name
+
+
+def test_the_handbook_has_each_event_with_its_level_and_fields_and_no_other() -> None:
+    ours = list(logged())
+    assert len(ours) > 20
+    rows = re.findall(r"^\| (`[^|]+) \| ([a-z, ]+) \| ([^|]*) \|", section("Logs"), re.MULTILINE)
+    told = [(set(re.findall(r"`(\w+)`", names)), levels, fields) for names, levels, fields in rows]
+    assert {name for names, _, _ in told for name in names} == {event.name for event in ours}
+    for names, levels, fields in told:
+        these = [event for event in ours if event.name in names]
+        assert set(levels.split(", ")) == {event.level for event in these}, names
+        found = set().union(*(event.fields for event in these))
+        assert set(re.findall(r"`(\w+)`", fields)) == found, names
 
 
 def test_the_handbook_has_each_metric_and_no_other() -> None:

@@ -14,22 +14,14 @@ from pathlib import Path
 import pytest
 import websockets
 
-from proxy_server.settings import Settings
 from run.parts import LOCAL_MODEL, ROOT, Ports, parts
 from testbed import machine
 from testbed.client import Client
+from testbed.hermetic import inherited
 from testbed.ports import free_port, listens
 from tests.conftest import needs
 
 WAIT = 50.0
-# nothing of the developer's own: neither settings nor proxies
-HERE = {
-    name: value
-    for name, value in os.environ.items()
-    if name.lower() not in Settings.model_fields
-    and not name.startswith("CENTRIFUGO_")
-    and not name.lower().endswith("_proxy")
-}
 
 
 @dataclass
@@ -47,7 +39,7 @@ class Run:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "run", "--settings", str(self.log.with_name("none.env"))],
                 cwd=self.folder,
-                env=HERE | self.environment,
+                env=inherited() | self.environment,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
