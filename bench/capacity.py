@@ -1,10 +1,13 @@
 """How much one process delivers, and how much the peers do."""
 
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 
 from bench.costs import long_load
 from bench.jobs import Load
+from bench.load_process import LoadFailedError
 from bench.report import Row
 from bench.runs import Run, percentiles
 from bench.site import Site
@@ -18,12 +21,12 @@ _FEW_TOKENS = 200
 def capacity(site: Site) -> list[Row]:
     """Tokens a second that one process delivers exactly, raising streams until it falls behind."""
     streams, count = ((400, 800), 250) if site.quick else ((400, 600, 800, 1000, 1200), 750)
-    best = saturated(site.run, streams, count)
+    best = saturated(site.run, streams, count).best
     with site.peer("sse", site.model_url) as peer:
         site.run(Load(streams=10, tokens=20, spread=0.1), "sse", peer)
         run = partial(site.run, way="sse", peer=peer)
         few, short = ((40, 80), 250) if site.quick else ((40, 80, 120, 160, 200), 375)
-        sse = saturated(run, few, short)
+        sse = saturated(run, few, short).best
     with site.peer("per_token", site.model_url, site.api_url) as peer:
         site.run(Load(streams=2, tokens=5, spread=0.1), "channel", peer)
         each = site.run(Load(streams=20, tokens=_FEW_TOKENS, spread=0.5), "channel", peer)
@@ -53,18 +56,39 @@ def capacity(site: Site) -> list[Row]:
     ]
 
 
-def saturated(run: Callable[[Load], Run], streams: Iterable[int], tokens: int) -> Run:
-    """The run with the highest rate, raising streams until it, or the model, falls behind."""
-    best: Run | None = None
+@dataclass
+class Saturation:
+    """The run with the highest rate; and with how many streams prompts failed, if any did."""
+
+    best: Run
+    failed_at: int | None = None
+
+
+def saturated(
+    run: Callable[[Load], Run],
+    streams: Iterable[int],
+    tokens: int,
+    prompts_per_second: float = _PROMPTS_PER_SECOND,
+) -> Saturation:
+    """Raises streams until it, or the model, falls behind, or a prompt fails."""
+    found: Saturation | None = None
     for count in streams:
-        load = Load(streams=count, tokens=tokens, spread=max(2.0, count / _PROMPTS_PER_SECOND))
-        last = run(load)
-        if best is None or (last.pace.steady and last.rate > best.rate):
-            best = last
+        load = Load(streams=count, tokens=tokens, spread=max(2.0, count / prompts_per_second))
+        try:
+            last = run(load)
+        except LoadFailedError:
+            if found is None:
+                raise
+            found.failed_at = count
+            # what was begun goes on to its end, beside whatever is measured next
+            time.sleep(load.tokens / load.rate)
+            break
+        if found is None or (last.pace.steady and last.rate > found.best.rate):
+            found = Saturation(last)
         if not (last.keeps_up and last.pace.steady):
             break
-    assert best is not None
-    return best
+    assert found is not None
+    return found
 
 
 def cores_of(run: Run) -> str:

@@ -51,6 +51,7 @@ def tokens(site: Site) -> list[Row]:
             "CPU per token, 200 streams",
             f"{ours * MICRO:.1f} µs",
             paces=paces,
+            one_by_one=True,
             microseconds=ours * MICRO,
         ),
         _ratio(
@@ -84,6 +85,7 @@ def _ratio(figure: str, ratios: list[float], peer: float, most: float, paces: li
         f"{ratio:.2f} × {peer * MICRO:.1f} µs ({min(ratios):.2f} to {max(ratios):.2f})",
         (f"≤ {most:g} ×", ratio <= most),
         paces=paces,
+        one_by_one=True,
         ratio=ratio,
         peer=peer * MICRO,
     )
@@ -241,6 +243,7 @@ def growth(site: Site) -> list[Row]:
             f"{many / few:.2f} × ({many * MICRO:.1f} against {few * MICRO:.1f} µs)",
             ("≤ 1.15 ×", many <= 1.15 * few),
             paces=[run.pace for run in runs],
+            one_by_one=True,
             ratio=many / few,
         ),
         Row.of(

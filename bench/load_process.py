@@ -45,7 +45,7 @@ class LoadProcess:
     def wait_for(self, word: str) -> None:
         line = self._output.readline().decode().strip()
         if line != word:
-            raise LoadFailedError(f"the load client ended before it was {word!r}: {line}")
+            raise LoadFailedError(f"a user met an error before the load was {word}; see above")
 
     def go(self) -> None:
         self._say(b"go")

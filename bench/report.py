@@ -28,13 +28,17 @@ class Row(Struct, omit_defaults=True):
         target: tuple[str, bool] | None = None,
         *,
         paces: Sequence[Pace] = (),
+        one_by_one: bool = False,
         **values: float,
     ) -> "Row":
         """paces: the model's in the runs that this comes from; it must have kept them."""
         said, met = target or ("", None)
-        if unsteady := [pace for pace in paces if not pace.steady]:
-            worst = min(pace.kept for pace in unsteady)
+        if not all(pace.steady for pace in paces):
+            worst = min(pace.kept for pace in paces)
             return cls(figure, f"no result: the model kept {worst:.0%} of its pace", said)
+        if one_by_one and not all(pace.one_by_one for pace in paces):
+            worst = min(pace.writes for pace in paces)
+            return cls(figure, f"no result: the model made {worst:.2f} writes per token", said)
         return cls(figure, measured, said, met, values)
 
 

@@ -43,6 +43,11 @@ class Pace:
     def steady(self) -> bool:
         return self.kept >= _STEADY
 
+    @property
+    def one_by_one(self) -> bool:
+        """Whether tokens came alone, as they must where the cost of reading them is compared."""
+        return self.steady and self.writes >= _STEADY
+
 
 @dataclass(frozen=True)
 class Run:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.accounts import Accounts
-from bench.capacity import cores_of, saturated
+from bench.capacity import Saturation, cores_of, saturated
 from bench.jobs import Job, Load
 from bench.report import Row, Used
 from bench.runs import Run, measure
@@ -23,8 +23,10 @@ from testbed.ports import free_port
 from testbed.process import Process
 
 _REPLICAS = (1, 2, 3)
-_STREAMS = (200, 400, 600, 800, 1000, 1200)
-_TOKENS = 500
+_STREAMS = (300, 450, 600, 750, 900)
+_TOKENS = 750
+# all parts share the machine: more prompts than it can take would be what is measured
+_PROMPTS_PER_SECOND = 75
 _FULL = 0.9
 HEADERS = 66
 """Of a frame on the loopback, as on an Ethernet: that, IP and TCP with its timestamps."""
@@ -35,10 +37,14 @@ class Measured:
     """The runs with one number of replicas: the fastest, and what each cost."""
 
     replicas: list[str]
-    best: Run = field(init=False)
+    fastest: Saturation = field(init=False)
     answers: dict[str, list[float]] = field(default_factory=dict)
     counts: dict[str, dict[str, float]] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
+
+    @property
+    def best(self) -> Run:
+        return self.fastest.best
 
     def of_each(self, run: Run) -> list[float]:
         """CPU seconds per token of each replica, by the answers that it made itself."""
@@ -78,6 +84,8 @@ def _limit(measured: Measured) -> str:
     busy = sum(measured.best.cores.values())
     busiest = max(measured.best.cores[name] for name in measured.replicas)
     used = f"{busy:.2f} of {cores} cores busy"
+    if measured.fastest.failed_at:
+        used += f"; with {measured.fastest.failed_at} streams prompts took too long and failed"
     if busy >= _FULL * cores:
         return f"the machine: {used}"
     if busiest >= _FULL:
@@ -190,8 +198,8 @@ def _with_replicas(count: int, *, quick: bool) -> Measured:
             return done
 
         ask(Load(streams=30, tokens=20))
-        steps = _STREAMS[:1] if quick else _STREAMS
-        measured.best = saturated(run, steps, 100 if quick else _TOKENS)
+        steps, tokens = (_STREAMS[:1], 100) if quick else (_STREAMS, _TOKENS)
+        measured.fastest = saturated(run, steps, tokens, _PROMPTS_PER_SECOND)
     return measured
 
 

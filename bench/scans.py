@@ -17,7 +17,7 @@ from testbed.ports import free_port
 from testbed.process import Process
 
 ANSWERS = (1_000, 10_000)
-_ANSWER_SECONDS = 10
+_ANSWER_SECONDS = 15
 _MINUTE = 60
 """For so long the limit on prompts remembers each."""
 _LOOKS = 20

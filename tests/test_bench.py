@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from bench.jobs import Load
-from bench.report import Report, as_text, read
+from bench.report import Report, Row, as_text, read
 from bench.runs import Pace
 from bench.sizes import DOCUMENT, REPORTS, written
 
@@ -28,11 +28,15 @@ def test_a_short_run_measures_checks_and_reports(tmp_path: Path) -> None:
 def test_a_model_that_falls_behind_makes_no_result() -> None:
     load = Load(streams=1, tokens=5, rate=50)
     on_time = Pace.of(load, [[0.0, 0.02, 0.04, 0.06, 0.08]])
-    assert on_time.steady
-    assert on_time.writes == 1
-    late = Pace.of(load, [[0.0, 0.03, 0.06, 0.1, 0.1]])
+    assert on_time.one_by_one
+    late = Pace.of(load, [[0.0, 0.03, 0.06, 0.09, 0.12]])
     assert not late.steady
-    assert late.writes == 0.8
+    caught_up = Pace.of(load, [[0.0, 0.02, 0.06, 0.06, 0.08]])
+    assert caught_up.steady
+    assert not caught_up.one_by_one
+    row = Row.of("cost", "1 µs", ("≤ 2 µs", True), paces=[caught_up], one_by_one=True)
+    assert row.met is None
+    assert row.measured.startswith("no result")
 
 
 def test_the_document_has_the_tables_of_the_report() -> None:
