@@ -33,7 +33,7 @@ test: lint machine $(VENV)/.local-model frontend/dist/index.html ## sets everyth
 	$(BIN)/pytest $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.dev ## measures every figure beside its peers; with ARGS="--quick", in a minute
+bench: $(VENV)/.dev ## measures every figure beside its peers; with ARGS="--quick", in two minutes
 	@$(BIN)/python -m centrifugo.build
 	@$(BIN)/python -m bench $(ARGS)
 
@@ -41,6 +41,10 @@ bench: $(VENV)/.dev ## measures every figure beside its peers; with ARGS="--quic
 bench-scale: $(VENV)/.dev machine ## measures one, two and three replicas on PostgreSQL and Redis
 	@$(BIN)/python -m centrifugo.build
 	@$(BIN)/python -m bench scale $(ARGS)
+
+.PHONY: figures
+figures: bench bench-scale ## both, and the tables of docs/scaling.md from them: a quarter of an hour on a quiet machine
+	@$(BIN)/python -m bench sizes
 
 .PHONY: chaos
 chaos: machine $(VENV)/.dev ## breaks every part at random and compares every text; ARGS="--help" for more

@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any
 
+# Beyond the bound: what came while this process itself stood still is in the socket still.
+_LAST_LOOK_SECONDS = 0.1
+
 
 class Patience:
     """A bound on waiting, renewed by progress; time spent elsewhere does not count.
@@ -17,10 +20,12 @@ class Patience:
         self._since = 0.0
         self._task: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._looking = False
         self._expired = False
 
     def renew(self, seconds: float) -> None:
         self._left = seconds
+        self._looking = False
 
     def close(self) -> None:
         if self._timer is not None:
@@ -52,8 +57,12 @@ class Patience:
         if self._task is None:
             return
         due = self._since + self._left
-        if self._loop.time() < due:
+        now = self._loop.time()
+        if now < due:
             self._arm(due)
+        elif not self._looking:
+            self._looking = True
+            self._arm(now + _LAST_LOOK_SECONDS)
         else:
             self._expired = True
             self._task.cancel()

@@ -246,6 +246,7 @@ class Server:
                 channels=CHANNELS,
                 context=Context(self.store, "", 1000),
                 seconds=1e6,
+                most_bytes=1_000_000,
                 pause=self.runner.pause,
                 alive=self.runner.alive,
             ),
@@ -437,7 +438,9 @@ class Deployment(RuleBasedStateMachine):
     def open(self, reader: Reader, since: Position) -> Position:
         found = self.other.run(self.other.conversations.view("anna", self.conversation, 50))
         position = found.since or since
-        session = Session(self.conversation, "", found.messages, position, found.generation)
+        session = Session(
+            self.conversation, "", found.title, found.messages, position, found.generation
+        )
         reader.view.begin(json.loads(encode(session)))
         return position
 
