@@ -124,6 +124,7 @@ export class Channel {
     const session: Session = {
       conversation: "c",
       channel: "ai:c",
+      title: "",
       messages: [prompt("u"), message],
       since,
       generation: running ? { message: message.id, seq, status: "streaming" } : null,

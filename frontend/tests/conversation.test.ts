@@ -163,6 +163,7 @@ describe("a conversation", () => {
   const session = (messages: readonly string[]): Session => ({
     conversation: "c",
     channel: "ai:c",
+    title: "",
     messages: messages.map((id) => prompt(id)),
     since: { offset: 0, epoch: "" },
     generation: null,
@@ -227,15 +228,17 @@ describe("a conversation", () => {
     const ids = Array.from({ length: 120 }, (_, index) => String(index));
     const { conversation, unsubscribe } = answering((method, request) => {
       const { before } = request as { before?: string };
-      if (method === "open") return session(ids.slice(-50));
-      const end = before === undefined ? ids.length : Number(before);
+      // fewer than were asked for: they are long
+      if (method === "open") return { ...session(ids.slice(-20)), next: "100" };
+      const end = Number(before);
       const page = { messages: session(ids.slice(Math.max(0, end - 50), end)).messages };
       return end > 50 ? { ...page, next: String(end - 50) } : page;
     });
     await conversation.ready();
     expect(conversation.hasEarlier).toBe(true);
     await conversation.loadEarlier();
-    expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(ids.slice(-100));
+    expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(ids.slice(-70));
+    await conversation.loadEarlier();
     await conversation.loadEarlier();
     expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(ids);
     expect(conversation.hasEarlier).toBe(false);

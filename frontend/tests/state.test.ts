@@ -15,6 +15,7 @@ function session(messages: Message[], generation: Session["generation"] = null):
   return {
     conversation: "c",
     channel: "ai:c",
+    title: "",
     messages,
     since: { offset: 0, epoch: "" },
     generation,
@@ -159,7 +160,8 @@ describe("publications", () => {
     expect(reduce(emptyConversation, named).title).toBe("Why?");
     const renamed = [named, { type: "title", title: "Plans" } as const];
     expect(renamed.reduce(reduce, emptyConversation).title).toBe("Plans");
-    expect([...renamed, whole(session([]))].reduce(reduce, emptyConversation).title).toBe("Plans");
+    const later = whole({ ...session([]), title: "Why not?" });
+    expect([...renamed, later].reduce(reduce, emptyConversation).title).toBe("Why not?");
   });
 });
 

@@ -56,8 +56,7 @@ export class Conversation {
   readonly #reduce: Reduce;
   readonly #state = new Cell(emptyConversation);
   readonly #follower: Follower<Session, ConversationEvent>;
-  #reachesBeginning = false;
-  /** The cursor of the page before ours; a session has none, so the first page is the latest once more. */
+  /** The cursor of the page before ours; null where there is none. */
   #earlier: string | null = null;
 
   /** `ChatClient` makes these; `session` is there when a call has just begun the conversation. */
@@ -78,8 +77,7 @@ export class Conversation {
         this.#receive({ type: "session", session: shown, whole: true });
         // with the earlier messages that stay, what is known of those before them stays
         if (first !== undefined && first === this.#state.value.messages[0]?.id) return;
-        this.#earlier = null;
-        this.#reachesBeginning = shown.messages.length < PAGE;
+        this.#earlier = shown.next ?? null;
       },
       receive: (event) => this.#receive(event),
       settled: (shown, covered) => this.#settled(shown, covered),
@@ -165,23 +163,23 @@ export class Conversation {
     return stopped;
   }
 
-  /** Whether there may be messages before the first. */
+  /** Whether there are messages before the first. */
   get hasEarlier(): boolean {
-    return !this.#reachesBeginning;
+    return this.#earlier !== null;
   }
 
   async loadEarlier(): Promise<void> {
-    const known = this.#state.value.messages.length;
-    while (this.hasEarlier && this.#state.value.messages.length === known) {
-      const page = await this.#connection.call("history", {
-        conversation: this.id,
-        limit: PAGE,
-        ...(this.#earlier !== null && { before: this.#earlier }),
-      });
-      this.#earlier = page.next ?? null;
-      this.#reachesBeginning = this.#earlier === null;
-      this.#receive({ type: "history", messages: page.messages });
-    }
+    const before = this.#earlier;
+    if (before === null) return;
+    const page = await this.#connection.call("history", {
+      conversation: this.id,
+      limit: PAGE,
+      before,
+    });
+    // asked for twice, or shown anew meanwhile: the page would not connect to what is there
+    if (this.#earlier !== before) return;
+    this.#earlier = page.next ?? null;
+    this.#receive({ type: "history", messages: page.messages });
   }
 
   /** Leaves the channel; the answer goes on without us. */

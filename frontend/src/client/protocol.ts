@@ -41,10 +41,12 @@ export interface Position {
 export interface Session {
   conversation: string;
   channel: string;
+  title: string;
   messages: readonly Message[];
   since: Position;
-  title?: string;
   generation: { message: string; seq: number; status: Status } | null;
+  /** From `open`: the cursor of `history` for the messages before these, where there are any. */
+  next?: string;
 }
 
 export type Chunk =

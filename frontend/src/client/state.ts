@@ -163,7 +163,7 @@ function replaced(state: ConversationState, session: Session): ConversationState
   // arrived before the session was asked for will never be preceded by those that are missing.
   const merged = joined(without(state, new Set(gone)), session);
   const latest = session.messages.flatMap(({ id }) => find(merged, id) ?? []);
-  return { ...merged, messages: [...earlier, ...latest], title: session.title ?? merged.title };
+  return { ...merged, messages: [...earlier, ...latest], title: session.title };
 }
 
 /** Takes from the session each message that is unknown here, or stands further there. */
