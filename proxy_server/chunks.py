@@ -128,6 +128,17 @@ Chunk = (
 Closing = Finish | Abort | Error
 
 
+def closing(metadata: Metadata) -> Closing:
+    """The chunk that closes a message with that metadata."""
+    match metadata.status:
+        case "complete":
+            return Finish(metadata.finish_reason or "other", metadata)
+        case "failed":
+            return Error(metadata.error or "", metadata)
+        case status:
+            return Abort(status or "interrupted", metadata)
+
+
 class Position(Struct, frozen=True, gc=False):
     """A place in a channel's history, as Centrifugo acknowledged it."""
 

@@ -13,17 +13,14 @@ import structlog
 from proxy_server import metrics
 from proxy_server.channels import Channels
 from proxy_server.chunks import (
-    Abort,
     Chunk,
-    Closing,
-    Error,
-    Finish,
     Metadata,
     Part,
     Position,
     Start,
     Status,
     Usage,
+    closing,
 )
 from proxy_server.context import Context
 from proxy_server.errors import ApiRejected, ApiUnreachable, ModelFailed, StoreUnavailable
@@ -256,7 +253,7 @@ class Generation:
         start = [] if self.begun else [Start(self.assignment.message, metadata)]
         transcript = self._progress.transcript
         parts = transcript.parts()
-        chunks = [*start, *transcript.close(), _closing(outcome, metadata)]
+        chunks = [*start, *transcript.close(), closing(metadata)]
         last = LastPublication.of(
             self.assignment.conversation,
             self.assignment.message,
@@ -325,13 +322,3 @@ _FINISH_REASONS = {
     "content_filter": "content-filter",
     "tool_calls": "tool-calls",
 }
-
-
-def _closing(outcome: Outcome, metadata: Metadata) -> Closing:
-    match outcome.status:
-        case "complete":
-            return Finish(outcome.finish_reason, metadata)
-        case "failed":
-            return Error(outcome.error or "", metadata)
-        case _:
-            return Abort(outcome.status, metadata)

@@ -21,7 +21,7 @@ from proxy_server.chunks import (
     decode_parts,
     encode,
 )
-from proxy_server.outbox import LastPublication, keep, replace
+from proxy_server.outbox import LastPublication, keep
 from proxy_server.rows import position_of, set_status, store_message
 from proxy_server.store import Store, admissions, generations, now
 
@@ -203,13 +203,14 @@ class Leases:
         assignment: Assignment,
         parts: Sequence[Part],
         metadata: Metadata,
-        last: LastPublication,
+        last: LastPublication | None,
         *,
         go_on: bool,
         position: Position | None = None,
     ) -> Finished | None:
         """Stores an answer's end, and with `go_on` takes the next queued one of the conversation.
 
+        last: the publication that is to tell of it, if that has not been done.
         position: where that one can be followed from, if later than where it was queued.
         None, and nothing stored, where the lease was lost.
         """
@@ -220,7 +221,8 @@ class Leases:
             if not ended.rowcount:
                 return None
             store_message(connection, assignment.owner, assignment.message, parts, metadata)
-            keep(connection, last)
+            if last is not None:
+                keep(connection, last)
             following = (
                 self._claim(connection, assignment.conversation, position) if go_on else None
             )
@@ -229,21 +231,6 @@ class Leases:
             return Finished(following, summary)
 
         return await self._store.write(work, assignment.owner)
-
-    async def amend(
-        self,
-        assignment: Assignment,
-        parts: Sequence[Part],
-        metadata: Metadata,
-        last: LastPublication,
-    ) -> None:
-        """Stores the end once more, where a later piece of the answer has come to light."""
-
-        def work(connection: sa.Connection) -> None:
-            store_message(connection, assignment.owner, assignment.message, parts, metadata)
-            replace(connection, last)
-
-        await self._store.write(work)
 
     async def give_back(self, message: str) -> None:
         """Makes an answer that has not begun a queued one, so that any replica starts it."""

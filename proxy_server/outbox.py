@@ -65,16 +65,9 @@ class Outbox:
 
     async def forget(self, published: Sequence[LastPublication]) -> None:
         """Removes those that Centrifugo has."""
-        # the number too: a takeover may have put a later end in its place
-        known = [(last.message, last.seq) for last in published]
-        statement = sa.delete(outbox).where(sa.tuple_(outbox.c.message, outbox.c.seq).in_(known))
+        known = [last.message for last in published]
+        statement = sa.delete(outbox).where(outbox.c.message.in_(known))
         await self._store.write(lambda connection: connection.execute(statement))
-
-
-def replace(connection: sa.Connection, last: LastPublication) -> None:
-    """Keeps this one in place of another of the same answer."""
-    connection.execute(sa.delete(outbox).where(outbox.c.message == last.message))
-    keep(connection, last)
 
 
 def keep(connection: sa.Connection, last: LastPublication) -> None:

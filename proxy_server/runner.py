@@ -293,10 +293,8 @@ class Runner:
     async def _close(self, assignment: Assignment) -> None:
         self._taken_over.add(assignment.message)
         try:
-            closed = await self._takeover.close(assignment, go_on=not self.draining)
+            finished = await self._takeover.close(assignment, go_on=not self.draining)
         finally:
             self._taken_over.discard(assignment.message)
-        if closed is not None:
-            if closed.told:
-                self._published.append(closed.last)
-            self._follow_up(assignment, closed.finished)
+        if finished is not None:
+            self._follow_up(assignment, finished)
