@@ -1,14 +1,17 @@
-"""What many answers at once take, computed from the reports: the tables of docs/scaling.md.
+"""The tables of the documents, from the reports: the README's, and those of docs/scaling.md.
 
-Every line is a measured cost times a number of answers. What is no measurement is a constant here.
+The latter say what many answers at once take. Every line is a measured cost times a number of
+answers. What is no measurement is a constant here.
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.report import Report, read, table
 
 REPORTS = Path(__file__).parent / "reports"
+README = Path(__file__).parent.parent / "README.md"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "scaling.md"
 BEGIN = "<!-- {name}: `python -m bench sizes` writes this -->\n"
 END = "<!-- end of {name} -->\n"
@@ -115,18 +118,39 @@ def _gigabits(octets: float) -> str:
     return f"{float(f'{octets * 8 / 1e9:.2g}'):g} Gbit/s"
 
 
-def written(document: str, scale: Report) -> str:
-    """The document's text with the tables of that report between its markers."""
+def targets_table(bench: Report) -> str:
+    """The rows that have a target."""
+    rows = [
+        (row.figure, row.measured, row.target, "yes" if row.met else "no")
+        for row in bench.rows
+        if row.target
+    ]
+    return table(("figure", "measured", "target", "met"), rows)
+
+
+def scaling(document: str, scale: Report) -> str:
+    """The text of docs/scaling.md with the tables of that report."""
     costs = Costs(scale)
-    for name, block in (("costs", costs_table(costs)), ("sizes", sizes_table(costs))):
+    return filled(document, {"costs": costs_table(costs), "sizes": sizes_table(costs)})
+
+
+def readme(document: str, bench: Report) -> str:
+    """The README's text with the table of that report."""
+    return filled(document, {"bench": targets_table(bench)})
+
+
+def filled(document: str, blocks: Mapping[str, str]) -> str:
+    """The document's text with these blocks between their markers."""
+    for name, block in blocks.items():
         begin, end = BEGIN.format(name=name), END.format(name=name)
         before, found, rest = document.partition(begin)
         _, ended, after = rest.partition(end)
         if not found or not ended:
-            sys.exit(f"{DOCUMENT.name} has no place for the table of {name}.")
+            sys.exit(f"The document has no place for the table of {name}.")
         document = f"{before}{begin}{block}\n{end}{after}"
     return document
 
 
 def write() -> None:
-    DOCUMENT.write_text(written(DOCUMENT.read_text(), read(REPORTS / "scale.json")))
+    DOCUMENT.write_text(scaling(DOCUMENT.read_text(), read(REPORTS / "scale.json")))
+    README.write_text(readme(README.read_text(), read(REPORTS / "bench.json")))

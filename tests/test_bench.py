@@ -4,10 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench import sizes
 from bench.jobs import Load
-from bench.report import Report, Row, as_text, read
+from bench.report import Row, as_text, read
 from bench.runs import Pace
-from bench.sizes import DOCUMENT, REPORTS, written
+from bench.sizes import DOCUMENT, README, REPORTS
 
 
 def test_a_short_run_measures_checks_and_reports(tmp_path: Path) -> None:
@@ -39,7 +40,7 @@ def test_a_model_that_falls_behind_makes_no_result() -> None:
     assert row.measured.startswith("no result")
 
 
-def test_the_document_has_the_tables_of_the_report() -> None:
-    document = DOCUMENT.read_text()
-    scale: Report = read(REPORTS / "scale.json")
-    assert document == written(document, scale), "run `python -m bench sizes`"
+def test_the_documents_have_the_tables_of_the_reports() -> None:
+    document, readme = DOCUMENT.read_text(), README.read_text()
+    assert document == sizes.scaling(document, read(REPORTS / "scale.json"))
+    assert readme == sizes.readme(readme, read(REPORTS / "bench.json"))
