@@ -11,6 +11,7 @@ ROWS = (
     ("errors", "settings", "signatures", "metrics", "pulse", "patience", "aftermath", "pb"),
     ("chunks", "channels", "identity", "transport"),
     ("transcript", "server_api", "store"),
+    ("answer",),
     ("model", "publisher", "outbox", "rows", "migrate"),
     ("leases", "conversations"),
     ("turns", "context", "progress", "takeover"),
