@@ -11,7 +11,6 @@ from typing import Any, Literal
 import structlog
 
 from proxy_server import metrics
-from proxy_server.answer import Answer
 from proxy_server.channels import Channels
 from proxy_server.chunks import (
     Chunk,
@@ -26,7 +25,7 @@ from proxy_server.chunks import (
 from proxy_server.context import Context
 from proxy_server.errors import ApiRejected, ApiUnreachable, ModelFailed, StoreUnavailable
 from proxy_server.leases import Assignment, Checkpoint, Finished, Leases
-from proxy_server.model import Model
+from proxy_server.model import Answer, Model
 from proxy_server.outbox import LastPublication
 from proxy_server.progress import Progress
 from proxy_server.publisher import Publisher

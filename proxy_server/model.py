@@ -17,6 +17,8 @@ from proxy_server.errors import ModelFailed
 from proxy_server.patience import Patience
 from proxy_server.transport import STREAM, Stream, Transport
 
+__all__ = ["Answer", "Model"]
+
 # What is said with these is not about the prompt.
 _ABOUT_THE_ACCOUNT = (401, 403, 404, 429)
 
