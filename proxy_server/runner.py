@@ -20,6 +20,7 @@ from proxy_server.titles import Titles
 
 _BEAT_SECONDS = 0.5
 _SCAN_SECONDS = 1.0
+_RENEWAL_SHARE = 0.8
 _SCAN_LIMIT = 50
 _TAKEOVER_LIMIT = 500
 _ADMITTED_SECONDS = 0.02
@@ -217,9 +218,9 @@ class Runner:
         began = self._loop.time()
         if held := [*self._running, *self._taken_over]:
             try:
-                # a database that hangs must not hold up the answers for longer than one that is
-                # away: they go on without it
-                async with asyncio.timeout(self._leases.seconds / 2):
+                # Within the lease: a database that hangs must not hold up the answers for longer
+                # than one that is away. They go on without it.
+                async with asyncio.timeout(_RENEWAL_SHARE * self._leases.seconds):
                     leases = await self._leases.renew(held)
             except (StoreUnavailable, TimeoutError) as error:
                 self._trusted_since = self._loop.time()

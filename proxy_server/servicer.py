@@ -149,7 +149,9 @@ def _as_refusal(error: Exception) -> tuple[Refusal, str]:
 def _log_unseen(task: "asyncio.Future[Any]") -> None:
     """The browser left before its call failed: nobody else tells of it."""
     error = None if task.cancelled() else task.exception()
-    if error is not None and not isinstance(error, Refusal):
+    if isinstance(error, StoreUnavailable):
+        log.warning("store_unavailable", error=str(error))
+    elif error is not None and not isinstance(error, Refusal):
         log.error("call_failed", exc_info=error)
 
 
