@@ -71,7 +71,7 @@ class Connection:
             websocket = await websockets.connect(
                 url, open_timeout=_CALL_SECONDS, ping_interval=None, compression=None
             )
-        except (OSError, TimeoutError, websockets.InvalidHandshake) as error:
+        except (OSError, TimeoutError, websockets.WebSocketException) as error:
             raise Unanswered(repr(error)) from error
         connection = cls(websocket, receive)
         try:
