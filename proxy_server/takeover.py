@@ -67,7 +67,8 @@ class Takeover:
         faster with this number. Then its piece is part of the answer, and the end takes the next.
         """
         channel = self._channels.of_conversation(assignment.conversation)
-        found = await self._read_back(assignment)
+        found = ReadBack(assignment)
+        await self._read_back(found, channel)
         for _ in range(_ATTEMPTS):
             if found.closed:
                 break
@@ -78,9 +79,9 @@ class Takeover:
                 continue
             except ApiRejected:
                 break
-            found = await self._read_back(assignment)
+            await self._read_back(found, channel)
             if found.seq < last.seq:
-                # the history is gone once more, and was not needed
+                # it is told, and the history is gone since
                 break
         return found
 
@@ -95,14 +96,13 @@ class Takeover:
                 log.warning("end_not_stored_yet", message=assignment.message, error=str(error))
                 await asyncio.sleep(_AGAIN_SECONDS)
 
-    async def _read_back(self, assignment: Assignment) -> "ReadBack":
-        """What the channel holds since the checkpoint, or all that it holds.
+    async def _read_back(self, found: "ReadBack", channel: str) -> None:
+        """Adds what the channel holds since the checkpoint, or all that it holds.
 
-        Waits while Centrifugo is away: the checkpoint alone may be less than what was seen.
+        Waits while Centrifugo is away: what is known already may be less than what was seen.
         """
-        channel = self._channels.of_conversation(assignment.conversation)
-        since = assignment.position if assignment.position.epoch else None
-        found = ReadBack(assignment)
+        position = found.assignment.position
+        since = position if position.epoch else None
         while True:
             try:
                 for entry in (await self._api.history(channel, since)).entries:
@@ -110,12 +110,12 @@ class Takeover:
             except PositionLost:
                 since = None
             except ApiRejected as error:
-                log.error("history_refused", message=assignment.message, error=str(error))
-                return found
+                log.error("history_refused", message=found.assignment.message, error=str(error))
+                return
             except ApiUnreachable:
                 await asyncio.sleep(_AGAIN_SECONDS)
             else:
-                return found
+                return
 
 
 class ReadBack:
@@ -126,7 +126,7 @@ class ReadBack:
         self.seq = assignment.seq
         self.closed = False
         self._whole = True
-        self._assignment = assignment
+        self.assignment = assignment
 
     def take(self, data: bytes) -> None:
         """A publication of the channel, in order; those of others and those known are left out.
@@ -135,7 +135,7 @@ class ReadBack:
         is left out: nobody can say what is missing in between.
         """
         publication = published_chunks(data)
-        if self.closed or publication is None or publication.message != self._assignment.message:
+        if self.closed or publication is None or publication.message != self.assignment.message:
             return
         if publication.seq <= self.seq:
             return
@@ -147,7 +147,7 @@ class ReadBack:
 
     def end(self, metadata: Metadata) -> LastPublication:
         """The publication that closes the message after this."""
-        message, conversation = self._assignment.message, self._assignment.conversation
+        message, conversation = self.assignment.message, self.assignment.conversation
         start = [] if self.seq else [Start(message, metadata)]
-        chunks = [*start, *self.transcript.close(), closing(metadata)]
+        chunks = [*start, *self.transcript.ending(), closing(metadata)]
         return LastPublication.of(conversation, message, self.seq + 1, chunks)

@@ -78,13 +78,15 @@ class Transcript:
             self.bytes += len(text.encode())
         return chunks
 
+    def ending(self) -> list[Chunk]:
+        """The chunk that would end the part which is still growing, if one is."""
+        return [] if self._open is None else [_ENDS[self._open](str(self._count))]
+
     def close(self) -> list[Chunk]:
-        """The chunk that ends the part which is still growing, if one is."""
-        if self._open is None:
-            return []
-        ended = _ENDS[self._open](str(self._count))
+        """Ends the part which is still growing, and gives the chunk that says so."""
+        ended = self.ending()
         self._open = None
-        return [ended]
+        return ended
 
     def replay(self, chunks: Iterable[Chunk]) -> None:
         """Takes chunks that were published by whoever made this message before."""
