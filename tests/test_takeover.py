@@ -16,6 +16,7 @@ from proxy_server.chunks import (
     Part,
     Position,
     Start,
+    TextPart,
     decode_parts,
     encode,
     idempotency_key,
@@ -60,6 +61,16 @@ class FarCentrifugo:
     async def unsubscribe(self, channel: str, user: str) -> None: ...
 
     async def close(self) -> None: ...
+
+
+class ForgetfulCentrifugo(FarCentrifugo):
+    """One that comes back without its history once it was asked for that."""
+
+    async def history(self, *_: object, **__: object) -> History:
+        found = await super().history()
+        self.entries.clear()
+        self._keys.clear()
+        return found
 
 
 async def owner(publisher: Publisher, channels: Channels, assignment: Assignment) -> None:
@@ -132,4 +143,27 @@ async def test_the_end_wins_and_what_came_before_it_is_kept(tmp_path: Path) -> N
         assert await stored(store, assignment) == until_the_end(centrifugo.entries)
         await dying.close()
         await living.close()
+    await store.close()
+
+
+async def test_a_history_that_goes_meanwhile_takes_nothing_with_it(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/conversations.db")
+    await migrate(store)
+    leases = Leases(store, "heir", seconds=60)
+    channels = Channels("ai", Signer(["a secret of this test"]))
+    centrifugo = ForgetfulCentrifugo()
+    publisher = Publisher(centrifugo)
+    assignment = await begin(store, leases)
+    dead = asyncio.create_task(owner(publisher, channels, assignment))
+    while len(centrifugo.entries) < 3:
+        await asyncio.sleep(PACE)
+    dead.cancel()
+    await asyncio.sleep(PACE)
+    seen = len(centrifugo.entries)
+
+    await Takeover(centrifugo, publisher, leases, channels).close(assignment, go_on=False)
+
+    text = "".join(f" {number}" for number in range(1, seen + 1))
+    assert await stored(store, assignment) == [TextPart(text)]
+    await publisher.close()
     await store.close()
