@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from proxy_server.chunks import Message, Summary
 from proxy_server.errors import Forbidden, Malformed
+from proxy_server.outbox import deletion, keep
 from proxy_server.rows import (
     View,
     check_owned,
@@ -66,7 +67,8 @@ class Conversations:
     async def delete(self, user: str, conversation: str) -> list[str]:
         """Removes a conversation; gives the answers that were being made or queued.
 
-        Their runners find that their leases are gone, and end without a word.
+        Their runners find that their leases are gone, and end without a word. The outbox has the
+        conversation's own.
         """
 
         def work(connection: sa.Connection) -> list[str]:
@@ -79,6 +81,7 @@ class Conversations:
             ids = list(ended.scalars())
             connection.execute(sa.delete(messages).where(messages.c.conversation == conversation))
             connection.execute(sa.delete(conversations).where(conversations.c.id == conversation))
+            keep(connection, deletion(conversation))
             return ids
 
         return await self._store.write(work, user)

@@ -39,6 +39,7 @@ from proxy_server.errors import (
     TooLarge,
     Unavailable,
 )
+from proxy_server.outbox import deletion
 from proxy_server.publisher import Publisher
 from proxy_server.rows import View
 from proxy_server.runner import Runner
@@ -318,10 +319,10 @@ class Methods:
             self._runner.stop(message, "lost")
         channel = self._channels.of_conversation(request.conversation)
         self._tell_user(user, DeletedPublication(request.conversation))
-        told = self._publish(request.conversation, DeletedPublication())
+        told = self._runner.tell(deletion(request.conversation))
         try:
             async with asyncio.timeout(_UNSUBSCRIBE_SECONDS):
-                await told
+                await asyncio.shield(told)
                 await self._api.unsubscribe(channel, user)
         except (ApiUnreachable, ApiRejected, TimeoutError) as error:
             log.warning("unsubscribe_failed", channel=channel, error=repr(error))

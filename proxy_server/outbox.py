@@ -1,11 +1,20 @@
-"""The last publication of each answer, kept until Centrifugo has it: a stored end gets told."""
+"""The last publication of each answer, and of each deleted conversation, until Centrifugo has it.
+
+So an end that is stored gets told, whoever dies in between.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from proxy_server.chunks import Chunk, ChunksPublication, encode, idempotency_key
+from proxy_server.chunks import (
+    Chunk,
+    ChunksPublication,
+    DeletedPublication,
+    encode,
+    idempotency_key,
+)
 from proxy_server.store import Store, now, outbox
 
 _RETRY_SECONDS = 5.0
@@ -29,7 +38,7 @@ _TAKE = (
 
 @dataclass(frozen=True, slots=True)
 class LastPublication:
-    """The publication that closes an answer, as JSON."""
+    """The publication that closes an answer, or a conversation under its own id, as JSON."""
 
     conversation: str
     message: str
@@ -45,6 +54,11 @@ class LastPublication:
         cls, conversation: str, message: str, seq: int, chunks: list[Chunk]
     ) -> "LastPublication":
         return cls(conversation, message, seq, encode(ChunksPublication(message, seq, chunks)))
+
+
+def deletion(conversation: str) -> LastPublication:
+    """The publication that closes a conversation."""
+    return LastPublication(conversation, conversation, 0, encode(DeletedPublication()))
 
 
 class Outbox:

@@ -178,7 +178,7 @@ class Runner:
             self.tell(last)
             self._follow_up(assignment, finished)
 
-    def tell(self, last: LastPublication) -> None:
+    def tell(self, last: LastPublication) -> asyncio.Future[Position]:
         """Publishes an end; where that fails, the outbox has it still, and `_scan` finds it."""
 
         def told(acknowledged: asyncio.Future[Position]) -> None:
@@ -190,7 +190,9 @@ class Runner:
                 self._telling.discard(last.message)
 
         self._telling.add(last.message)
-        self._publish(last).add_done_callback(told)
+        publication = self._publish(last)
+        publication.add_done_callback(told)
+        return publication
 
     def _follow_up(self, assignment: Assignment, finished: Finished) -> None:
         if finished.summary is not None:

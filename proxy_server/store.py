@@ -93,7 +93,8 @@ generations = sa.Table(
     postgresql_with={"fillfactor": 50},
 )
 
-# The last publication of each answer whose end is stored and that Centrifugo is not known to have.
+# The last publication of each answer whose end is stored, and of each conversation that is deleted,
+# that Centrifugo is not known to have.
 # Its server sends it at once; after `due`, any server does, under the same idempotency key.
 outbox = sa.Table(
     "outbox",

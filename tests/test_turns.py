@@ -1,6 +1,7 @@
 """What a turn may do while another is under way, and what it may not change."""
 
 import asyncio
+import json
 import uuid
 
 from proxy_server.chunks import Abort, Chunk, Start, published_chunks
@@ -112,3 +113,24 @@ async def test_the_end_of_a_queued_answer_is_told_after_a_crash(serverless: Depl
     assert isinstance(start, Start)
     assert isinstance(end, Abort)
     assert end.reason == "stopped"
+
+
+async def test_a_deletion_is_told_after_a_crash(serverless: Deployment) -> None:
+    user = str(uuid.uuid4())
+    async with Link(serverless.api_port) as link:
+        with serverless.server(2, CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as server:
+            async with Door(server.port) as door:
+                session = await door.rpc(user, "ai:send", text="/tokens 3000")
+                link.refusing = True
+                link.cut()
+                assert await door.rpc(user, "ai:delete", conversation=session["conversation"]) == {}
+                server.kill()
+    api = server_api(serverless.server_settings["CENTRIFUGO_API_URL"], API_KEY)
+    with serverless.server(2):
+
+        async def told() -> bool:
+            entries = (await api.history(session["channel"])).entries
+            return any(json.loads(entry.data) == {"type": "deleted"} for entry in entries)
+
+        await until(told)
+    await api.close()
