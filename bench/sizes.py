@@ -119,11 +119,12 @@ def _gigabits(octets: float) -> str:
 
 
 def targets_table(bench: Report) -> str:
-    """The rows that have a target."""
+    """The rows that have a target, and those that they continue."""
+    answers = {True: "yes", False: "no", None: ""}
     rows = [
-        (row.figure, row.measured, row.target, "yes" if row.met else "no")
-        for row in bench.rows
-        if row.target
+        (row.figure, row.measured, row.target, answers[row.met])
+        for row, following in zip(bench.rows, [*bench.rows[1:], None], strict=True)
+        if row.target or (following and following.figure.startswith("…") and following.target)
     ]
     return table(("figure", "measured", "target", "met"), rows)
 
