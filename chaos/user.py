@@ -279,7 +279,10 @@ class User:
         prompt = self._prompts[answers[-1]]
         prompt.asked += 1
         try:
-            session = await self._device.call("ai:regenerate", conversation=self._conversation)
+            # named: a device that has missed a prompt may take another answer for the last
+            session = await self._device.call(
+                "ai:regenerate", conversation=self._conversation, message=answers[-1]
+            )
         except Unanswered:
             self._doubt = self._doubt._replace(anew=True)
         except Refused as error:
