@@ -7,6 +7,7 @@ what was shown.
 import asyncio
 import sys
 import time
+from abc import ABC, abstractmethod
 
 import aiohttp
 import msgspec
@@ -83,7 +84,7 @@ class Reader:
         )
 
 
-class User:
+class User(ABC):
     """Whoever asks for one answer; `ask` gives what was shown."""
 
     def __init__(
@@ -103,8 +104,9 @@ class User:
     async def connect(self) -> None:
         await self.browser.connect(self.session, self.job.centrifugo, self.tasks)
 
+    @abstractmethod
     async def ask(self) -> Shown:
-        raise NotImplementedError
+        """Asks, and gives what was shown once the answer has ended."""
 
     async def close(self) -> None:
         await self.browser.close()
