@@ -245,6 +245,7 @@ _published = msgspec.json.Decoder(PublishedChunks)
 _kind = msgspec.json.Decoder(_Kind)
 _parts = msgspec.json.Decoder(list[Part])
 _metadata = msgspec.json.Decoder(Metadata)
+_ids = msgspec.json.Decoder(list[str])
 _T = TypeVar("_T")
 
 
@@ -259,6 +260,10 @@ def decode_parts(raw: str) -> list[Part]:
 
 def decode_metadata(raw: str) -> Metadata:
     return _metadata.decode(raw)
+
+
+def decode_ids(raw: str) -> list[str]:
+    return _ids.decode(raw)
 
 
 def idempotency_key(message: str, seq: int) -> str:

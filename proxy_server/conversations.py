@@ -81,7 +81,7 @@ class Conversations:
             ids = list(ended.scalars())
             connection.execute(sa.delete(messages).where(messages.c.conversation == conversation))
             connection.execute(sa.delete(conversations).where(conversations.c.id == conversation))
-            keep(connection, deletion(conversation))
+            keep(connection, deletion(user, conversation))
             return ids
 
         return await self._store.write(work, user)

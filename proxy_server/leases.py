@@ -22,7 +22,7 @@ from proxy_server.chunks import (
     encode,
 )
 from proxy_server.outbox import LastPublication, keep
-from proxy_server.rows import position_of, set_status, store_message
+from proxy_server.rows import Opening, position_of, set_status, store_message, untold_of
 from proxy_server.store import Store, admissions, generations, now
 
 _MINUTE = 60.0
@@ -94,7 +94,8 @@ class Assignment:
     """One answer to make or to end, with its checkpoint: `parts` are those up to `seq`.
 
     `was_queued` tells that its position is older than other answers of the conversation, and
-    `prompt` is there where it is all that the conversation holds before the answer.
+    `prompt` is there where it is all that the conversation holds before the answer. `opening` is
+    there where another server may have left it untold.
     """
 
     conversation: str
@@ -108,6 +109,7 @@ class Assignment:
     position: Position
     was_queued: bool = False
     prompt: Message | None = None
+    opening: Opening | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +142,18 @@ class Leases:
         # the leases that had run out at the last look, by message
         self._silent: dict[str, float] = {}
 
-    def enter(self, connection: sa.Connection, assignment: Assignment, *, queued: bool) -> None:
-        """Part of a transaction: the answer is queued, or this runner's from now on."""
+    def enter(
+        self,
+        connection: sa.Connection,
+        assignment: Assignment,
+        *,
+        queued: bool,
+        removed: Sequence[str] = (),
+    ) -> None:
+        """Part of a transaction: the answer is queued, or this runner's from now on.
+
+        removed: the messages that it replaces.
+        """
         values = {
             "message": assignment.message,
             "conversation": assignment.conversation,
@@ -151,6 +163,7 @@ class Leases:
             "created_at": assignment.created_at,
             "position_offset": assignment.position.offset,
             "position_epoch": assignment.position.epoch,
+            "removed": encode(removed).decode() if removed else None,
         }
         if queued:
             connection.execute(_QUEUE, values)
@@ -265,7 +278,9 @@ class Leases:
                 .returning(*generations.c),
                 self._granted,
             )
-            return [_assignment(row) for row in rows]
+            taken = rows.all()
+            openings = untold_of(connection, [row.message for row in taken])
+            return [_assignment(row, openings.get(row.message)) for row in taken]
 
         return await self._store.write(work)
 
@@ -294,10 +309,15 @@ class Leases:
             claim = _CLAIM_AT
             claimed |= {"offset": position.offset, "epoch": position.epoch}
         row = connection.execute(claim, claimed).first()
-        return _assignment(row, was_queued=True) if row else None
+        if row is None:
+            return None
+        opening = untold_of(connection, [row.message]).get(row.message)
+        return _assignment(row, opening, was_queued=True)
 
 
-def _assignment(row: sa.Row[Any], *, was_queued: bool = False) -> Assignment:
+def _assignment(
+    row: sa.Row[Any], opening: Opening | None, *, was_queued: bool = False
+) -> Assignment:
     return Assignment(
         conversation=row.conversation,
         message=row.message,
@@ -309,4 +329,5 @@ def _assignment(row: sa.Row[Any], *, was_queued: bool = False) -> Assignment:
         parts=decode_parts(row.parts),
         position=position_of(row),
         was_queued=was_queued,
+        opening=opening,
     )

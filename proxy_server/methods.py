@@ -10,21 +10,15 @@ from typing import Any, Literal
 import structlog
 from msgspec import UNSET, Struct
 
+from proxy_server.announcer import Announcer
 from proxy_server.channels import Channels
 from proxy_server.chunks import (
     BEGINNING,
-    ConversationPublication,
-    DeletedPublication,
     FilePart,
-    MessagePublication,
     Part,
     Position,
-    Publication,
-    RemovedPublication,
     Session,
-    Summary,
     TextPart,
-    TitlePublication,
     decode_request,
     encode,
 )
@@ -113,6 +107,7 @@ class Methods:
         conversations: Conversations,
         runner: Runner,
         publisher: Publisher,
+        announcer: Announcer,
         api: ServerApi,
     ) -> None:
         self._rules = rules
@@ -121,6 +116,7 @@ class Methods:
         self._conversations = conversations
         self._runner = runner
         self._publisher = publisher
+        self._announcer = announcer
         self._api = api
         table: dict[str, tuple[type[Any], Callable[[str, Any], Awaitable[Any]]]] = {
             "send": (_Send, self._send),
@@ -146,10 +142,6 @@ class Methods:
         shape, handler = self._table[method]
         return encode(await handler(user, decode_request(data, shape)))
 
-    def announce(self, user: str, summary: Summary) -> None:
-        """Tells all tabs of a user how a conversation stands in the list."""
-        self._tell_user(user, ConversationPublication(summary))
-
     async def _send(self, user: str, request: _Send) -> Session:
         try:
             return await self._accept(user, request)
@@ -172,11 +164,6 @@ class Methods:
                     user=user,
                     queued=accepted.start is None,
                 )
-                prompt, answer = accepted.view.messages
-                self._publish(turn.conversation, MessagePublication(prompt))
-                if accepted.start is None:
-                    # one that runs announces itself by its first chunks
-                    self._publish(turn.conversation, MessagePublication(answer))
                 self._carry_out(user, accepted)
         return self._session(accepted.conversation, accepted.view, turn.since)
 
@@ -273,7 +260,6 @@ class Methods:
                 self._rules.models,
                 since,
             )
-            self._publish(request.conversation, RemovedPublication(accepted.removed))
             self._carry_out(user, accepted)
         return self._session(request.conversation, accepted.view, since)
 
@@ -309,8 +295,7 @@ class Methods:
         if not title:
             raise Malformed("The field title is empty.")
         summary = await self._conversations.rename(user, request.conversation, title)
-        self._publish(request.conversation, TitlePublication(title))
-        self.announce(user, summary)
+        self._announcer.title(user, summary)
         return {}
 
     async def _delete(self, user: str, request: _Conversation) -> dict[str, Any]:
@@ -318,8 +303,7 @@ class Methods:
         for message in await self._conversations.delete(user, request.conversation):
             self._runner.stop(message, "lost")
         channel = self._channels.of_conversation(request.conversation)
-        self._tell_user(user, DeletedPublication(request.conversation))
-        told = self._runner.tell(deletion(request.conversation))
+        told = self._runner.tell(deletion(user, request.conversation))
         try:
             async with asyncio.timeout(_UNSUBSCRIBE_SECONDS):
                 await asyncio.shield(told)
@@ -329,19 +313,23 @@ class Methods:
         return {}
 
     def _carry_out(self, user: str, accepted: Accepted) -> None:
+        for opening in accepted.openings:
+            self._announcer.opening(opening)
         self._end(user, accepted.stopped)
         if accepted.summary is not None:
-            self.announce(user, accepted.summary)
+            self._announcer.summary(user, accepted.summary)
         if accepted.start is not None:
             self._runner.start(accepted.start)
 
     def _end(self, user: str, stopped: Stopped) -> None:
         for message in stopped.running:
             self._runner.stop(message)
+        for opening in stopped.openings:
+            self._announcer.opening(opening)
         for last in stopped.cancelled:
             self._runner.tell(last)
         if stopped.summary is not None:
-            self.announce(user, stopped.summary)
+            self._announcer.summary(user, stopped.summary)
 
     def _own(self, user: str, conversation: str) -> None:
         if not self._channels.owns(user, conversation):
@@ -357,15 +345,6 @@ class Methods:
             view.generation,
             view.next or UNSET,
         )
-
-    def _publish(self, conversation: str, publication: Publication) -> Any:
-        channel = self._channels.of_conversation(conversation)
-        return self._publisher.post(channel, encode(publication), uuid.uuid4().hex)
-
-    def _tell_user(self, user: str, publication: Publication) -> None:
-        data, key = encode(publication), uuid.uuid4().hex
-        for channel in self._channels.of_user(user):
-            self._publisher.post(channel, data, key)
 
 
 def _check_id(field: str, value: str | None) -> None:

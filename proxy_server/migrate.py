@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from proxy_server.store import Store
 
 _SCRIPTS = Path(__file__).parent / "migrations"
-_NEWEST = "0002"
+_NEWEST = "0003"
 _LOCK = 0x63656E74
 
 

@@ -38,12 +38,16 @@ _TAKE = (
 
 @dataclass(frozen=True, slots=True)
 class LastPublication:
-    """The publication that closes an answer, or a conversation under its own id, as JSON."""
+    """The publication that closes an answer, or a conversation under its own id, as JSON.
+
+    A conversation's leaves its owner's list as well.
+    """
 
     conversation: str
     message: str
     seq: int
     data: bytes
+    owner: str | None = None
 
     @property
     def key(self) -> str:
@@ -56,9 +60,9 @@ class LastPublication:
         return cls(conversation, message, seq, encode(ChunksPublication(message, seq, chunks)))
 
 
-def deletion(conversation: str) -> LastPublication:
+def deletion(owner: str, conversation: str) -> LastPublication:
     """The publication that closes a conversation."""
-    return LastPublication(conversation, conversation, 0, encode(DeletedPublication()))
+    return LastPublication(conversation, conversation, 0, encode(DeletedPublication()), owner)
 
 
 class Outbox:
@@ -73,7 +77,7 @@ class Outbox:
             lambda connection: connection.execute(_TAKE, {"most": limit}).all()
         )
         return [
-            LastPublication(row.conversation, row.message, row.seq, row.data.encode())
+            LastPublication(row.conversation, row.message, row.seq, row.data.encode(), row.owner)
             for row in rows
         ]
 
@@ -93,5 +97,6 @@ def keep(connection: sa.Connection, last: LastPublication) -> None:
             "conversation": last.conversation,
             "seq": last.seq,
             "data": last.data.decode(),
+            "owner": last.owner,
         },
     )

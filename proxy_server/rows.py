@@ -4,7 +4,7 @@ Statements on the way of each prompt are built once, with parameters: building o
 SQLite takes to run it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from proxy_server.chunks import (
     Position,
     Status,
     Summary,
+    decode_ids,
     decode_metadata,
     decode_parts,
     encode,
@@ -46,6 +47,20 @@ _IN_WORK = (
     .where(generations.c.conversation == sa.bindparam("of_conversation"))
     .order_by(generations.c.ordinal)
 )
+_UNTOLD = (
+    sa.select(messages, generations.c.message.label("answer"), generations.c.removed)
+    .join(
+        generations,
+        (generations.c.conversation == messages.c.conversation)
+        & messages.c.ordinal.between(generations.c.ordinal - 1, generations.c.ordinal),
+    )
+    .where(generations.c.seq == 0)
+    .order_by(messages.c.conversation, messages.c.ordinal)
+)
+_UNTOLD_OF_CONVERSATION = _UNTOLD.where(
+    generations.c.conversation == sa.bindparam("of_conversation")
+)
+_UNTOLD_OF_ANSWERS = _UNTOLD.where(generations.c.message.in_(sa.bindparam("of", expanding=True)))
 
 FIRST_PROMPT, FIRST_ANSWER = 1, 2
 """Ordinals of a conversation's first messages."""
@@ -60,6 +75,20 @@ class View:
     generation: GenerationState | None = None
     since: Position | None = None
     next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is told before an answer's first piece: `removed` are the ids of what it replaces.
+
+    Its server may die before it could. So whoever goes on tells it again, as long as no piece of
+    the answer is known to be published.
+    """
+
+    conversation: str
+    answer: str
+    removed: list[str]
+    messages: list[Message]
 
 
 def message_of(row: sa.Row[Any]) -> Message:
@@ -125,6 +154,28 @@ def check_owned(connection: sa.Connection, user: str, conversation: str) -> str:
 def in_work(connection: sa.Connection, conversation: str) -> Sequence[sa.Row[Any]]:
     """The conversation's generations, in the order in which they are made."""
     return connection.execute(_IN_WORK, {"of_conversation": conversation}).all()
+
+
+def untold_before(connection: sa.Connection, conversation: str) -> list[Opening]:
+    """The openings of the conversation's answers in work of which nothing is known to be told."""
+    where = {"of_conversation": conversation}
+    return _openings(connection.execute(_UNTOLD_OF_CONVERSATION, where))
+
+
+def untold_of(connection: sa.Connection, answers: Sequence[str]) -> dict[str, Opening]:
+    """The openings of those among the answers of which nothing is known to be told."""
+    found = _openings(connection.execute(_UNTOLD_OF_ANSWERS, {"of": answers}))
+    return {opening.answer: opening for opening in found}
+
+
+def _openings(rows: Iterable[sa.Row[Any]]) -> list[Opening]:
+    found: dict[str, Opening] = {}
+    for row in rows:
+        if row.answer not in found:
+            removed = decode_ids(row.removed) if row.removed else []
+            found[row.answer] = Opening(row.conversation, row.answer, removed, [])
+        found[row.answer].messages.append(message_of(row))
+    return list(found.values())
 
 
 def messages_in_work(conversation: str) -> sa.Select[Any]:

@@ -8,7 +8,8 @@ from typing import Any
 import structlog
 
 from proxy_server import metrics
-from proxy_server.chunks import Position, Summary
+from proxy_server.announcer import Announcer
+from proxy_server.chunks import Position
 from proxy_server.errors import ApiUnreachable, StoreUnavailable, Unavailable
 from proxy_server.generation import Generation, StopReason
 from proxy_server.leases import Assignment, Finished, Leases
@@ -40,8 +41,7 @@ class Runner:
         outbox: Outbox,
         takeover: Takeover,
         generation: Callable[[Assignment], Generation],
-        publish: Callable[[LastPublication], asyncio.Future[Position]],
-        announce: Callable[[str, Summary], None],
+        announcer: Announcer,
         titles: Titles | None,
         max_generations: int,
         max_waiting: int,
@@ -50,10 +50,9 @@ class Runner:
     ) -> None:
         self._leases = leases
         self._outbox = outbox
-        self._publish = publish
         self._takeover = takeover
         self._generation = generation
-        self._announce = announce
+        self._announcer = announcer
         self._titles = titles
         self._slot = asyncio.Semaphore(max_generations)
         self._most = max_generations + max_waiting
@@ -102,6 +101,8 @@ class Runner:
             self._admitted -= 1
 
     def start(self, assignment: Assignment) -> None:
+        if assignment.opening is not None:
+            self._announcer.opening(assignment.opening)
         generation = self._generation(assignment)
         self._running[assignment.message] = generation
         if self.draining:
@@ -190,13 +191,13 @@ class Runner:
                 self._telling.discard(last.message)
 
         self._telling.add(last.message)
-        publication = self._publish(last)
+        publication = self._announcer.last(last)
         publication.add_done_callback(told)
         return publication
 
     def _follow_up(self, assignment: Assignment, finished: Finished) -> None:
         if finished.summary is not None:
-            self._announce(assignment.owner, finished.summary)
+            self._announcer.summary(assignment.owner, finished.summary)
             if self._titles and assignment.ordinal == FIRST_ANSWER and not self.draining:
                 self._spawn(self._titles.make(assignment), f"title {assignment.conversation}")
         if finished.next is not None:

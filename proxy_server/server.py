@@ -13,8 +13,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from proxy_server import metrics
+from proxy_server.announcer import Announcer
 from proxy_server.channels import Channels
-from proxy_server.chunks import Summary
 from proxy_server.context import Context
 from proxy_server.conversations import Conversations
 from proxy_server.errors import StoreUnavailable
@@ -72,22 +72,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         leases = Leases(store, f"runner-{uuid.uuid4()}", settings.lease_seconds)
         limits = Limits(settings.generations_per_user, settings.prompts_per_minute)
         context = Context(store, settings.system_prompt, settings.context_characters)
-
-        def announce(user: str, summary: Summary) -> None:
-            methods.announce(user, summary)
-
         conversations = Conversations(store)
-        titles = Titles(
-            model=model,
-            conversations=conversations,
-            publisher=publisher,
-            channels=channels,
-            announce=announce,
-        )
+        announcer = Announcer(publisher, channels)
         runner = Runner(
             leases=leases,
             outbox=Outbox(store),
-            takeover=Takeover(api, publisher, leases, channels),
+            takeover=Takeover(api, announcer, leases, channels),
             generation=lambda assignment: Generation(
                 assignment,
                 model=model,
@@ -100,11 +90,10 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 pause=runner.pause,
                 alive=runner.alive,
             ),
-            publish=lambda last: publisher.post(
-                channels.of_conversation(last.conversation), last.data, last.key
+            announcer=announcer,
+            titles=(
+                Titles(model, conversations, announcer) if settings.titles == "model" else None
             ),
-            announce=announce,
-            titles=titles if settings.titles == "model" else None,
             max_generations=settings.max_generations,
             max_waiting=settings.max_waiting,
             coalesce_seconds=settings.coalesce_seconds,
@@ -118,6 +107,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             conversations=conversations,
             runner=runner,
             publisher=publisher,
+            announcer=announcer,
             api=api,
         )
         servicer = Servicer(

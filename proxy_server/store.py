@@ -55,7 +55,8 @@ messages = sa.Table(
 )
 
 # What is queued or running, and nothing else: a row goes when its answer ends. `parts`, `seq`,
-# `position_offset` and `position_epoch` are the checkpoint, always of one moment.
+# `position_offset` and `position_epoch` are the checkpoint, always of one moment. `removed` are the
+# ids of the messages that the answer replaces, as JSON.
 generations = sa.Table(
     "generations",
     schema,
@@ -73,6 +74,7 @@ generations = sa.Table(
     sa.Column("parts", sa.Text, nullable=False, server_default=sa.text("'[]'")),
     sa.Column("position_offset", sa.BigInteger, nullable=False),
     sa.Column("position_epoch", sa.Text, nullable=False),
+    sa.Column("removed", sa.Text),
     sa.Index("generations_of_conversation", "conversation", "ordinal"),
     sa.Index("generations_of_owner", "owner"),
     sa.Index(
@@ -94,7 +96,7 @@ generations = sa.Table(
 )
 
 # The last publication of each answer whose end is stored, and of each conversation that is deleted,
-# that Centrifugo is not known to have.
+# that Centrifugo is not known to have; for the latter with `owner`, whose list it leaves.
 # Its server sends it at once; after `due`, any server does, under the same idempotency key.
 outbox = sa.Table(
     "outbox",
@@ -104,6 +106,7 @@ outbox = sa.Table(
     sa.Column("seq", sa.Integer, nullable=False),
     sa.Column("data", sa.Text, nullable=False),
     sa.Column("due", sa.Double, nullable=False),
+    sa.Column("owner", sa.Text),
 )
 
 # When each user last asked for answers: what the limit per minute counts. Regenerating removes

@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from proxy_server import metrics
+from proxy_server.announcer import Announcer
 from proxy_server.channels import Channels
 from proxy_server.chunks import (
     Closing,
@@ -16,7 +17,6 @@ from proxy_server.chunks import (
 from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost, StoreUnavailable
 from proxy_server.leases import Assignment, Finished, Leases
 from proxy_server.outbox import LastPublication
-from proxy_server.publisher import Publisher
 from proxy_server.server_api import ServerApi
 from proxy_server.transcript import Transcript
 
@@ -30,10 +30,10 @@ class Takeover:
     """Closes assignments as `interrupted`, with all text that anyone could have seen."""
 
     def __init__(
-        self, api: ServerApi, publisher: Publisher, leases: Leases, channels: Channels
+        self, api: ServerApi, announcer: Announcer, leases: Leases, channels: Channels
     ) -> None:
         self._api = api
-        self._publisher = publisher
+        self._announcer = announcer
         self._leases = leases
         self._channels = channels
 
@@ -69,12 +69,14 @@ class Takeover:
         channel = self._channels.of_conversation(assignment.conversation)
         found = ReadBack(assignment)
         await self._read_back(found, channel)
+        if found.seq == 0 and assignment.opening is not None:
+            self._announcer.opening(assignment.opening)
         for _ in range(_ATTEMPTS):
             if found.closed:
                 break
             last = found.end(metadata)
             try:
-                await self._publisher.post(channel, last.data, last.key, urgent=True)
+                await self._announcer.last(last, urgent=True)
             except ApiUnreachable:
                 continue
             except ApiRejected:

@@ -1,17 +1,15 @@
 """The title of a conversation: cut from its first prompt, or made by the model."""
 
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import structlog
 
-from proxy_server.channels import Channels
-from proxy_server.chunks import Message, Part, Summary, TextPart, TitlePublication, encode
+from proxy_server.announcer import Announcer
+from proxy_server.chunks import Message, Part, TextPart
 from proxy_server.conversations import Conversations
 from proxy_server.errors import Failure
 from proxy_server.leases import Assignment
 from proxy_server.model import Model
-from proxy_server.publisher import Publisher
 
 _CHARACTERS = 60
 _EXCERPT = 1000
@@ -26,20 +24,10 @@ log = structlog.get_logger()
 class Titles:
     """Replaces the title that was cut from the prompt, unless its owner was faster."""
 
-    def __init__(
-        self,
-        *,
-        model: Model,
-        conversations: Conversations,
-        publisher: Publisher,
-        channels: Channels,
-        announce: Callable[[str, Summary], None],
-    ) -> None:
+    def __init__(self, model: Model, conversations: Conversations, announcer: Announcer) -> None:
         self._model = model
         self._conversations = conversations
-        self._publisher = publisher
-        self._channels = channels
-        self._announce = announce
+        self._announcer = announcer
 
     async def make(self, assignment: Assignment) -> None:
         """Makes the title after the conversation's first answer; a failure leaves the old one."""
@@ -56,9 +44,7 @@ class Titles:
             log.warning("title_failed", conversation=assignment.conversation, error=str(error))
             return
         if summary is not None:
-            channel = self._channels.of_conversation(assignment.conversation)
-            self._publisher.post(channel, encode(TitlePublication(title)), uuid.uuid4().hex)
-            self._announce(assignment.owner, summary)
+            self._announcer.title(assignment.owner, summary)
 
     async def _title(self, model: str, messages: Sequence[Message]) -> str:
         said = "\n\n".join(_excerpt(message) for message in messages)

@@ -28,6 +28,7 @@ from proxy_server.leases import Assignment, Leases
 from proxy_server.outbox import LastPublication, keep
 from proxy_server.rows import (
     FIRST_PROMPT,
+    Opening,
     View,
     check_owned,
     in_work,
@@ -36,6 +37,7 @@ from proxy_server.rows import (
     set_status,
     store_message,
     summary_of,
+    untold_before,
     view_of,
 )
 from proxy_server.store import Store, admissions, conversations, generations, messages, now
@@ -96,10 +98,12 @@ class Limits:
 class Stopped:
     """What a stop found: answers that are being made somewhere, and the ends of queued ones.
 
-    `summary` is the conversation as it stands, where the stop has changed that.
+    `openings` go before the ends. `summary` is the conversation as it stands, where the stop has
+    changed that.
     """
 
     running: list[str] = field(default_factory=list)
+    openings: list[Opening] = field(default_factory=list)
     cancelled: list[LastPublication] = field(default_factory=list)
     summary: Summary | None = None
 
@@ -108,6 +112,7 @@ class Stopped:
 class Accepted:
     """A stored turn: what to show, the conversation as it stands, and the answer to start now.
 
+    `openings` are to be told: those of earlier answers that may be untold, and the turn's own.
     `repeated` says that this turn had been stored before, and nothing was changed.
     """
 
@@ -117,7 +122,7 @@ class Accepted:
     repeated: bool = False
     start: Assignment | None = None
     stopped: Stopped = field(default_factory=Stopped)
-    removed: list[str] = field(default_factory=list)
+    openings: list[Opening] = field(default_factory=list)
 
 
 class Turns:
@@ -145,8 +150,10 @@ class Turns:
                 raise Busy
             ending = busy if turn.when_busy == "interrupt" else []
             self._admit(connection, turn.user, ending=len(ending))
+            # this prompt must not come to stand before those that others left untold
+            earlier = untold_before(connection, turn.conversation) if busy else []
             stopped = _stop(connection, turn.user, ending)
-            return self._store_turn(connection, turn, bool(busy), stopped)
+            return self._store_turn(connection, turn, bool(busy), stopped, earlier)
 
         return await self._store.write(work, turn.user)
 
@@ -198,13 +205,14 @@ class Turns:
                 summary.updated_at,
                 since,
                 queued=False,
+                removed=ids,
             )
             return Accepted(
                 conversation,
                 View(summary.title, [placeholder], GenerationState(answer, 0, "streaming"), since),
                 summary,
                 start=assignment,
-                removed=ids,
+                openings=[Opening(conversation, answer, ids, [])],
             )
 
         return await self._store.write(work, user)
@@ -216,7 +224,8 @@ class Turns:
             check_owned(connection, user, conversation)
             rows = in_work(connection, conversation)
             chosen = [row for row in rows if message is None or row.message == message]
-            stopped = _stop(connection, user, chosen)
+            untold = untold_before(connection, conversation) if chosen else []
+            stopped = replace(_stop(connection, user, chosen), openings=untold)
             if stopped.cancelled and len(chosen) == len(rows) and not stopped.running:
                 return replace(stopped, summary=set_status(connection, conversation, "stopped"))
             return stopped
@@ -237,7 +246,12 @@ class Turns:
         connection.execute(_ADMIT, {"owner": user})
 
     def _store_turn(
-        self, connection: sa.Connection, turn: Turn, queued: bool, stopped: Stopped
+        self,
+        connection: sa.Connection,
+        turn: Turn,
+        queued: bool,
+        stopped: Stopped,
+        earlier: list[Opening],
     ) -> Accepted:
         status: Status = "queued" if queued else "streaming"
         if turn.is_new:
@@ -271,8 +285,15 @@ class Turns:
         state = GenerationState(turn.answer, 0, "queued" if queued else "streaming")
         view = View(summary.title, [prompt, placeholder], state, turn.since)
         start = replace(assignment, prompt=prompt) if turn.is_new else assignment
+        # an answer that is made at once joins by its first piece
+        joining = [prompt, placeholder] if queued else [prompt]
         return Accepted(
-            turn.conversation, view, summary, start=None if queued else start, stopped=stopped
+            turn.conversation,
+            view,
+            summary,
+            start=None if queued else start,
+            stopped=stopped,
+            openings=[*earlier, Opening(turn.conversation, turn.answer, [], joining)],
         )
 
     def _store_answer(
@@ -287,6 +308,7 @@ class Turns:
         since: Position,
         *,
         queued: bool,
+        removed: Sequence[str] = (),
     ) -> tuple[Assignment, Message]:
         status: Status = "queued" if queued else "streaming"
         message = Message(answer, "assistant", [], Metadata(created_at, status, model))
@@ -294,7 +316,7 @@ class Turns:
         assignment = Assignment(
             conversation, answer, user, model, ordinal, created_at, 0, [], since
         )
-        self._leases.enter(connection, assignment, queued=queued)
+        self._leases.enter(connection, assignment, queued=queued, removed=removed)
         return assignment, message
 
 

@@ -74,10 +74,12 @@ async def test_every_text_is_exact_while_sockets_are_cut(deployment: Deployment)
 
 
 async def test_more_missed_than_centrifugo_recovers_costs_one_call(tmp_path: Path) -> None:
-    # more than are published between two checkpoints, fewer than while the client is away
-    limit = {"CENTRIFUGO_CLIENT_RECOVERY_MAX_PUBLICATION_LIMIT": "100"}
+    # more than are published between two checkpoints, fewer than while the client is away,
+    # also on a machine that has other work and publishes five times a second
+    limit = {"CENTRIFUGO_CLIENT_RECOVERY_MAX_PUBLICATION_LIMIT": "30"}
+    settings = SETTINGS | {"CHECKPOINT_SECONDS": "0.5"}
     prompt = "/tokens 600 rate=50"
-    with Deployment(folder=tmp_path, settings=SETTINGS, centrifugo_settings=limit) as running:
+    with Deployment(folder=tmp_path, settings=settings, centrifugo_settings=limit) as running:
         async with Link(running.port) as link:
             scenario = await begun("missed", link.port, prompt=prompt)
             result = asyncio.create_task(ended(scenario))

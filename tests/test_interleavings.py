@@ -29,6 +29,7 @@ from hypothesis.stateful import (
 )
 
 from chaos.view import View
+from proxy_server.announcer import Announcer
 from proxy_server.channels import Channels
 from proxy_server.chunks import Position, Session, TextPart, encode
 from proxy_server.context import Context
@@ -54,6 +55,7 @@ LONG = 4
 """The pieces after which an answer may end: before, there is little to get wrong."""
 LEASE_SECONDS = 5.0
 TAKEN_OVER_SECONDS = 12.0
+FIRST, SECOND = "first", "second"
 CHANNELS = Channels("ai", Signer(["a secret of the tests"]))
 Json = dict[str, Any]
 _T = TypeVar("_T")
@@ -90,7 +92,8 @@ class Channel:
             self.history.append(HistoryEntry(self.top.offset, publication.data))
             self.keys[publication.key] = self.top
             data = json.loads(publication.data)
-            self.last_seq = max(self.last_seq, data.get("seq", 0))
+            if data.get("message") == "answer":
+                self.last_seq = max(self.last_seq, data["seq"])
             for reader in self.readers:
                 if reader.connected and reader.position is not None:
                     reader.receive(data)
@@ -192,15 +195,19 @@ class Saying:
 
 
 class Provider:
-    """The model as one server reaches it."""
+    """The model as one server reaches it: the first prompt's answer grows as the rules say."""
 
     def __init__(self) -> None:
         self.saying: Saying | None = None
 
     @asynccontextmanager
-    async def answer(self, _model: str, _messages: Sequence[Json]) -> AsyncIterator[Saying]:
-        self.saying = Saying()
-        yield self.saying
+    async def answer(self, _model: str, messages: Sequence[Json]) -> AsyncIterator[Saying]:
+        saying = Saying()
+        if messages[-1]["content"] == FIRST:
+            self.saying = saying
+        else:
+            saying.said.put_nowait(None)
+        yield saying
 
 
 class Server:
@@ -231,13 +238,14 @@ class Server:
         self.store = Store(url)
         await self.store.write(self._prepare)
         self.publisher = Publisher(self.edge)
+        self.announcer = Announcer(self.publisher, CHANNELS)
         self.leases = Leases(self.store, str(uuid.uuid4()), LEASE_SECONDS)
         self.turns = Turns(self.store, self.leases, Limits(10, 1000))
         self.conversations = Conversations(self.store)
         self.runner = Runner(
             leases=self.leases,
             outbox=Outbox(self.store),
-            takeover=Takeover(self.edge, self.publisher, self.leases, CHANNELS),
+            takeover=Takeover(self.edge, self.announcer, self.leases, CHANNELS),
             generation=lambda assignment: Generation(
                 assignment,
                 model=cast(Model, self.provider),
@@ -250,10 +258,7 @@ class Server:
                 pause=self.runner.pause,
                 alive=self.runner.alive,
             ),
-            publish=lambda last: self.publisher.post(
-                CHANNELS.of_conversation(last.conversation), last.data, last.key
-            ),
-            announce=lambda _user, _summary: None,
+            announcer=self.announcer,
             titles=None,
             max_generations=10,
             max_waiting=0,
@@ -295,25 +300,31 @@ class Deployment(RuleBasedStateMachine):
         self.ending = False
         self.forgotten_seq = 0
         self.conversation = CHANNELS.new_conversation("anna")
-        self.owner.run(self._accept())
+        self.is_second = False
+        self.owner.run(self._accept(FIRST, "answer"))
         self.reader_comes(which=0, at_once=True)
 
-    async def _accept(self) -> None:
+    async def _accept(self, text: str, answer: str, *, dies: bool = False) -> None:
+        """As the RPC method does it, or until the server dies with it stored and nobody told."""
         turn = Turn(
             user="anna",
             conversation=self.conversation,
-            is_new=True,
-            message="prompt",
-            answer="answer",
-            parts=[TextPart("hello")],
+            is_new=text == FIRST,
+            message=f"{text} prompt",
+            answer=answer,
+            parts=[TextPart(text)],
             model="test",
             title="",
-            when_busy="reject",
+            when_busy="queue",
             since=self.channel.top,
         )
         accepted = await self.owner.turns.accept(turn)
-        assert accepted.start is not None
-        self.owner.runner.start(accepted.start)
+        if dies:
+            return
+        for opening in accepted.openings:
+            self.owner.announcer.opening(opening)
+        if accepted.start is not None:
+            self.owner.runner.start(accepted.start)
 
     def servers(self) -> list[Server]:
         """Those that run at present."""
@@ -325,23 +336,23 @@ class Deployment(RuleBasedStateMachine):
             for server in self.servers():
                 server.run(asyncio.sleep(0))
 
-    def in_database(self) -> tuple[int | None, int]:
-        """The checkpoint's number while the answer is being made; the ends to be told."""
-
-        def look(connection: sa.Connection) -> tuple[int | None, int]:
-            seq = connection.execute(sa.select(generations.c.seq)).scalar()
-            waiting = connection.execute(sa.select(sa.func.count()).select_from(outbox)).scalar()
-            return seq, waiting or 0
-
-        return self.other.run(self.other.store.read(look))
+    def found(self, statement: sa.Select[Any]) -> Any:
+        """The first value that the database has for it."""
+        return self.other.run(
+            self.other.store.read(lambda found: found.execute(statement).scalar())
+        )
 
     def is_told(self) -> bool:
-        return self.in_database() == (None, 0)
+        """Whether nothing is being made any more, and no end is to be told."""
+        return not any(
+            self.found(sa.select(sa.func.count()).select_from(table))
+            for table in (generations, outbox)
+        )
 
     def is_kept(self) -> bool:
         """Whether the checkpoint holds all that the channel has forgotten."""
-        seq, _ = self.in_database()
-        return seq is None or seq >= self.forgotten_seq
+        seq = self.found(sa.select(generations.c.seq).where(generations.c.message == "answer"))
+        return bool(seq is None or seq >= self.forgotten_seq)
 
     @precondition(lambda self: self.alive and self.awake and not self.ending)
     @rule(kinds=st.lists(st.sampled_from(["text", "text", "reasoning"]), min_size=1, max_size=3))
@@ -371,6 +382,14 @@ class Deployment(RuleBasedStateMachine):
             self.model_speaks(["text"])
             self.publication_arrives(owners=True, request=True, reply=True)
             self.pass_time(0.5)
+
+    @precondition(lambda self: self.alive and self.awake and not self.is_second)
+    @precondition(lambda self: len(self.said) >= LONG and self.is_kept())
+    @rule(dies=st.booleans())
+    def second_prompt_comes(self, *, dies: bool) -> None:
+        self.is_second = True
+        self.owner.run(self._accept(SECOND, "second answer", dies=dies))
+        self.alive = not dies
 
     @rule(owners=st.booleans(), request=st.sampled_from([True, True, False]), reply=st.booleans())
     def publication_arrives(self, *, owners: bool, request: bool, reply: bool) -> None:
@@ -476,7 +495,7 @@ class Deployment(RuleBasedStateMachine):
             self.awake = True
             if not self.ending and self.owner.provider.saying is not None:
                 self.owner.provider.saying.said.put_nowait(None)
-        for _ in range(40):
+        for _ in range(60):
             self.pass_time(0.5)
             for server in (self.owner, self.other):
                 while server.edge.waiting:
@@ -493,6 +512,7 @@ class Deployment(RuleBasedStateMachine):
         if answer.metadata.status == "complete":
             assert kept == "".join(self.said)
         for reader in self.channel.readers:
+            assert [*reader.view.messages] == [message.id for message in found.messages]
             shown = reader.view.messages["answer"]
             assert (shown.text, shown.status) == (kept, answer.metadata.status)
             for read in reader.view.read["answer"]:

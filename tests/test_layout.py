@@ -13,7 +13,7 @@ ROWS = (
     ("transcript", "server_api", "store"),
     ("answer",),
     ("model", "publisher", "outbox", "rows", "migrate"),
-    ("leases", "conversations"),
+    ("leases", "conversations", "announcer"),
     ("turns", "context", "progress", "takeover"),
     ("generation",),
     ("titles",),

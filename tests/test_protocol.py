@@ -159,6 +159,7 @@ def test_the_document_has_each_method_with_its_fields_and_no_other() -> None:
         conversations=nothing,
         runner=nothing,
         publisher=nothing,
+        announcer=nothing,
         api=nothing,
     )
     ours = {

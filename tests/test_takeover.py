@@ -7,6 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from proxy_server.announcer import Announcer
 from proxy_server.channels import Channels
 from proxy_server.chunks import (
     Abort,
@@ -133,9 +134,8 @@ async def test_the_end_wins_and_what_came_before_it_is_kept(tmp_path: Path) -> N
         going_on = asyncio.create_task(owner(dying, channels, assignment))
         await asyncio.sleep(5 * PACE)
 
-        finished = await Takeover(centrifugo, living, leases, channels).close(
-            assignment, go_on=False
-        )
+        takeover = Takeover(centrifugo, Announcer(living, channels), leases, channels)
+        finished = await takeover.close(assignment, go_on=False)
 
         await asyncio.sleep(5 * PACE)
         going_on.cancel()
@@ -161,7 +161,8 @@ async def test_a_history_that_goes_meanwhile_takes_nothing_with_it(tmp_path: Pat
     await asyncio.sleep(PACE)
     seen = len(centrifugo.entries)
 
-    await Takeover(centrifugo, publisher, leases, channels).close(assignment, go_on=False)
+    takeover = Takeover(centrifugo, Announcer(publisher, channels), leases, channels)
+    await takeover.close(assignment, go_on=False)
 
     text = "".join(f" {number}" for number in range(1, seen + 1))
     assert await stored(store, assignment) == [TextPart(text)]

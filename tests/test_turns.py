@@ -3,9 +3,14 @@
 import asyncio
 import json
 import uuid
+from functools import partial
 
-from proxy_server.chunks import Abort, Chunk, Start, published_chunks
+from chaos.view import View
+from proxy_server.chunks import BEGINNING
+from proxy_server.leases import Leases
 from proxy_server.server_api import server_api
+from proxy_server.store import Store
+from proxy_server.turns import Limits, Turns
 from testbed.client import Json
 from testbed.deployment import API_KEY, Deployment
 from testbed.door import Door
@@ -98,21 +103,15 @@ async def test_the_end_of_a_queued_answer_is_told_after_a_crash(serverless: Depl
                 )
                 assert stopped == {"stopped": True}
                 server.kill()
-    api = server_api(serverless.server_settings["CENTRIFUGO_API_URL"], API_KEY)
     with serverless.server(2):
 
-        async def told() -> list[Chunk]:
-            entries = (await api.history(queued["channel"])).entries
-            found = [published_chunks(entry.data) for entry in entries]
-            return [
-                chunk for one in found if one and one.message == message for chunk in one.chunks
-            ]
+        async def told() -> list[Json]:
+            found = await published(serverless, queued["channel"])
+            own = [one for one in found if one.get("message") == message]
+            return [chunk for one in own for chunk in one["chunks"]]
 
         [start, end] = await until(told)
-    await api.close()
-    assert isinstance(start, Start)
-    assert isinstance(end, Abort)
-    assert end.reason == "stopped"
+    assert (start["type"], end["type"], end["reason"]) == ("start", "abort", "stopped")
 
 
 async def test_a_deletion_is_told_after_a_crash(serverless: Deployment) -> None:
@@ -121,16 +120,89 @@ async def test_a_deletion_is_told_after_a_crash(serverless: Deployment) -> None:
         with serverless.server(2, CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as server:
             async with Door(server.port) as door:
                 session = await door.rpc(user, "ai:send", text="/tokens 3000")
+                conversation = session["conversation"]
+                listed = await door.rpc(user, "ai:list")
                 link.refusing = True
                 link.cut()
-                assert await door.rpc(user, "ai:delete", conversation=session["conversation"]) == {}
+                assert await door.rpc(user, "ai:delete", conversation=conversation) == {}
                 server.kill()
-    api = server_api(serverless.server_settings["CENTRIFUGO_API_URL"], API_KEY)
+    with serverless.server(2):
+        await until(partial(is_told, serverless, session["channel"], {"type": "deleted"}))
+        deleted = {"type": "deleted", "conversation": conversation}
+        await until(partial(is_told, serverless, listed["channel"], deleted))
+
+
+async def test_a_prompt_is_told_after_a_crash(serverless: Deployment) -> None:
+    user = str(uuid.uuid4())
+    async with Link(serverless.api_port) as link:
+        with serverless.server(2, CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as server:
+            async with Door(server.port) as door:
+                before = await door.rpc(user, "ai:send", text="/tokens 1")
+                await ended(door, user, before["conversation"])
+                link.refusing = True
+                link.cut()
+                session = await door.rpc(user, "ai:send", text="nobody hears of it")
+                assert session["generation"] is not None
+                server.kill()
+    prompt, answer = session["messages"]
     with serverless.server(2):
 
-        async def told() -> bool:
-            entries = (await api.history(session["channel"])).entries
-            return any(json.loads(entry.data) == {"type": "deleted"} for entry in entries)
+        async def closed() -> list[Json] | None:
+            found = await published(serverless, session["channel"])
+            return found if any(one["type"] == "chunks" for one in found) else None
 
-        await until(told)
+        joined, placed, end = await until(closed)
+    assert joined == {"type": "message", "message": prompt}
+    assert placed == {"type": "message", "message": answer}
+    assert (end["message"], end["seq"]) == (answer["id"], 1)
+    assert [chunk["type"] for chunk in end["chunks"]] == ["start", "abort"]
+
+
+async def test_what_a_dead_server_left_untold_comes_in_order(serverless: Deployment) -> None:
+    user = str(uuid.uuid4())
+    with serverless.server(2) as server:
+        async with Door(server.port) as door:
+            session = await door.rpc(user, "ai:send", text="/tokens 2")
+            conversation, replaced = session["conversation"], session["messages"][1]["id"]
+            await ended(door, user, conversation)
+            await make_anew_and_die(serverless, user, conversation)
+            await door.rpc(
+                user,
+                "ai:send",
+                conversation=conversation,
+                text="/tokens 3",
+                when_busy="queue",
+            )
+            assert (await ended(door, user, conversation))["metadata"]["status"] == "complete"
+            stored = await door.rpc(user, "ai:open", conversation=conversation)
+            told = await published(serverless, session["channel"])
+    assert {"type": "removed", "messages": [replaced]} in told
+    view = View()
+    view.begin(session)
+    for publication in told:
+        assert view.apply(publication)
+    assert [*view.messages] == [message["id"] for message in stored["messages"]]
+    assert [shown.status for shown in view.messages.values() if shown.role == "assistant"] == [
+        "interrupted",
+        "complete",
+    ]
+
+
+async def make_anew_and_die(running: Deployment, user: str, conversation: str) -> None:
+    """A server that stores this and says nothing of it any more."""
+    store = Store(running.server_settings["DATABASE_URL"])
+    turns = Turns(store, Leases(store, "dead", 1.0), Limits(10, 100))
+    await turns.regenerate(user, conversation, None, str(uuid.uuid4()), ["test"], BEGINNING)
+    await store.close()
+
+
+async def published(running: Deployment, channel: str) -> list[Json]:
+    """All that the channel's history holds."""
+    api = server_api(running.server_settings["CENTRIFUGO_API_URL"], API_KEY)
+    entries = (await api.history(channel)).entries
     await api.close()
+    return [json.loads(entry.data) for entry in entries]
+
+
+async def is_told(running: Deployment, channel: str, publication: Json) -> bool:
+    return publication in await published(running, channel)

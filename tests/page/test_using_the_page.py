@@ -171,6 +171,23 @@ def test_the_keyboard_suffices(visitor: Visitor) -> None:
     expect(tab.field).to_have_value("")
 
 
+def test_a_key_right_after_escape_asks_once_more(visitor: Visitor) -> None:
+    tab = visitor.open()
+    tab.ask("/tokens 1")
+    tab.wait_for("complete")
+    tab.button("Delete /tokens 1").click()
+    expect(tab.page.get_by_role("dialog")).to_be_visible()
+    # both before the browser tells of the first
+    tab.page.evaluate(
+        """async () => {
+            document.querySelector("dialog").requestClose();
+            await null;
+            document.activeElement.click();
+        }"""
+    )
+    expect(tab.page.get_by_role("dialog")).to_be_visible()
+
+
 def test_a_draft_stays_in_its_conversation(visitor: Visitor) -> None:
     tab = visitor.open()
     tab.ask("/tokens 9")

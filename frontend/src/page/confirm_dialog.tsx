@@ -22,20 +22,29 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
     // Enter, pressed once more, must not destroy
     keep.current?.focus();
   }, []);
-  const answer = (value: string) => dialog.current?.close(value);
+  // Answered in the same turn in which it closes and gives the focus back: its `close` event comes
+  // later, and a key that asks once more may come before that.
+  const answered = useRef(false);
+  const answer = (then: () => void) => {
+    if (answered.current) return;
+    answered.current = true;
+    dialog.current?.close();
+    then();
+  };
   return (
     <dialog
       ref={dialog}
       aria-label={question}
-      onClose={() => (dialog.current?.returnValue === "yes" ? onConfirm() : onCancel())}
+      onCancel={() => answer(onCancel)}
+      onClose={() => answer(onCancel)}
     >
       <h2>{question}</h2>
       <p>{children}</p>
       <div class="actions offered">
-        <button type="button" class="button danger" onClick={() => answer("yes")}>
+        <button type="button" class="button danger" onClick={() => answer(onConfirm)}>
           {action}
         </button>
-        <button type="button" ref={keep} onClick={() => answer("no")}>
+        <button type="button" ref={keep} onClick={() => answer(onCancel)}>
           Keep
         </button>
       </div>
