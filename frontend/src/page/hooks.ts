@@ -43,7 +43,11 @@ addEventListener("hashchange", () => shownConversation.set(conversationInAddress
 /** The conversation that the address names; the empty string for a new one. */
 export function useConversationId(): string {
   const [id, setId] = useState(shownConversation.value);
-  useEffect(() => shownConversation.subscribe(setId), []);
+  useEffect(() => {
+    // as above
+    setId(shownConversation.value);
+    return shownConversation.subscribe(setId);
+  }, []);
   return id;
 }
 
@@ -71,6 +75,8 @@ export function useNarrow(): boolean {
   useEffect(() => {
     const query = matchMedia(NARROW);
     const changed = () => setNarrow(query.matches);
+    // as above
+    changed();
     query.addEventListener("change", changed);
     return () => query.removeEventListener("change", changed);
   }, []);
