@@ -4,34 +4,48 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from proxy_server.store import Store
+from proxy_server.store import Store, schema
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 _NEWEST = "0003"
 _LOCK = 0x63656E74
+_version = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), primary_key=True),
+)
 
 
 async def migrate(store: Store) -> None:
-    """Runs what is missing. Alembic is loaded only where something is."""
-    if not await store.read(_is_newest):
+    """Makes the schema, or runs the migrations that are missing: for those Alembic is loaded."""
+    if await store.read(_found) != _NEWEST:
         await store.write(_upgrade)
 
 
-def _is_newest(connection: sa.Connection) -> bool:
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return False
-    return (
-        connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() == _NEWEST
-    )
+def _found(connection: sa.Connection) -> str | None:
+    """The version of the database's schema; None where it has none."""
+    if not sa.inspect(connection).has_table(_version.name):
+        return None
+    return connection.execute(sa.select(_version.c.version_num)).scalar()
 
 
 def _upgrade(connection: sa.Connection) -> None:
-    from alembic import command
-    from alembic.config import Config
-
     if connection.dialect.name == "postgresql":
         # SQLite's write transaction is such a lock by itself.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    match _found(connection):
+        case None:
+            schema.create_all(connection)
+            _version.create(connection)
+            connection.execute(sa.insert(_version).values(version_num=_NEWEST))
+        case older if older != _NEWEST:
+            _run_migrations(connection)
+
+
+def _run_migrations(connection: sa.Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
     config.attributes["connection"] = connection
