@@ -44,13 +44,18 @@ class Announcer:
             joined = encode(MessagePublication(message))
             self._publisher.post(channel, joined, f"{opening.answer}:{message.role}")
 
-    def last(self, last: LastPublication, *, urgent: bool = False) -> asyncio.Future[Position]:
-        """The end of an answer, or of a conversation."""
+    def last(
+        self, last: LastPublication, *, urgent: bool = False
+    ) -> list[asyncio.Future[Position]]:
+        """The end of an answer, or of a conversation; the one on its own channel comes last."""
+        told: list[asyncio.Future[Position]] = []
+        if last.opening is not None:
+            self.opening(last.opening)
         if last.owner is not None:
             deleted = DeletedPublication(last.conversation)
-            self._tell_user(last.owner, deleted, f"{last.conversation}:deleted")
+            told += self._tell_user(last.owner, deleted, f"{last.conversation}:deleted")
         channel = self._channels.of_conversation(last.conversation)
-        return self._publisher.post(channel, last.data, last.key, urgent=urgent)
+        return [*told, self._publisher.post(channel, last.data, last.key, urgent=urgent)]
 
     def title(self, user: str, summary: Summary) -> None:
         """A conversation has another title."""
@@ -62,10 +67,13 @@ class Announcer:
         """How a conversation stands in its user's list."""
         self._tell_user(user, ConversationPublication(summary), self._new_key())
 
-    def _tell_user(self, user: str, publication: Publication, key: str) -> None:
+    def _tell_user(
+        self, user: str, publication: Publication, key: str
+    ) -> list[asyncio.Future[Position]]:
         data = encode(publication)
-        for channel in self._channels.of_user(user):
-            self._publisher.post(channel, data, key)
+        return [
+            self._publisher.post(channel, data, key) for channel in self._channels.of_user(user)
+        ]
 
     def _new_key(self) -> str:
         return f"{self._origin}:{next(self._numbers)}"

@@ -22,7 +22,7 @@ from proxy_server.chunks import (
     encode,
 )
 from proxy_server.outbox import LastPublication, keep
-from proxy_server.rows import Opening, position_of, set_status, store_message, untold_of
+from proxy_server.rows import Opening, position_of, set_status, store_message, untold
 from proxy_server.store import Store, admissions, generations, now
 
 _MINUTE = 60.0
@@ -279,7 +279,7 @@ class Leases:
                 self._granted,
             )
             taken = rows.all()
-            openings = untold_of(connection, [row.message for row in taken])
+            openings = untold(connection, taken)
             return [_assignment(row, openings.get(row.message)) for row in taken]
 
         return await self._store.write(work)
@@ -311,7 +311,7 @@ class Leases:
         row = connection.execute(claim, claimed).first()
         if row is None:
             return None
-        opening = untold_of(connection, [row.message]).get(row.message)
+        opening = untold(connection, [row]).get(row.message)
         return _assignment(row, opening, was_queued=True)
 
 

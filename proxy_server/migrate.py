@@ -35,18 +35,19 @@ def _upgrade(connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     match _found(connection):
         case None:
-            schema.create_all(connection)
-            _version.create(connection)
+            # tables without a version are none of ours: that fails
+            schema.create_all(connection, checkfirst=False)
+            _version.create(connection, checkfirst=True)
             connection.execute(sa.insert(_version).values(version_num=_NEWEST))
         case older if older != _NEWEST:
             _run_migrations(connection)
 
 
-def _run_migrations(connection: sa.Connection) -> None:
+def _run_migrations(connection: sa.Connection, until: str = "head") -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, until)

@@ -4,7 +4,8 @@ So an end that is stored gets told, whoever dies in between.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,6 +16,7 @@ from proxy_server.chunks import (
     encode,
     idempotency_key,
 )
+from proxy_server.rows import Opening, prompt_of
 from proxy_server.store import Store, now, outbox
 
 _RETRY_SECONDS = 5.0
@@ -40,7 +42,7 @@ _TAKE = (
 class LastPublication:
     """The publication that closes an answer, or a conversation under its own id, as JSON.
 
-    A conversation's leaves its owner's list as well.
+    With `owner` the conversation leaves that user's list as well. `opening` goes before it.
     """
 
     conversation: str
@@ -48,6 +50,7 @@ class LastPublication:
     seq: int
     data: bytes
     owner: str | None = None
+    opening: Opening | None = None
 
     @property
     def key(self) -> str:
@@ -55,9 +58,15 @@ class LastPublication:
 
     @classmethod
     def of(
-        cls, conversation: str, message: str, seq: int, chunks: list[Chunk]
+        cls,
+        conversation: str,
+        message: str,
+        seq: int,
+        chunks: list[Chunk],
+        opening: Opening | None = None,
     ) -> "LastPublication":
-        return cls(conversation, message, seq, encode(ChunksPublication(message, seq, chunks)))
+        data = encode(ChunksPublication(message, seq, chunks))
+        return cls(conversation, message, seq, data, opening=opening)
 
 
 def deletion(owner: str, conversation: str) -> LastPublication:
@@ -73,13 +82,12 @@ class Outbox:
 
     async def overdue(self, limit: int) -> list[LastPublication]:
         """Takes publications whose server did not get them out in time."""
-        rows = await self._store.write(
-            lambda connection: connection.execute(_TAKE, {"most": limit}).all()
-        )
-        return [
-            LastPublication(row.conversation, row.message, row.seq, row.data.encode(), row.owner)
-            for row in rows
-        ]
+
+        def work(connection: sa.Connection) -> list[LastPublication]:
+            rows = connection.execute(_TAKE, {"most": limit}).all()
+            return [_from_row(connection, row) for row in rows]
+
+        return await self._store.write(work)
 
     async def forget(self, published: Sequence[LastPublication]) -> None:
         """Removes those that Centrifugo has."""
@@ -88,8 +96,20 @@ class Outbox:
         await self._store.write(lambda connection: connection.execute(statement))
 
 
+def _from_row(connection: sa.Connection, row: sa.Row[Any]) -> LastPublication:
+    last = LastPublication(
+        row.conversation, row.message, row.seq, row.data.encode(), owner=row.owner
+    )
+    if last.seq != 1:
+        return last
+    # no piece came before this one, so the prompt may be untold as well
+    prompt = prompt_of(connection, last.conversation, last.message)
+    opening = Opening(last.conversation, last.message, [], [prompt]) if prompt else None
+    return replace(last, opening=opening)
+
+
 def keep(connection: sa.Connection, last: LastPublication) -> None:
-    """Part of the transaction that stores an answer's end."""
+    """Part of the transaction that stores an answer's end, or deletes a conversation."""
     connection.execute(
         _KEEP,
         {

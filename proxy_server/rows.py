@@ -47,6 +47,7 @@ _IN_WORK = (
     .where(generations.c.conversation == sa.bindparam("of_conversation"))
     .order_by(generations.c.ordinal)
 )
+_OF: sa.BindParameter[Sequence[str]] = sa.bindparam("of", expanding=True)
 _UNTOLD = (
     sa.select(messages, generations.c.message.label("answer"), generations.c.removed)
     .join(
@@ -54,13 +55,17 @@ _UNTOLD = (
         (generations.c.conversation == messages.c.conversation)
         & messages.c.ordinal.between(generations.c.ordinal - 1, generations.c.ordinal),
     )
-    .where(generations.c.seq == 0)
+    .where(generations.c.seq == 0, generations.c.message.in_(_OF))
     .order_by(messages.c.conversation, messages.c.ordinal)
 )
-_UNTOLD_OF_CONVERSATION = _UNTOLD.where(
-    generations.c.conversation == sa.bindparam("of_conversation")
+_answers = messages.alias()
+_PROMPT_OF = sa.select(messages).join(
+    _answers,
+    (messages.c.conversation == _answers.c.conversation)
+    & (messages.c.ordinal == _answers.c.ordinal - 1)
+    & (_answers.c.conversation == sa.bindparam("of_conversation"))
+    & (_answers.c.id == sa.bindparam("of_answer")),
 )
-_UNTOLD_OF_ANSWERS = _UNTOLD.where(generations.c.message.in_(sa.bindparam("of", expanding=True)))
 
 FIRST_PROMPT, FIRST_ANSWER = 1, 2
 """Ordinals of a conversation's first messages."""
@@ -79,10 +84,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What is told before an answer's first piece: `removed` are the ids of what it replaces.
+    """What is told before an answer's first piece: the ids of what it replaces, or its prompt.
 
     Its server may die before it could. So whoever goes on tells it again, as long as no piece of
-    the answer is known to be published.
+    the answer is known to be published; and the answer with it, so that what comes later stands
+    behind it.
     """
 
     conversation: str
@@ -156,26 +162,29 @@ def in_work(connection: sa.Connection, conversation: str) -> Sequence[sa.Row[Any
     return connection.execute(_IN_WORK, {"of_conversation": conversation}).all()
 
 
-def untold_before(connection: sa.Connection, conversation: str) -> list[Opening]:
-    """The openings of the conversation's answers in work of which nothing is known to be told."""
-    where = {"of_conversation": conversation}
-    return _openings(connection.execute(_UNTOLD_OF_CONVERSATION, where))
+def untold(connection: sa.Connection, in_work: Iterable[sa.Row[Any]]) -> dict[str, Opening]:
+    """The openings of those rows of `generations` of which no piece is known to be told, by answer.
 
-
-def untold_of(connection: sa.Connection, answers: Sequence[str]) -> dict[str, Opening]:
-    """The openings of those among the answers of which nothing is known to be told."""
-    found = _openings(connection.execute(_UNTOLD_OF_ANSWERS, {"of": answers}))
-    return {opening.answer: opening for opening in found}
-
-
-def _openings(rows: Iterable[sa.Row[Any]]) -> list[Opening]:
+    In the order of each conversation.
+    """
+    silent = [row.message for row in in_work if row.seq == 0]
     found: dict[str, Opening] = {}
-    for row in rows:
+    for row in connection.execute(_UNTOLD, {"of": silent}) if silent else ():
         if row.answer not in found:
             removed = decode_ids(row.removed) if row.removed else []
             found[row.answer] = Opening(row.conversation, row.answer, removed, [])
-        found[row.answer].messages.append(message_of(row))
-    return list(found.values())
+        # the prompt of an answer that is made anew is older than what a client may show
+        if row.role == "assistant" or not row.removed:
+            found[row.answer].messages.append(message_of(row))
+    return found
+
+
+def prompt_of(connection: sa.Connection, conversation: str, answer: str) -> Message | None:
+    """The message before an answer; None where either is gone."""
+    row = connection.execute(
+        _PROMPT_OF, {"of_conversation": conversation, "of_answer": answer}
+    ).first()
+    return message_of(row) if row else None
 
 
 def messages_in_work(conversation: str) -> sa.Select[Any]:

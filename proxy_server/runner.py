@@ -180,20 +180,26 @@ class Runner:
             self._follow_up(assignment, finished)
 
     def tell(self, last: LastPublication) -> asyncio.Future[Position]:
-        """Publishes an end; where that fails, the outbox has it still, and `_scan` finds it."""
+        """Publishes an end; where that fails, the outbox has it still, and `_scan` finds it.
+
+        The future is that of the conversation's own channel.
+        """
+        publications = self._announcer.last(last)
+        waiting = set(publications)
 
         def told(acknowledged: asyncio.Future[Position]) -> None:
-            if not acknowledged.cancelled() and not isinstance(
-                acknowledged.exception(), ApiUnreachable
-            ):
+            waiting.discard(acknowledged)
+            if waiting:
+                return
+            if all(map(_is_settled, publications)):
                 self._published.append(last)
             else:
                 self._telling.discard(last.message)
 
         self._telling.add(last.message)
-        publication = self._announcer.last(last)
-        publication.add_done_callback(told)
-        return publication
+        for publication in publications:
+            publication.add_done_callback(told)
+        return publications[-1]
 
     def _follow_up(self, assignment: Assignment, finished: Finished) -> None:
         if finished.summary is not None:
@@ -302,3 +308,8 @@ class Runner:
             self._taken_over.discard(assignment.message)
         if finished is not None:
             self._follow_up(assignment, finished)
+
+
+def _is_settled(publication: asyncio.Future[Position]) -> bool:
+    """Whether to try once more would change nothing."""
+    return not publication.cancelled() and not isinstance(publication.exception(), ApiUnreachable)

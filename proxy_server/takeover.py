@@ -69,14 +69,12 @@ class Takeover:
         channel = self._channels.of_conversation(assignment.conversation)
         found = ReadBack(assignment)
         await self._read_back(found, channel)
-        if found.seq == 0 and assignment.opening is not None:
-            self._announcer.opening(assignment.opening)
         for _ in range(_ATTEMPTS):
             if found.closed:
                 break
             last = found.end(metadata)
             try:
-                await self._announcer.last(last, urgent=True)
+                await self._announcer.last(last, urgent=True)[-1]
             except ApiUnreachable:
                 continue
             except ApiRejected:
@@ -151,5 +149,6 @@ class ReadBack:
         """The publication that closes the message after this."""
         message, conversation = self.assignment.message, self.assignment.conversation
         start = [] if self.seq else [Start(message, metadata)]
+        opening = None if self.seq else self.assignment.opening
         chunks = [*start, *self.transcript.ending(), closing(metadata)]
-        return LastPublication.of(conversation, message, self.seq + 1, chunks)
+        return LastPublication.of(conversation, message, self.seq + 1, chunks, opening)

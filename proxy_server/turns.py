@@ -37,10 +37,10 @@ from proxy_server.rows import (
     set_status,
     store_message,
     summary_of,
-    untold_before,
+    untold,
     view_of,
 )
-from proxy_server.store import Store, admissions, conversations, generations, messages, now
+from proxy_server.store import Store, admissions, conversations, generations, messages, now, outbox
 
 WhenBusy = Literal["reject", "queue", "interrupt"]
 _MINUTE = 60.0
@@ -98,12 +98,10 @@ class Limits:
 class Stopped:
     """What a stop found: answers that are being made somewhere, and the ends of queued ones.
 
-    `openings` go before the ends. `summary` is the conversation as it stands, where the stop has
-    changed that.
+    `summary` is the conversation as it stands, where the stop has changed that.
     """
 
     running: list[str] = field(default_factory=list)
-    openings: list[Opening] = field(default_factory=list)
     cancelled: list[LastPublication] = field(default_factory=list)
     summary: Summary | None = None
 
@@ -151,7 +149,7 @@ class Turns:
             ending = busy if turn.when_busy == "interrupt" else []
             self._admit(connection, turn.user, ending=len(ending))
             # this prompt must not come to stand before those that others left untold
-            earlier = untold_before(connection, turn.conversation) if busy else []
+            earlier = list(untold(connection, busy).values())
             stopped = _stop(connection, turn.user, ending)
             return self._store_turn(connection, turn, bool(busy), stopped, earlier)
 
@@ -190,6 +188,12 @@ class Turns:
                 .returning(messages.c.id)
             )
             ids = list(removed.scalars())
+            # an end that is told late would bring one of them back
+            connection.execute(
+                sa.delete(outbox).where(
+                    outbox.c.conversation == conversation, outbox.c.message.in_(ids)
+                )
+            )
             used = decode_metadata(target.metadata).model
             model = used if used is not None and used in models else models[0]
             summary = set_status(connection, conversation, "streaming")
@@ -224,8 +228,7 @@ class Turns:
             check_owned(connection, user, conversation)
             rows = in_work(connection, conversation)
             chosen = [row for row in rows if message is None or row.message == message]
-            untold = untold_before(connection, conversation) if chosen else []
-            stopped = replace(_stop(connection, user, chosen), openings=untold)
+            stopped = _stop(connection, user, chosen)
             if stopped.cancelled and len(chosen) == len(rows) and not stopped.running:
                 return replace(stopped, summary=set_status(connection, conversation, "stopped"))
             return stopped
@@ -335,6 +338,7 @@ def _repeated(connection: sa.Connection, user: str, message: str) -> Accepted | 
 
 def _stop(connection: sa.Connection, user: str, rows: Sequence[sa.Row[Any]]) -> Stopped:
     stopped = Stopped()
+    openings = untold(connection, (row for row in rows if row.status == "queued"))
     for row in rows:
         this = generations.c.message == row.message
         # Queued still: a replica that looks for orphans takes no lock on their users.
@@ -346,7 +350,9 @@ def _stop(connection: sa.Connection, user: str, rows: Sequence[sa.Row[Any]]) -> 
         metadata = Metadata(row.created_at, "stopped", row.model)
         store_message(connection, user, row.message, [], metadata)
         chunks: list[Chunk] = [Start(row.message, metadata), Abort("stopped", metadata)]
-        last = LastPublication.of(row.conversation, row.message, 1, chunks)
+        last = LastPublication.of(
+            row.conversation, row.message, 1, chunks, openings.get(row.message)
+        )
         keep(connection, last)
         stopped.cancelled.append(last)
     return stopped

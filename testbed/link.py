@@ -29,6 +29,7 @@ class Link:
         self._passing = asyncio.Event()
         self._passing.set()
         self._open: set[asyncio.StreamWriter] = set()
+        self._handlers: set[asyncio.Task[None] | None] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -50,7 +51,7 @@ class Link:
         return len(writers) // 2
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         return self
 
     async def __aexit__(
@@ -61,32 +62,40 @@ class Link:
     ) -> None:
         assert self._server is not None
         self._server.close()
+        self.refusing = True
         self._passing.set()
-        self.cut()
+        # again and again: one that is on its way to the target is not open yet
+        while self._handlers:
+            self.cut()
+            await asyncio.sleep(0.01)
         await self._server.wait_closed()
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.refusing:
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handler = asyncio.current_task()
+        self._handlers.add(handler)
+        try:
+            if not self.refusing:
+                await self._pass_on(reader, writer)
+        finally:
             writer.transport.abort()
-            return
+            self._handlers.discard(handler)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             upstream = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
-            writer.transport.abort()
             return
         ends = {writer, upstream[1]}
         self._open |= ends
         try:
-            await asyncio.gather(
-                self._copy(reader, upstream[1], replies=False),
-                self._copy(upstream[0], writer, replies=True),
-            )
-        except OSError:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._copy(reader, upstream[1], replies=False))
+                both.create_task(self._copy(upstream[0], writer, replies=True))
+        except* OSError:
             pass
         finally:
             self._open -= ends
-            for end in ends:
-                end.transport.abort()
+            upstream[1].transport.abort()
 
     async def _copy(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, replies: bool

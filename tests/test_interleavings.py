@@ -38,7 +38,7 @@ from proxy_server.errors import ApiUnreachable, PositionLost
 from proxy_server.generation import Generation
 from proxy_server.leases import Leases
 from proxy_server.model import Model
-from proxy_server.outbox import Outbox
+from proxy_server.outbox import LastPublication, Outbox
 from proxy_server.publisher import Publisher
 from proxy_server.runner import Runner
 from proxy_server.server_api import History, HistoryEntry, Publish, Published
@@ -391,6 +391,17 @@ class Deployment(RuleBasedStateMachine):
         self.owner.run(self._accept(SECOND, "second answer", dies=dies))
         self.alive = not dies
 
+    @precondition(lambda self: self.is_second)
+    @rule(dies=st.booleans())
+    def second_answer_is_stopped(self, *, dies: bool) -> None:
+        """Through the other server, which may not come to tell of it: then any does, later."""
+        stopped = self.other.run(self.other.turns.stop("anna", self.conversation, "second answer"))
+        for last in () if dies else stopped.cancelled:
+            self.other.run(self._tell(last))
+
+    async def _tell(self, last: LastPublication) -> None:
+        self.other.runner.tell(last)
+
     @rule(owners=st.booleans(), request=st.sampled_from([True, True, False]), reply=st.booleans())
     def publication_arrives(self, *, owners: bool, request: bool, reply: bool) -> None:
         """Whoever sent it: it may be dead by then, or paused."""
@@ -512,6 +523,9 @@ class Deployment(RuleBasedStateMachine):
         if answer.metadata.status == "complete":
             assert kept == "".join(self.said)
         for reader in self.channel.readers:
+            assert {key: shown.status for key, shown in reader.view.messages.items()} == {
+                message.id: message.metadata.status for message in found.messages
+            }
             assert [*reader.view.messages] == [message.id for message in found.messages]
             shown = reader.view.messages["answer"]
             assert (shown.text, shown.status) == (kept, answer.metadata.status)

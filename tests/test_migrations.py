@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,9 @@ async def test_a_new_database_and_a_migrated_one_are_the_same(
 ) -> None:
     made, migrated = Store(await empty()), Store(await empty())
     await migrate.migrate(made)
-    await migrated.write(migrate._run_migrations)
-    found = [await store.read(described) for store in (made, migrated)]
+    await migrated.write(partial(migrate._run_migrations, until="0001"))
     await migrate.migrate(migrated)
+    found = [await store.read(described) for store in (made, migrated)]
     for store in (made, migrated):
         await store.close()
     assert found[0] == found[1]

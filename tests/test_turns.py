@@ -3,14 +3,18 @@
 import asyncio
 import json
 import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 
+import pytest
+
 from chaos.view import View
-from proxy_server.chunks import BEGINNING
+from proxy_server.chunks import BEGINNING, TextPart
 from proxy_server.leases import Leases
 from proxy_server.server_api import server_api
 from proxy_server.store import Store
-from proxy_server.turns import Limits, Turns
+from proxy_server.turns import Limits, Turn, Turns
 from testbed.client import Json
 from testbed.deployment import API_KEY, Deployment
 from testbed.door import Door
@@ -158,42 +162,98 @@ async def test_a_prompt_is_told_after_a_crash(serverless: Deployment) -> None:
     assert [chunk["type"] for chunk in end["chunks"]] == ["start", "abort"]
 
 
-async def test_what_a_dead_server_left_untold_comes_in_order(serverless: Deployment) -> None:
+@pytest.mark.parametrize("goes_on", [True, False])
+async def test_what_a_dead_server_left_untold_comes_in_order(
+    serverless: Deployment, *, goes_on: bool
+) -> None:
     user = str(uuid.uuid4())
     with serverless.server(2) as server:
         async with Door(server.port) as door:
             session = await door.rpc(user, "ai:send", text="/tokens 2")
             conversation, replaced = session["conversation"], session["messages"][1]["id"]
             await ended(door, user, conversation)
-            await make_anew_and_die(serverless, user, conversation)
-            await door.rpc(
-                user,
-                "ai:send",
-                conversation=conversation,
-                text="/tokens 3",
-                when_busy="queue",
-            )
-            assert (await ended(door, user, conversation))["metadata"]["status"] == "complete"
+            async with dead_server(serverless) as turns:
+                await turns.regenerate(
+                    user, conversation, None, str(uuid.uuid4()), ["test"], BEGINNING
+                )
+            if goes_on:
+                await door.rpc(
+                    user,
+                    "ai:send",
+                    conversation=conversation,
+                    text="/tokens 3",
+                    when_busy="queue",
+                )
+            await ended(door, user, conversation)
             stored = await door.rpc(user, "ai:open", conversation=conversation)
-            told = await published(serverless, session["channel"])
-    assert {"type": "removed", "messages": [replaced]} in told
+
+            async def told() -> View | None:
+                found = await published(serverless, session["channel"])
+                assert {"type": "removed", "messages": [replaced]} in found
+                view = seen(session, found)
+                return None if any(view.open()) else view
+
+            view = await until(told)
+    assert [(key, shown.status) for key, shown in view.messages.items()] == [
+        (message["id"], message["metadata"].get("status")) for message in stored["messages"]
+    ]
+    answers = [shown.status for shown in view.messages.values() if shown.role == "assistant"]
+    assert answers == (["interrupted", "complete"] if goes_on else ["interrupted"])
+
+
+@pytest.mark.parametrize("dies_late", [True, False])
+async def test_a_queued_prompt_that_was_untold_comes_with_its_cancel(
+    serverless: Deployment, *, dies_late: bool
+) -> None:
+    user, prompt, answer = (str(uuid.uuid4()) for _ in range(3))
+    with serverless.server(2) as server:
+        async with Door(server.port) as door:
+            session = await door.rpc(user, "ai:send", text="/tokens 3000")
+            conversation = session["conversation"]
+            turn = Turn(
+                user=user,
+                conversation=conversation,
+                is_new=False,
+                message=prompt,
+                answer=answer,
+                parts=[TextPart("nobody hears of it")],
+                model="test",
+                title="",
+                when_busy="queue",
+                since=BEGINNING,
+            )
+            async with dead_server(serverless) as turns:
+                assert (await turns.accept(turn)).start is None
+                if dies_late:
+                    assert (await turns.stop(user, conversation, answer)).cancelled
+            if not dies_late:
+                await door.rpc(user, "ai:stop", conversation=conversation, message=answer)
+
+            async def told() -> View | None:
+                view = seen(session, await published(serverless, session["channel"]))
+                return view if answer in view.messages else None
+
+            view = await until(told)
+            await door.rpc(user, "ai:stop", conversation=conversation)
+    assert [*view.messages][-2:] == [prompt, answer]
+    assert view.messages[answer].status == "stopped"
+
+
+@asynccontextmanager
+async def dead_server(running: Deployment) -> AsyncIterator[Turns]:
+    """What it stores stands, and it says nothing of it any more."""
+    store = Store(running.server_settings["DATABASE_URL"])
+    yield Turns(store, Leases(store, "dead", 1.0), Limits(10, 100))
+    await store.close()
+
+
+def seen(session: Json, publications: Sequence[Json]) -> View:
+    """What a tab shows that has followed since that session."""
     view = View()
     view.begin(session)
-    for publication in told:
+    for publication in publications:
         assert view.apply(publication)
-    assert [*view.messages] == [message["id"] for message in stored["messages"]]
-    assert [shown.status for shown in view.messages.values() if shown.role == "assistant"] == [
-        "interrupted",
-        "complete",
-    ]
-
-
-async def make_anew_and_die(running: Deployment, user: str, conversation: str) -> None:
-    """A server that stores this and says nothing of it any more."""
-    store = Store(running.server_settings["DATABASE_URL"])
-    turns = Turns(store, Leases(store, "dead", 1.0), Limits(10, 100))
-    await turns.regenerate(user, conversation, None, str(uuid.uuid4()), ["test"], BEGINNING)
-    await store.close()
+    return view
 
 
 async def published(running: Deployment, channel: str) -> list[Json]:
