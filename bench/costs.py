@@ -26,6 +26,7 @@ from testbed.process import Process
 MICRO = 1e6
 SERVICE = "centrifugal.centrifugo.proxy.CentrifugoProxy"
 _PAIRS = 40
+_STARTS = 7
 _CALLS = 400
 _AT_ONCE = 8
 _Call = Callable[[], Awaitable[Any]]
@@ -256,23 +257,23 @@ def growth(site: Site) -> list[Row]:
 
 
 def start(site: Site) -> list[Row]:
-    """From the start of the process until it says that it serves; the first with a new database."""
+    """From the start of the process, on a new database each time, until it says that it serves."""
     seconds = []
-    for number in (1, 2, 3):
-        server = site.another_server()
+    for number in range(1, _STARTS + 1):
+        server = site.another_server(f"start {number}")
         server.ready = partial(_serves, server.port)
         began = time.monotonic()
         with server:
             seconds.append(time.monotonic() - began)
             cpu = {server.name: server.cpu_seconds()}
         site.used.append(Used(f"start {number}", [server.name], cpu))
-    worst = max(seconds)
+    typical = statistics.median(seconds)
     return [
         Row.of(
             "start of the process to ready",
-            f"{worst:.2f} s, the longest of 3",
-            ("≤ 1.5 s", worst <= 1.5),
-            seconds=worst,
+            f"{typical:.2f} s ({min(seconds):.2f} to {max(seconds):.2f})",
+            ("≤ 1.5 s", typical <= 1.5),
+            seconds=typical,
         )
     ]
 

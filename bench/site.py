@@ -112,11 +112,11 @@ class Site:
         command = [sys.executable, "-m", f"bench.peers.{name}", str(port), *arguments]
         return self.pinned(Process(name, command, port, self.folder / f"{name}.log"))
 
-    def another_server(self) -> Process:
-        """A proxy server that is not started, with a database of its own."""
+    def another_server(self, database: str) -> Process:
+        """A proxy server that is not started, with a database of its own of that name."""
         settings = {
             **self.deployment.server_settings,
-            "DATABASE_URL": f"sqlite:///{self.folder}/another.db",
+            "DATABASE_URL": f"sqlite:///{self.folder}/{database}.db",
         }
         return self.pinned(parts.proxy_server(free_port(), settings, self.folder, number=2))
 

@@ -32,6 +32,15 @@ class Client:
         await self._socket.close()
         await self._reader
 
+    def stop_reading(self) -> None:
+        """Leaves in the socket what comes from now on."""
+        self._socket.transport.pause_reading()
+
+    async def read_to_the_end(self) -> None:
+        """Reads what waits, until the connection is closed by the other side."""
+        self._socket.transport.resume_reading()
+        await asyncio.wait_for(self._socket.wait_closed(), WAIT)
+
     async def command(self, name: str, body: Json) -> Json:
         number = next(self._ids)
         reply = self._replies[number] = asyncio.get_running_loop().create_future()

@@ -373,6 +373,34 @@ async def test_an_answer_whose_turn_comes_in_an_outage_is_made_after_it(
             assert (answer["text"], answer["closing"]["type"]) == (text(20), "finish")
 
 
+async def test_a_browser_that_stops_reading_holds_up_nobody(serverless: Deployment) -> None:
+    # more in all than its socket and Centrifugo's queue for it hold
+    count, size = 12, 80_000
+    with serverless.server(GENERATIONS_PER_USER=str(count)) as server:
+        async with visitor(serverless) as stalled, visitor(serverless) as other:
+            sessions = []
+            for seed in range(count):
+                prompt = f"/tokens {size} rate=0 size=20 after=2 seed={seed}"
+                sessions.append(await stalled.rpc("ai:send", text=prompt))
+                await stalled.subscribe(sessions[seed]["channel"], sessions[seed]["since"])
+            stalled.stop_reading()
+            answer = await other.follow(await other.rpc("ai:send", text="/tokens 400"))
+            assert (answer["text"], answer["closing"]["type"]) == (text(400), "finish")
+            async with Door(server.port) as door:
+                for seed, session in enumerate(sessions):
+                    look = partial(closed_answer, door, user_of(stalled), session["conversation"])
+                    assert shown(await until(look)) == text(size, seed)
+            # Centrifugo has had enough of it
+            await stalled.read_to_the_end()
+
+
+async def closed_answer(door: Door, user: str, conversation: str) -> Json | None:
+    """The last message, if nothing is being made."""
+    opened = await door.rpc(user, "ai:open", conversation=conversation)
+    last: Json = opened["messages"][-1]
+    return last if opened["generation"] is None else None
+
+
 async def test_lost_replies_of_centrifugo_double_nothing(serverless: Deployment) -> None:
     async with Link(serverless.api_port) as link:
         with serverless.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}"):
