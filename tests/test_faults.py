@@ -376,8 +376,9 @@ async def test_an_answer_whose_turn_comes_in_an_outage_is_made_after_it(
 async def test_a_browser_that_stops_reading_holds_up_nobody(serverless: Deployment) -> None:
     # more in all than its socket and Centrifugo's queue for it hold
     count, size = 24, 100_000
-    patient = {"FIRST_TOKEN_SECONDS": "30", "IDLE_SECONDS": "30"}
-    with serverless.server(GENERATIONS_PER_USER=str(count), **patient) as server:
+    with serverless.server(
+        GENERATIONS_PER_USER=str(count), FIRST_TOKEN_SECONDS="30", IDLE_SECONDS="30"
+    ) as server:
         async with visitor(serverless) as stalled, visitor(serverless) as other:
             sessions = []
             for seed in range(count):
