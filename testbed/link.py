@@ -6,6 +6,7 @@ from typing import Self
 
 from testbed.ports import free_port
 
+_QUIET_SECONDS = 0.05
 _READ_BYTES = 1 << 16
 
 
@@ -61,13 +62,16 @@ class Link:
         trace: TracebackType | None,
     ) -> None:
         assert self._server is not None
-        self._server.close()
         self.refusing = True
         self._passing.set()
-        # again and again: one that is on its way to the target is not open yet
-        while self._handlers:
+        # Again and again: one that is on its way to the target is not open yet. And asyncio leaks a
+        # connection that it has just accepted when its server is closed.
+        while True:
             self.cut()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(_QUIET_SECONDS)
+            if not self._handlers:
+                break
+        self._server.close()
         await self._server.wait_closed()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
