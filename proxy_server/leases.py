@@ -54,7 +54,7 @@ _HELD = sa.and_(
     generations.c.message == sa.bindparam("of_message"),
     generations.c.runner == sa.bindparam("of_runner"),
 )
-_END = sa.delete(generations).where(_HELD)
+_END = sa.delete(generations).where(_HELD).returning(generations.c.removed)
 _CHECKPOINT = (
     sa.update(generations)
     .where(_HELD)
@@ -230,12 +230,12 @@ class Leases:
 
         def work(connection: sa.Connection) -> Finished | None:
             held = {"of_message": assignment.message, "of_runner": self._runner}
-            ended = connection.execute(_END, held)
-            if not ended.rowcount:
+            ended = connection.execute(_END, held).first()
+            if ended is None:
                 return None
             store_message(connection, assignment.owner, assignment.message, parts, metadata)
             if last is not None:
-                keep(connection, last)
+                keep(connection, last, ended.removed)
             following = (
                 self._claim(connection, assignment.conversation, position) if go_on else None
             )

@@ -324,6 +324,8 @@ class Methods:
     def _end(self, user: str, stopped: Stopped) -> None:
         for message in stopped.running:
             self._runner.stop(message)
+        for opening in stopped.openings:
+            self._announcer.opening(opening)
         for last in stopped.cancelled:
             self._runner.tell(last)
         if stopped.summary is not None:

@@ -13,6 +13,7 @@ from proxy_server.chunks import (
     Chunk,
     ChunksPublication,
     DeletedPublication,
+    decode_ids,
     encode,
     idempotency_key,
 )
@@ -85,7 +86,7 @@ class Outbox:
 
         def work(connection: sa.Connection) -> list[LastPublication]:
             rows = connection.execute(_TAKE, {"most": limit}).all()
-            return [_from_row(connection, row) for row in rows]
+            return sorted((_from_row(connection, row) for row in rows), key=_age)
 
         return await self._store.write(work)
 
@@ -103,13 +104,23 @@ def _from_row(connection: sa.Connection, row: sa.Row[Any]) -> LastPublication:
     if last.seq != 1:
         return last
     # no piece came before this one, so the prompt may be untold as well
+    removed = decode_ids(row.removed) if row.removed else []
     prompt = prompt_of(connection, last.conversation, last.message)
-    opening = Opening(last.conversation, last.message, [], [prompt]) if prompt else None
-    return replace(last, opening=opening)
+    messages = [prompt] if prompt is not None and not removed else []
+    return replace(last, opening=Opening(last.conversation, last.message, removed, messages))
 
 
-def keep(connection: sa.Connection, last: LastPublication) -> None:
-    """Part of the transaction that stores an answer's end, or deletes a conversation."""
+def _age(last: LastPublication) -> float:
+    """Prompts of one conversation are told in their order."""
+    told = last.opening.messages if last.opening is not None else []
+    return told[0].metadata.created_at if told else 0.0
+
+
+def keep(connection: sa.Connection, last: LastPublication, removed: str | None = None) -> None:
+    """Part of the transaction that stores an answer's end, or deletes a conversation.
+
+    removed: what the answer replaces, as its row of `generations` has it.
+    """
     connection.execute(
         _KEEP,
         {
@@ -118,5 +129,6 @@ def keep(connection: sa.Connection, last: LastPublication) -> None:
             "seq": last.seq,
             "data": last.data.decode(),
             "owner": last.owner,
+            "removed": removed,
         },
     )

@@ -49,7 +49,12 @@ _IN_WORK = (
 )
 _OF: sa.BindParameter[Sequence[str]] = sa.bindparam("of", expanding=True)
 _UNTOLD = (
-    sa.select(messages, generations.c.message.label("answer"), generations.c.removed)
+    sa.select(
+        messages,
+        generations.c.message.label("answer"),
+        generations.c.status.label("generation"),
+        generations.c.removed,
+    )
     .join(
         generations,
         (generations.c.conversation == messages.c.conversation)
@@ -162,20 +167,24 @@ def in_work(connection: sa.Connection, conversation: str) -> Sequence[sa.Row[Any
     return connection.execute(_IN_WORK, {"of_conversation": conversation}).all()
 
 
-def untold(connection: sa.Connection, in_work: Iterable[sa.Row[Any]]) -> dict[str, Opening]:
+def untold(connection: sa.Connection, rows: Iterable[sa.Row[Any]]) -> dict[str, Opening]:
     """The openings of those rows of `generations` of which no piece is known to be told, by answer.
 
     In the order of each conversation.
     """
-    silent = [row.message for row in in_work if row.seq == 0]
+    silent = [row.message for row in rows if row.seq == 0]
     found: dict[str, Opening] = {}
     for row in connection.execute(_UNTOLD, {"of": silent}) if silent else ():
         if row.answer not in found:
             removed = decode_ids(row.removed) if row.removed else []
             found[row.answer] = Opening(row.conversation, row.answer, removed, [])
-        # the prompt of an answer that is made anew is older than what a client may show
-        if row.role == "assistant" or not row.removed:
-            found[row.answer].messages.append(message_of(row))
+        message = message_of(row)
+        if message.role == "assistant":
+            message.metadata.status = row.generation
+        elif row.removed:
+            # it is older than what a client may show
+            continue
+        found[row.answer].messages.append(message)
     return found
 
 

@@ -252,7 +252,7 @@ class Runner:
         published, self._published = self._published, []
         try:
             await self._outbox.forget(published)
-        except StoreUnavailable:
+        except BaseException:
             self._published += published
             raise
         self._telling.difference_update(last.message for last in published)

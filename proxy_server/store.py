@@ -95,8 +95,8 @@ generations = sa.Table(
     postgresql_with={"fillfactor": 50},
 )
 
-# The last publication of each answer whose end is stored, and of each conversation that is deleted,
-# that Centrifugo is not known to have; for the latter with `owner`, whose list it leaves.
+# The last publication of each answer whose end is stored, with what the answer replaced, and of each
+# conversation that is deleted, with its `owner`; those that Centrifugo is not known to have.
 # Its server sends it at once; after `due`, any server does, under the same idempotency key.
 outbox = sa.Table(
     "outbox",
@@ -107,6 +107,7 @@ outbox = sa.Table(
     sa.Column("data", sa.Text, nullable=False),
     sa.Column("due", sa.Double, nullable=False),
     sa.Column("owner", sa.Text),
+    sa.Column("removed", sa.Text),
 )
 
 # When each user last asked for answers: what the limit per minute counts. Regenerating removes

@@ -98,10 +98,12 @@ class Limits:
 class Stopped:
     """What a stop found: answers that are being made somewhere, and the ends of queued ones.
 
+    `openings` are to be told before the ends, unless that is done by the turn that stops them.
     `summary` is the conversation as it stands, where the stop has changed that.
     """
 
     running: list[str] = field(default_factory=list)
+    openings: list[Opening] = field(default_factory=list)
     cancelled: list[LastPublication] = field(default_factory=list)
     summary: Summary | None = None
 
@@ -228,7 +230,10 @@ class Turns:
             check_owned(connection, user, conversation)
             rows = in_work(connection, conversation)
             chosen = [row for row in rows if message is None or row.message == message]
-            stopped = _stop(connection, user, chosen)
+            cancels = any(row.status == "queued" for row in chosen)
+            # of all, so that none comes to stand behind one that is cancelled
+            openings = list(untold(connection, rows).values()) if cancels else []
+            stopped = replace(_stop(connection, user, chosen), openings=openings)
             if stopped.cancelled and len(chosen) == len(rows) and not stopped.running:
                 return replace(stopped, summary=set_status(connection, conversation, "stopped"))
             return stopped
@@ -338,7 +343,6 @@ def _repeated(connection: sa.Connection, user: str, message: str) -> Accepted | 
 
 def _stop(connection: sa.Connection, user: str, rows: Sequence[sa.Row[Any]]) -> Stopped:
     stopped = Stopped()
-    openings = untold(connection, (row for row in rows if row.status == "queued"))
     for row in rows:
         this = generations.c.message == row.message
         # Queued still: a replica that looks for orphans takes no lock on their users.
@@ -350,10 +354,8 @@ def _stop(connection: sa.Connection, user: str, rows: Sequence[sa.Row[Any]]) -> 
         metadata = Metadata(row.created_at, "stopped", row.model)
         store_message(connection, user, row.message, [], metadata)
         chunks: list[Chunk] = [Start(row.message, metadata), Abort("stopped", metadata)]
-        last = LastPublication.of(
-            row.conversation, row.message, 1, chunks, openings.get(row.message)
-        )
-        keep(connection, last)
+        last = LastPublication.of(row.conversation, row.message, 1, chunks)
+        keep(connection, last, row.removed)
         stopped.cancelled.append(last)
     return stopped
 

@@ -231,7 +231,8 @@ async def test_a_queued_prompt_that_was_untold_comes_with_its_cancel(
 
             async def told() -> View | None:
                 view = seen(session, await published(serverless, session["channel"]))
-                return view if answer in view.messages else None
+                placed = view.messages.get(answer)
+                return view if placed is not None and not placed.open else None
 
             view = await until(told)
             await door.rpc(user, "ai:stop", conversation=conversation)

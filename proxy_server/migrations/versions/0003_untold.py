@@ -10,3 +10,4 @@ down_revision = "0002"
 def upgrade() -> None:
     op.add_column("generations", sa.Column("removed", sa.Text))
     op.add_column("outbox", sa.Column("owner", sa.Text))
+    op.add_column("outbox", sa.Column("removed", sa.Text))
