@@ -95,8 +95,8 @@ generations = sa.Table(
     postgresql_with={"fillfactor": 50},
 )
 
-# The last publication of each answer whose end is stored, with what the answer replaced, and of each
-# conversation that is deleted, with its `owner`; those that Centrifugo is not known to have.
+# The last publication of each answer whose end is stored, with what the answer replaced, and of
+# each conversation that is deleted, with its `owner`; those that Centrifugo is not known to have.
 # Its server sends it at once; after `due`, any server does, under the same idempotency key.
 outbox = sa.Table(
     "outbox",
