@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import uvloop
 
-from proxy_server.store import Store
+from proxy_server.store.database import Store
 
 # its sessions report what they did once a second, at most
 _STATISTICS_SECONDS = 2.0

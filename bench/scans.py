@@ -9,9 +9,9 @@ import uvloop
 
 from bench.meter import cpu_seconds
 from bench.report import Row
-from proxy_server.leases import Leases
-from proxy_server.migrate import migrate
-from proxy_server.store import Store
+from proxy_server.store.database import Store
+from proxy_server.store.leases import Leases
+from proxy_server.store.migrate import migrate
 from testbed import parts
 from testbed.ports import free_port
 from testbed.process import Process

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from proxy_server.__main__ import main
-from proxy_server.leases import Checkpoint, Leases
-from proxy_server.server_api import GrpcServerApi, Publish, Published
+from proxy_server.delivery.server_api import GrpcServerApi, Publish, Published
+from proxy_server.store.leases import Checkpoint, Leases
 
 
 def no_checkpoint() -> None:

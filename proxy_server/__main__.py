@@ -38,7 +38,7 @@ def _load() -> Callable[[Settings, asyncio.Event], Awaitable[None]]:
     """The service's modules, which are most of a start."""
     # nothing that an import makes is garbage: to look for some would be a sixth of the time
     gc.disable()
-    from proxy_server.server import serve
+    from proxy_server.app import serve
 
     gc.freeze()
     gc.enable()

@@ -57,7 +57,7 @@ def own_imports(source: str) -> Iterator[str]:
 
 
 def test_each_way_to_import_is_seen() -> None:
-    source = "import proxy_server.runner\nfrom proxy_server import metrics, store\n"
+    source = "import proxy_server.answers.runner\nfrom proxy_server import metrics, store\n"
     source += "from proxy_server.pb import proxy_pb2\nimport asyncio\nfrom os import path\n"
     assert [*own_imports(source)] == ["runner", "metrics", "store", "pb"]
 

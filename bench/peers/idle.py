@@ -12,7 +12,7 @@ from pathlib import Path
 
 import uvloop
 
-from proxy_server.model import Model
+from proxy_server.responders.openai_chat import Model
 
 _ASKED_AT_ONCE = 20
 

@@ -1,0 +1,56 @@
+"""How far an answer is published: its text, its number and its position, always of one moment."""
+
+from collections.abc import Sequence
+
+from proxy_server.answers.transcript import Transcript
+from proxy_server.protocol.chunks import Chunk, ChunksPublication, Position, encode, idempotency_key
+from proxy_server.store.leases import Assignment, Checkpoint
+
+
+class Progress:
+    """The publications of one answer, numbered from 1, each acknowledged before the next.
+
+    So what is acknowledged is always a beginning of the text, and a checkpoint is exact.
+    """
+
+    def __init__(self, assignment: Assignment) -> None:
+        self.transcript = Transcript()
+        self.posted = 0
+        self.acknowledged = 0
+        self.checkpoint_due = False
+        """Whether a checkpoint must not wait: clients cannot follow from the last one."""
+        self._message = assignment.message
+        self._was_queued = assignment.was_queued
+        self.position = assignment.position
+        self._stored = 0
+
+    def post(self, chunks: Sequence[Chunk]) -> tuple[bytes, str]:
+        """The next publication as JSON, and its idempotency key."""
+        self.posted += 1
+        data = encode(ChunksPublication(self._message, self.posted, chunks))
+        return data, idempotency_key(self._message, self.posted)
+
+    def acknowledge(self, position: Position) -> None:
+        """The last publication stands there; once more is no harm."""
+        if self.acknowledged == self.posted:
+            return
+        history_lost = self.position.epoch not in ("", position.epoch)
+        # the position of a queued answer is from before the answers that went ahead of it
+        first_of_queued = self._was_queued and self.acknowledged == 0
+        self.checkpoint_due = history_lost or first_of_queued
+        self.position = position
+        self.acknowledged = self.posted
+        self.transcript.mark()
+
+    def checkpoint(self) -> Checkpoint | None:
+        """The answer as far as it is acknowledged, if that is further than the last one given."""
+        if self.acknowledged == self._stored:
+            return None
+        self._stored = self.acknowledged
+        return Checkpoint(
+            self._message, self.acknowledged, self.transcript.published(), self.position
+        )
+
+    def checkpoint_again(self) -> None:
+        """The last checkpoint that was given may not have been stored."""
+        self._stored = 0

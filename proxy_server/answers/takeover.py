@@ -1,0 +1,154 @@
+"""The end of an answer whose server went silent: what was published is read back and stored."""
+
+import asyncio
+
+import structlog
+
+from proxy_server import telemetry
+from proxy_server.access.channels import Channels
+from proxy_server.answers.transcript import Transcript
+from proxy_server.delivery.announcer import Announcer
+from proxy_server.delivery.server_api import ServerApi
+from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost, StoreUnavailable
+from proxy_server.protocol.chunks import (
+    Closing,
+    Metadata,
+    Start,
+    closing,
+    published_chunks,
+)
+from proxy_server.store.leases import Assignment, Finished, Leases
+from proxy_server.store.outbox import LastPublication
+
+_ATTEMPTS = 100
+_AGAIN_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+class Takeover:
+    """Closes assignments as `interrupted`, with all text that anyone could have seen."""
+
+    def __init__(
+        self, api: ServerApi, announcer: Announcer, leases: Leases, channels: Channels
+    ) -> None:
+        self._api = api
+        self._announcer = announcer
+        self._leases = leases
+        self._channels = channels
+
+    async def close(self, assignment: Assignment, *, go_on: bool) -> Finished | None:
+        """Tells the end and stores it; None where somebody else has stored one.
+
+        Told first, unlike the end of an answer that was made here: what was published until then
+        is known for sure only once the end stands behind it.
+        """
+        metadata = Metadata(assignment.created_at, "interrupted", assignment.model, "other")
+        found = await self._tell(assignment, metadata)
+        finished = await self._store(assignment, found, metadata, go_on=go_on)
+        if finished is not None:
+            telemetry.GENERATIONS.labels("interrupted").inc()
+            log.info(
+                "generation_ended",
+                conversation=assignment.conversation,
+                message=assignment.message,
+                user=assignment.owner,
+                status="interrupted",
+                characters=found.transcript.size(),
+                publications=found.seq,
+            )
+        return finished
+
+    async def _tell(self, assignment: Assignment, metadata: Metadata) -> "ReadBack":
+        """Publishes the end until it stands in the channel, and gives all that stands before it.
+
+        The key is that of the sequence number, whoever publishes it. A server that is not as dead
+        as it seemed, because it wakes up in this moment or has lost its database alone, may be
+        faster with this number. Then its piece is part of the answer, and the end takes the next.
+        """
+        channel = self._channels.of_conversation(assignment.conversation)
+        found = ReadBack(assignment)
+        await self._read_back(found, channel)
+        for _ in range(_ATTEMPTS):
+            if found.closed:
+                break
+            last = found.end(metadata)
+            try:
+                await self._announcer.last(last, urgent=True)[-1]
+            except ApiUnreachable:
+                continue
+            except ApiRejected:
+                break
+            await self._read_back(found, channel)
+            if found.seq < last.seq:
+                # it is told, and the history is gone since
+                break
+        return found
+
+    async def _store(
+        self, assignment: Assignment, found: "ReadBack", metadata: Metadata, *, go_on: bool
+    ) -> Finished | None:
+        parts = found.transcript.parts()
+        while True:
+            try:
+                return await self._leases.finish(assignment, parts, metadata, None, go_on=go_on)
+            except StoreUnavailable as error:
+                log.warning("end_not_stored_yet", message=assignment.message, error=str(error))
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _read_back(self, found: "ReadBack", channel: str) -> None:
+        """Adds what the channel holds since the checkpoint, or all that it holds.
+
+        Waits while Centrifugo is away: what is known already may be less than what was seen.
+        """
+        position = found.assignment.position
+        since = position if position.epoch else None
+        while True:
+            try:
+                for entry in (await self._api.history(channel, since)).entries:
+                    found.take(entry.data)
+            except PositionLost:
+                since = None
+            except ApiRejected as error:
+                log.error("history_refused", message=found.assignment.message, error=str(error))
+                return
+            except ApiUnreachable:
+                await asyncio.sleep(_AGAIN_SECONDS)
+            else:
+                return
+
+
+class ReadBack:
+    """An answer as published: its checkpoint, and what the channel holds beyond."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self.transcript = Transcript(assignment.parts)
+        self.seq = assignment.seq
+        self.closed = False
+        self._whole = True
+        self.assignment = assignment
+
+    def take(self, data: bytes) -> None:
+        """A publication of the channel, in order; those of others and those known are left out.
+
+        What stands behind a gap counts, so that the end gets a number of its own, but its text
+        is left out: nobody can say what is missing in between.
+        """
+        publication = published_chunks(data)
+        if self.closed or publication is None or publication.message != self.assignment.message:
+            return
+        if publication.seq <= self.seq:
+            return
+        self._whole = self._whole and publication.seq == self.seq + 1
+        self.seq = publication.seq
+        self.closed = isinstance(publication.chunks[-1], Closing)
+        if self._whole:
+            self.transcript.replay(publication.chunks)
+
+    def end(self, metadata: Metadata) -> LastPublication:
+        """The publication that closes the message after this."""
+        message, conversation = self.assignment.message, self.assignment.conversation
+        start = [] if self.seq else [Start(message, metadata)]
+        opening = None if self.seq else self.assignment.opening
+        chunks = [*start, *self.transcript.ending(), closing(metadata)]
+        return LastPublication.of(conversation, message, self.seq + 1, chunks, opening)

@@ -1,0 +1,67 @@
+"""The title of a conversation: cut from its first prompt, or made by the model."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from proxy_server.delivery.announcer import Announcer
+from proxy_server.errors import Failure
+from proxy_server.protocol.chunks import Message, Part, TextPart
+from proxy_server.responders.openai_chat import Model
+from proxy_server.store.conversations import Conversations
+from proxy_server.store.leases import Assignment
+
+_CHARACTERS = 60
+_EXCERPT = 1000
+_INSTRUCTION = (
+    "Give this conversation a title of at most six words, in its own language. "
+    "Answer with the title alone, without quotation marks."
+)
+
+log = structlog.get_logger()
+
+
+class Titles:
+    """Replaces the title that was cut from the prompt, unless its owner was faster."""
+
+    def __init__(self, model: Model, conversations: Conversations, announcer: Announcer) -> None:
+        self._model = model
+        self._conversations = conversations
+        self._announcer = announcer
+
+    async def make(self, assignment: Assignment) -> None:
+        """Makes the title after the conversation's first answer; a failure leaves the old one."""
+        try:
+            begun = await self._conversations.beginning(assignment.conversation)
+            if begun is None or begun[1].metadata.status != "complete":
+                return
+            title = await self._title(assignment.model, begun)
+            if not title:
+                return
+            old = title_of(begun[0].parts)
+            summary = await self._conversations.entitle(assignment.conversation, old, title)
+        except Failure as error:
+            log.warning("title_failed", conversation=assignment.conversation, error=str(error))
+            return
+        if summary is not None:
+            self._announcer.title(assignment.owner, summary)
+
+    async def _title(self, model: str, messages: Sequence[Message]) -> str:
+        said = "\n\n".join(_excerpt(message) for message in messages)
+        prompt = [{"role": "user", "content": f"{said}\n\n{_INSTRUCTION}"}]
+        answer = await self._model.complete(model, prompt)
+        return " ".join(answer.replace("\0", "").split()).strip('"')[:_CHARACTERS]
+
+
+def title_of(parts: Sequence[Part]) -> str:
+    """The beginning of a prompt."""
+    words = " ".join(part.text for part in parts if isinstance(part, TextPart)).split()
+    title = " ".join(words)
+    if len(title) <= _CHARACTERS:
+        return title or "Image"
+    return title[:_CHARACTERS].rsplit(" ", 1)[0] + "…"
+
+
+def _excerpt(message: Message) -> str:
+    text = " ".join(part.text for part in message.parts if isinstance(part, TextPart))
+    return f"{message.role}: {text[:_EXCERPT]}"

@@ -1,0 +1,243 @@
+"""Centrifugo's server API, over gRPC or HTTP as the URL's scheme says."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+import grpc
+import httpx
+import msgspec
+
+from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost
+from proxy_server.pb import api_pb2, api_pb2_grpc
+from proxy_server.protocol.chunks import Position
+
+_CALL_SECONDS = 5.0
+_INTERNAL, _TOO_MANY_REQUESTS, _UNRECOVERABLE_POSITION = 100, 111, 112
+# A gRPC channel that lost its peer waits longer before each attempt, up to two minutes by default:
+# too long for people who wait for text once Centrifugo is back.
+_CHANNEL_OPTIONS = [
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.max_receive_message_length", 64 << 20),
+]
+
+
+_ReplyT = TypeVar("_ReplyT", bound="_Envelope")
+
+
+class Publish(NamedTuple):
+    """One publication: JSON for a channel. The same key in a channel publishes nothing twice."""
+
+    channel: str
+    data: bytes
+    key: str
+
+
+Published = Position | ApiRejected | ApiUnreachable
+"""What became of one publication: each of a batch has its own fate."""
+
+
+class HistoryEntry(NamedTuple):
+    offset: int
+    data: bytes
+
+
+class History(NamedTuple):
+    """Publications oldest first, and the position of the last one that the channel has."""
+
+    entries: list[HistoryEntry]
+    top: Position
+
+
+class ServerApi(Protocol):
+    """What this service asks of Centrifugo.
+
+    Every method raises ApiUnreachable when the effect is unknown and ApiRejected when there was
+    none.
+    """
+
+    async def publish(self, batch: Sequence[Publish]) -> list[Published]:
+        """Publishes in no particular order: at most one publication per channel in a batch."""
+
+    async def history(
+        self, channel: str, since: Position | None = None, limit: int = -1
+    ) -> History:
+        """What came after `since`, at most `limit`; a limit of 0 asks for the position alone.
+
+        Raises PositionLost where the history does not reach back to `since`.
+        """
+
+    async def unsubscribe(self, channel: str, user: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+def server_api(url: str, key: str) -> ServerApi:
+    """The API at `grpc://host:port`, `grpcs://host:port`, `http://host/api` or `https://…`."""
+    parts = urlsplit(url)
+    if parts.scheme in ("grpc", "grpcs"):
+        return GrpcServerApi(parts.netloc, key, secure=parts.scheme == "grpcs")
+    return HttpServerApi(url, key)
+
+
+class GrpcServerApi:
+    def __init__(self, target: str, key: str, *, secure: bool) -> None:
+        if secure:
+            credentials = grpc.ssl_channel_credentials()
+            self._channel = grpc.aio.secure_channel(target, credentials, _CHANNEL_OPTIONS)
+        else:
+            self._channel = grpc.aio.insecure_channel(target, _CHANNEL_OPTIONS)
+        self._stub: Any = api_pb2_grpc.CentrifugoApiStub(self._channel)
+        self._metadata = (("authorization", f"apikey {key}"),)
+
+    async def publish(self, batch: Sequence[Publish]) -> list[Published]:
+        request = api_pb2.BatchRequest(
+            commands=[
+                api_pb2.Command(
+                    publish=api_pb2.PublishRequest(channel=channel, data=data, idempotency_key=key)
+                )
+                for channel, data, key in batch
+            ],
+            parallel=True,
+        )
+        response = await self._call(self._stub.Batch, request)
+        return [
+            _error(reply.error.code, reply.error.message)
+            if reply.error.code
+            else Position(reply.publish.offset, reply.publish.epoch)
+            for reply in response.replies
+        ]
+
+    async def history(
+        self, channel: str, since: Position | None = None, limit: int = -1
+    ) -> History:
+        request = api_pb2.HistoryRequest(channel=channel, limit=limit)
+        if since is not None:
+            request.since.offset, request.since.epoch = since.offset, since.epoch
+        response = await self._call(self._stub.History, request)
+        _raise_for(response.error.code, response.error.message)
+        result = response.result
+        return History(
+            [HistoryEntry(entry.offset, entry.data) for entry in result.publications],
+            Position(result.offset, result.epoch),
+        )
+
+    async def unsubscribe(self, channel: str, user: str) -> None:
+        request = api_pb2.UnsubscribeRequest(channel=channel, user=user)
+        response = await self._call(self._stub.Unsubscribe, request)
+        _raise_for(response.error.code, response.error.message)
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    async def _call(self, method: Any, request: Any) -> Any:
+        try:
+            return await method(request, metadata=self._metadata, timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise ApiUnreachable(f"{error.code().name}: {error.details()}") from error
+
+
+class HttpServerApi:
+    def __init__(self, url: str, key: str) -> None:
+        self._client = httpx.AsyncClient(
+            base_url=url.rstrip("/") + "/",
+            headers={"X-API-Key": key, "Content-Type": "application/json"},
+            timeout=_CALL_SECONDS,
+        )
+
+    async def publish(self, batch: Sequence[Publish]) -> list[Published]:
+        commands = [
+            {
+                "publish": {
+                    "channel": channel,
+                    "data": msgspec.Raw(data),
+                    "idempotency_key": key,
+                }
+            }
+            for channel, data, key in batch
+        ]
+        body = await self._call("batch", {"commands": commands, "parallel": True}, _BatchReply)
+        return [
+            _error(reply.error.code, reply.error.message)
+            if reply.error is not None
+            else reply.publish
+            for reply in body.replies
+        ]
+
+    async def history(
+        self, channel: str, since: Position | None = None, limit: int = -1
+    ) -> History:
+        request: dict[str, Any] = {"channel": channel, "limit": limit}
+        if since is not None:
+            request["since"] = since
+        result = (await self._call("history", request, _HistoryReply)).result
+        return History(
+            [HistoryEntry(entry.offset, bytes(entry.data)) for entry in result.publications],
+            Position(result.offset, result.epoch),
+        )
+
+    async def unsubscribe(self, channel: str, user: str) -> None:
+        await self._call("unsubscribe", {"channel": channel, "user": user}, _Envelope)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _call(self, method: str, request: object, shape: type[_ReplyT]) -> _ReplyT:
+        try:
+            response = await self._client.post(method, content=msgspec.json.encode(request))
+            response.raise_for_status()
+            envelope = msgspec.json.decode(response.content, type=_Envelope)
+            if envelope.error is not None:
+                _raise_for(envelope.error.code, envelope.error.message)
+            return msgspec.json.decode(response.content, type=shape)
+        except (httpx.HTTPError, msgspec.DecodeError) as error:
+            raise ApiUnreachable(repr(error)) from error
+
+
+class _Error(msgspec.Struct):
+    code: int
+    message: str = ""
+
+
+class _Envelope(msgspec.Struct):
+    error: _Error | None = None
+
+
+class _PublishReply(msgspec.Struct):
+    error: _Error | None = None
+    publish: Position = Position(0, "")
+
+
+class _BatchReply(_Envelope):
+    replies: list[_PublishReply] = []
+
+
+class _HistoryPublication(msgspec.Struct):
+    data: msgspec.Raw
+    offset: int = 0
+
+
+class _HistoryResult(msgspec.Struct, frozen=True):
+    publications: list[_HistoryPublication] = []
+    epoch: str = ""
+    offset: int = 0
+
+
+class _HistoryReply(_Envelope):
+    result: _HistoryResult = _HistoryResult()
+
+
+def _error(code: int, message: str) -> ApiRejected | ApiUnreachable:
+    if code in (_INTERNAL, _TOO_MANY_REQUESTS):
+        # Centrifugo is there but what it stands on (Redis) is not: worth another try.
+        return ApiUnreachable(f"{code}: {message}")
+    if code == _UNRECOVERABLE_POSITION:
+        return PositionLost(code, message)
+    return ApiRejected(code, message)
+
+
+def _raise_for(code: int, message: str) -> None:
+    if code:
+        raise _error(code, message)

@@ -1,0 +1,539 @@
+"""However publications, checkpoints, reconnects, restarts and takeovers fall, the text is exact.
+
+Two servers are made of the real parts, from the runner to the database, each on an event loop
+that runs when a rule says so: one that is paused is a loop that does not run. Time is the test's,
+for the database too. Centrifugo's edge and the model's are simulated, because what is tried here is
+in which order their calls arrive; the reader is the one of the chaos program.
+"""
+
+import asyncio
+import json
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from chaos.view import View
+from proxy_server.access.channels import Channels
+from proxy_server.access.signatures import Signer
+from proxy_server.answers.context import Context
+from proxy_server.answers.generation import Generation
+from proxy_server.answers.runner import Runner
+from proxy_server.answers.takeover import Takeover
+from proxy_server.answers.transcript import Delta
+from proxy_server.delivery.announcer import Announcer
+from proxy_server.delivery.publisher import Publisher
+from proxy_server.delivery.server_api import History, HistoryEntry, Publish, Published
+from proxy_server.errors import ApiUnreachable, PositionLost
+from proxy_server.protocol.chunks import Position, Session, TextPart, encode
+from proxy_server.responders.openai_chat import Model
+from proxy_server.store.conversations import Conversations
+from proxy_server.store.database import Store, generations, outbox, schema
+from proxy_server.store.leases import Leases
+from proxy_server.store.outbox import LastPublication, Outbox
+from proxy_server.store.turns import Limits, Turn, Turns
+
+pytestmark = pytest.mark.timeout(180)
+READERS = 2
+CUT = 4
+LONG = 4
+"""The pieces after which an answer may end: before, there is little to get wrong."""
+LEASE_SECONDS = 5.0
+TAKEN_OVER_SECONDS = 12.0
+FIRST, SECOND = "first", "second"
+CHANNELS = Channels("ai", Signer(["a secret of the tests"]))
+Json = dict[str, Any]
+_T = TypeVar("_T")
+
+
+class Clock:
+    now = 1e9
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop whose time passes when the clock is set."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._given = clock
+
+    def time(self) -> float:
+        return self._given.now
+
+
+class Channel:
+    """A Centrifugo channel: positions, history, recovery, idempotency keys."""
+
+    def __init__(self) -> None:
+        self.top = Position(0, "epoch 0")
+        self.history: list[HistoryEntry] = []
+        self.keys: dict[str, Position] = {}
+        self.readers = [Reader(self) for _ in range(READERS)]
+        self.last_seq = 0
+
+    def publish(self, publication: Publish) -> Position:
+        if publication.key not in self.keys:
+            self.top = Position(self.top.offset + 1, self.top.epoch)
+            self.history.append(HistoryEntry(self.top.offset, publication.data))
+            self.keys[publication.key] = self.top
+            data = json.loads(publication.data)
+            if data.get("message") == "answer":
+                self.last_seq = max(self.last_seq, data["seq"])
+            for reader in self.readers:
+                if reader.connected and reader.position is not None:
+                    reader.receive(data)
+        return self.keys[publication.key]
+
+    def recover(self, since: Position) -> list[HistoryEntry] | None:
+        first = self.history[0].offset if self.history else self.top.offset + 1
+        if since.epoch != self.top.epoch or since.offset < first - 1:
+            return None
+        return [entry for entry in self.history if entry.offset > since.offset]
+
+    def restart(self) -> None:
+        self.top = Position(0, f"epoch {int(self.top.epoch.split()[1]) + 1}")
+        self.history, self.keys = [], {}
+        for reader in self.readers:
+            reader.connected = False
+
+
+class Reader:
+    """A connection with the chaos program's view; None as position: it has to open again."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.connected = False
+        self.position: Position | None = None
+        self.view = View()
+        self.asked: Position | None = None
+
+    def subscribe(self) -> None:
+        missed = self.channel.recover(self.position) if self.position else None
+        if missed is None:
+            self.position, self.asked = None, self.channel.top
+        for entry in missed or ():
+            if self.position is not None:
+                self.receive(json.loads(entry.data))
+
+    def receive(self, publication: Json) -> None:
+        assert self.position is not None
+        self.position = Position(self.position.offset + 1, self.position.epoch)
+        if not self.view.apply(publication):
+            self.position = None
+
+
+class Edge:
+    """Centrifugo's server API as one server reaches it: publications wait until a rule has them."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self.waiting: list[tuple[Sequence[Publish], asyncio.Future[list[Published]]]] = []
+
+    async def publish(self, batch: Sequence[Publish]) -> list[Published]:
+        reply: asyncio.Future[list[Published]] = asyncio.get_running_loop().create_future()
+        self.waiting.append((batch, reply))
+        return await reply
+
+    async def history(
+        self, channel: str, since: Position | None = None, limit: int = -1
+    ) -> History:
+        del channel, limit
+        found = self._channel.history if since is None else self._channel.recover(since)
+        if found is None:
+            raise PositionLost(112, "unrecoverable position")
+        return History(list(found), self._channel.top)
+
+    async def unsubscribe(self, channel: str, user: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def arrive(self, *, request: bool, reply: bool) -> None:
+        """What was sent first arrives, or is lost; and so is the reply to it."""
+        batch, answer = self.waiting.pop(0)
+        positions: list[Published] = [self._channel.publish(one) for one in batch if request]
+        if answer.done():
+            return
+        if request and reply:
+            answer.set_result(positions)
+        else:
+            answer.set_exception(ApiUnreachable("lost"))
+
+
+class Saying:
+    """The model's stream."""
+
+    finish_reason = "stop"
+    usage = None
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.said: asyncio.Queue[list[Delta] | None] = asyncio.Queue()
+
+    def __aiter__(self) -> "Saying":
+        return self
+
+    async def __anext__(self) -> list[Delta]:
+        deltas = await self.said.get()
+        if deltas is None:
+            raise StopAsyncIteration
+        return deltas
+
+
+class Provider:
+    """The model as one server reaches it: the first prompt's answer grows as the rules say."""
+
+    def __init__(self) -> None:
+        self.saying: Saying | None = None
+
+    @asynccontextmanager
+    async def answer(self, _model: str, messages: Sequence[Json]) -> AsyncIterator[Saying]:
+        saying = Saying()
+        if messages[-1]["content"] == FIRST:
+            self.saying = saying
+        else:
+            saying.said.put_nowait(None)
+        yield saying
+
+
+class Server:
+    """All parts of a server but its door."""
+
+    def __init__(self, folder: Path, channel: Channel, clock: Clock) -> None:
+        self._clock = clock
+        self.loop = Loop(clock)
+        self.edge = Edge(channel)
+        self.provider = Provider()
+        self.run(self._begin(f"sqlite:///{folder}/conversations.db"))
+
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Runs a piece of work, and whatever follows from it."""
+
+        async def until_still() -> _T:
+            result = await work
+            for _ in range(4):
+                for _ in range(8):
+                    await asyncio.sleep(0)
+                # the database has one thread: this waits for all that was asked of it before
+                await self.store.read(lambda _: None)
+            return result
+
+        return self.loop.run_until_complete(until_still())
+
+    async def _begin(self, url: str) -> None:
+        self.store = Store(url)
+        await self.store.write(self._prepare)
+        self.publisher = Publisher(self.edge)
+        self.announcer = Announcer(self.publisher, CHANNELS)
+        self.leases = Leases(self.store, str(uuid.uuid4()), LEASE_SECONDS)
+        self.turns = Turns(self.store, self.leases, Limits(10, 1000))
+        self.conversations = Conversations(self.store)
+        self.runner = Runner(
+            leases=self.leases,
+            outbox=Outbox(self.store),
+            takeover=Takeover(self.edge, self.announcer, self.leases, CHANNELS),
+            generation=lambda assignment: Generation(
+                assignment,
+                model=cast(Model, self.provider),
+                publisher=self.publisher,
+                leases=self.leases,
+                channels=CHANNELS,
+                context=Context(self.store, "", 1000),
+                seconds=1e6,
+                most_bytes=1_000_000,
+                pause=self.runner.pause,
+                alive=self.runner.alive,
+            ),
+            announcer=self.announcer,
+            titles=None,
+            max_generations=10,
+            max_waiting=0,
+            coalesce_seconds=0.04,
+            checkpoint_seconds=2,
+        )
+        self.runner.begin()
+
+    def _prepare(self, connection: sa.Connection) -> None:
+        schema.create_all(connection)
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        # the database's clock is the test's
+        driver.create_function("julianday", 1, lambda _: self._clock.now / 86400 + 2440587.5)
+
+    def close(self) -> None:
+        async def end() -> None:
+            ours = asyncio.all_tasks() - {cast("asyncio.Task[Any]", asyncio.current_task())}
+            for task in ours:
+                task.cancel()
+            await asyncio.gather(*ours, return_exceptions=True)
+            await self.store.close()
+
+        self.loop.run_until_complete(end())
+        self.loop.close()
+
+
+class Deployment(RuleBasedStateMachine):
+    @initialize(dies_at_last=st.booleans())
+    def begin(self, *, dies_at_last: bool) -> None:
+        self.dies_at_last = dies_at_last
+        self.folder = Path(tempfile.mkdtemp(prefix="interleavings-"))
+        self.clock = Clock()
+        self.channel = Channel()
+        self.owner = Server(self.folder, self.channel, self.clock)
+        self.other = Server(self.folder, self.channel, self.clock)
+        self.alive = self.awake = True
+        self.said: list[str] = []
+        self.ending = False
+        self.forgotten_seq = 0
+        self.conversation = CHANNELS.new_conversation("anna")
+        self.is_second = False
+        self.owner.run(self._accept(FIRST, "answer"))
+        self.reader_comes(which=0, at_once=True)
+
+    async def _accept(self, text: str, answer: str, *, dies: bool = False) -> None:
+        """As the RPC method does it, or until the server dies with it stored and nobody told."""
+        turn = Turn(
+            user="anna",
+            conversation=self.conversation,
+            is_new=text == FIRST,
+            message=f"{text} prompt",
+            answer=answer,
+            parts=[TextPart(text)],
+            model="test",
+            title="",
+            when_busy="queue",
+            since=self.channel.top,
+        )
+        accepted = await self.owner.turns.accept(turn)
+        if dies:
+            return
+        for opening in accepted.openings:
+            self.owner.announcer.opening(opening)
+        if accepted.start is not None:
+            self.owner.runner.start(accepted.start)
+
+    def servers(self) -> list[Server]:
+        """Those that run at present."""
+        return [self.owner, self.other] if self.alive and self.awake else [self.other]
+
+    def pass_time(self, seconds: float) -> None:
+        for _ in range(round(seconds / 0.5)):
+            self.clock.now += 0.5
+            for server in self.servers():
+                server.run(asyncio.sleep(0))
+
+    def found(self, statement: sa.Select[Any]) -> Any:
+        """The first value that the database has for it."""
+        return self.other.run(
+            self.other.store.read(lambda found: found.execute(statement).scalar())
+        )
+
+    def is_told(self) -> bool:
+        """Whether nothing is being made any more, and no end is to be told."""
+        return not any(
+            self.found(sa.select(sa.func.count()).select_from(table))
+            for table in (generations, outbox)
+        )
+
+    def is_kept(self) -> bool:
+        """Whether the checkpoint holds all that the channel has forgotten."""
+        seq = self.found(sa.select(generations.c.seq).where(generations.c.message == "answer"))
+        return bool(seq is None or seq >= self.forgotten_seq)
+
+    @precondition(lambda self: self.alive and self.awake and not self.ending)
+    @rule(kinds=st.lists(st.sampled_from(["text", "text", "reasoning"]), min_size=1, max_size=3))
+    def model_speaks(self, kinds: list[Any]) -> None:
+        saying = self.owner.provider.saying
+        if saying is None:
+            return
+        deltas = [Delta(kind, f" {len(self.said) + i}") for i, kind in enumerate(kinds)]
+        self.said += [delta.text if delta.kind == "text" else "" for delta in deltas]
+        saying.said.put_nowait(deltas)
+        self.owner.run(asyncio.sleep(0))
+
+    @precondition(lambda self: self.alive and self.awake and not self.ending)
+    @precondition(lambda self: len(self.said) >= LONG)
+    @rule()
+    def model_ends(self) -> None:
+        assert self.owner.provider.saying is not None
+        self.ending = True
+        self.owner.provider.saying.said.put_nowait(None)
+        self.owner.run(asyncio.sleep(0))
+
+    @precondition(lambda self: self.alive and self.awake and not self.ending)
+    @rule(pieces=st.integers(1, 8))
+    def answer_grows(self, pieces: int) -> None:
+        """Where nothing goes wrong for a while."""
+        for _ in range(pieces):
+            self.model_speaks(["text"])
+            self.publication_arrives(owners=True, request=True, reply=True)
+            self.pass_time(0.5)
+
+    @precondition(lambda self: self.alive and self.awake and not self.is_second)
+    @precondition(lambda self: len(self.said) >= LONG and self.is_kept())
+    @rule(dies=st.booleans())
+    def second_prompt_comes(self, *, dies: bool) -> None:
+        self.is_second = True
+        self.owner.run(self._accept(SECOND, "second answer", dies=dies))
+        self.alive = not dies
+
+    @precondition(lambda self: self.is_second)
+    @rule(dies=st.booleans())
+    def second_answer_is_stopped(self, *, dies: bool) -> None:
+        """Through the other server, which may not come to tell of it: then any does, later."""
+        stopped = self.other.run(self.other.turns.stop("anna", self.conversation, "second answer"))
+        for last in () if dies else stopped.cancelled:
+            self.other.run(self._tell(last))
+
+    async def _tell(self, last: LastPublication) -> None:
+        self.other.runner.tell(last)
+
+    @rule(owners=st.booleans(), request=st.sampled_from([True, True, False]), reply=st.booleans())
+    def publication_arrives(self, *, owners: bool, request: bool, reply: bool) -> None:
+        """Whoever sent it: it may be dead by then, or paused."""
+        server = self.owner if owners else self.other
+        if server.edge.waiting:
+            server.edge.arrive(request=request, reply=reply)
+            if server in self.servers():
+                server.run(asyncio.sleep(0))
+
+    @rule(seconds=st.sampled_from([0.5, 0.5, 1, 2, TAKEN_OVER_SECONDS]))
+    def time_passes(self, seconds: float) -> None:
+        self.pass_time(seconds)
+
+    @precondition(lambda self: len(self.said) >= LONG and self.alive and self.is_kept())
+    @rule()
+    def owner_dies(self) -> None:
+        """What it had sent may arrive all the same."""
+        self.alive = False
+
+    @precondition(lambda self: len(self.said) >= LONG and self.alive and self.awake)
+    @precondition(lambda self: self.is_kept())
+    @rule()
+    def owner_is_paused(self) -> None:
+        self.awake = False
+
+    @precondition(lambda self: self.alive and not self.awake)
+    @rule()
+    def owner_wakes_up(self) -> None:
+        self.awake = True
+        self.owner.run(asyncio.sleep(0))
+
+    @precondition(lambda self: (self.alive and self.awake) or self.is_told())
+    @rule(entries=st.integers(1, 30))
+    def history_is_cut_or_lost(self, entries: int) -> None:
+        """Not where the owner is gone: then the checkpoint is all that there is."""
+        self.forgotten_seq = self.channel.last_seq
+        if entries < CUT:
+            del self.channel.history[:entries]
+        else:
+            self.channel.restart()
+
+    @rule(which=st.integers(0, READERS - 1), at_once=st.booleans())
+    def reader_comes(self, which: int, *, at_once: bool) -> None:
+        reader = self.channel.readers[which]
+        reader.connected = True
+        reader.subscribe()
+        if at_once:
+            self.reader_is_answered(which)
+
+    @rule(which=st.integers(0, READERS - 1))
+    def reader_is_answered(self, which: int) -> None:
+        """`ai:open` asks for the position first and for the messages then: much may lie between."""
+        reader = self.channel.readers[which]
+        if reader.connected and reader.position is None and reader.asked is not None:
+            reader.position = self.open(reader, reader.asked)
+            reader.subscribe()
+
+    @rule(which=st.integers(0, READERS - 1))
+    def reader_opens_again_while_subscribed(self, which: int) -> None:
+        reader = self.channel.readers[which]
+        if reader.connected and reader.position is not None:
+            self.open(reader, reader.position)
+
+    def open(self, reader: Reader, since: Position) -> Position:
+        found = self.other.run(self.other.conversations.view("anna", self.conversation, 50))
+        position = found.since or since
+        session = Session(
+            self.conversation, "", found.title, found.messages, position, found.generation
+        )
+        reader.view.begin(json.loads(encode(session)))
+        return position
+
+    @rule(which=st.integers(0, READERS - 1), forgets=st.booleans())
+    def reader_leaves(self, which: int, *, forgets: bool) -> None:
+        reader = self.channel.readers[which]
+        reader.connected = False
+        if forgets:
+            reader.view.remember()
+            reader.position = None
+
+    @invariant()
+    def nothing_is_shown_that_was_not_said(self) -> None:
+        for reader in self.channel.readers if hasattr(self, "channel") else ():
+            if "answer" in reader.view.messages:
+                assert "".join(self.said).startswith(reader.view.messages["answer"].text)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "folder"):
+            return
+        try:
+            self.everybody_agrees()
+        finally:
+            for server in (self.owner, self.other):
+                server.close()
+            shutil.rmtree(self.folder)
+
+    def everybody_agrees(self) -> None:
+        """At the end all readers show what is kept, and that holds whatever any of them read."""
+        if self.dies_at_last and self.is_kept():
+            self.alive = False
+        if self.alive:
+            self.awake = True
+            if not self.ending and self.owner.provider.saying is not None:
+                self.owner.provider.saying.said.put_nowait(None)
+        for _ in range(60):
+            self.pass_time(0.5)
+            for server in (self.owner, self.other):
+                while server.edge.waiting:
+                    server.edge.arrive(request=True, reply=True)
+        assert self.is_told()
+        for which, reader in enumerate(self.channel.readers):
+            for _ in range(3):
+                self.reader_comes(which, at_once=True)
+            reader.view.remember()
+        found = self.other.run(self.other.conversations.view("anna", self.conversation, 50))
+        answer = found.messages[1]
+        kept = "".join(part.text for part in answer.parts if isinstance(part, TextPart))
+        assert "".join(self.said).startswith(kept)
+        if answer.metadata.status == "complete":
+            assert kept == "".join(self.said)
+        for reader in self.channel.readers:
+            assert {key: shown.status for key, shown in reader.view.messages.items()} == {
+                message.id: message.metadata.status for message in found.messages
+            }
+            assert [*reader.view.messages] == [message.id for message in found.messages]
+            shown = reader.view.messages["answer"]
+            assert (shown.text, shown.status) == (kept, answer.metadata.status)
+            for read in reader.view.read["answer"]:
+                assert kept.startswith(read)
+
+
+Deployment.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=40, deadline=None, derandomize=True, print_blob=True
+)
+TestDeployment = Deployment.TestCase

@@ -1,0 +1,170 @@
+"""A takeover against an owner that goes on without its database, with Centrifugo far away."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from proxy_server.access.channels import Channels
+from proxy_server.access.signatures import Signer
+from proxy_server.answers.takeover import Takeover
+from proxy_server.answers.transcript import Delta, Transcript
+from proxy_server.delivery.announcer import Announcer
+from proxy_server.delivery.publisher import Publisher
+from proxy_server.delivery.server_api import History, HistoryEntry, Publish, Published
+from proxy_server.protocol.chunks import (
+    Abort,
+    ChunksPublication,
+    Message,
+    Metadata,
+    Part,
+    Position,
+    Start,
+    TextPart,
+    decode_parts,
+    encode,
+    idempotency_key,
+    published_chunks,
+)
+from proxy_server.store.database import Store, messages
+from proxy_server.store.leases import Assignment, Leases
+from proxy_server.store.migrate import migrate
+from proxy_server.store.rows import insert_message
+
+LATENCY = 0.02
+PACE = 0.04
+
+
+class FarCentrifugo:
+    """One channel behind a network that takes its time."""
+
+    def __init__(self) -> None:
+        self.entries: list[HistoryEntry] = []
+        self._keys: dict[str, Position] = {}
+
+    async def publish(self, batch: Sequence[Publish]) -> list[Published]:
+        await asyncio.sleep(LATENCY)
+        return [self._publish(one) for one in batch]
+
+    def _publish(self, one: Publish) -> Position:
+        if one.key not in self._keys:
+            self.entries.append(HistoryEntry(len(self.entries) + 1, one.data))
+            self._keys[one.key] = Position(len(self.entries), "epoch")
+        return self._keys[one.key]
+
+    async def history(self, *_: object, **__: object) -> History:
+        found = list(self.entries)
+        await asyncio.sleep(LATENCY)
+        return History(found, Position(len(found), "epoch"))
+
+    async def unsubscribe(self, channel: str, user: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class ForgetfulCentrifugo(FarCentrifugo):
+    """One that comes back without its history once it was asked for that."""
+
+    async def history(self, *_: object, **__: object) -> History:
+        found = await super().history()
+        self.entries.clear()
+        self._keys.clear()
+        return found
+
+
+async def owner(publisher: Publisher, channels: Channels, assignment: Assignment) -> None:
+    """Publishes piece after piece, whoever has the lease."""
+    transcript, seq = Transcript(), 0
+    metadata = Metadata(0, "streaming", "test")
+    while True:
+        seq += 1
+        chunks = transcript.add([Delta("text", f" {seq}")])
+        start = [Start(assignment.message, metadata)] if seq == 1 else []
+        data = encode(ChunksPublication(assignment.message, seq, [*start, *chunks]))
+        key = idempotency_key(assignment.message, seq)
+        channel = channels.of_conversation(assignment.conversation)
+        await publisher.post(channel, data, key, urgent=True)
+        await asyncio.sleep(PACE)
+
+
+async def begin(store: Store, leases: Leases) -> Assignment:
+    message = Message(str(uuid.uuid4()), "assistant", [], Metadata(0, "streaming"))
+    assignment = Assignment(
+        str(uuid.uuid4()), message.id, "anna", "test", 2, 0, 0, [], Position(0, "")
+    )
+
+    def work(connection: sa.Connection) -> None:
+        insert_message(connection, "anna", assignment.conversation, 2, message)
+        leases.enter(connection, assignment, queued=False)
+
+    await store.write(work)
+    return assignment
+
+
+async def stored(store: Store, assignment: Assignment) -> list[Part]:
+    statement = sa.select(messages.c.parts).where(messages.c.id == assignment.message)
+    return decode_parts(
+        await store.read(lambda connection: connection.execute(statement).scalar_one())
+    )
+
+
+def until_the_end(entries: Sequence[HistoryEntry]) -> list[Part]:
+    """What a client shows: nothing that comes after the closing piece."""
+    shown = Transcript()
+    for entry in entries:
+        publication = published_chunks(entry.data)
+        assert publication is not None
+        shown.replay(publication.chunks)
+        if isinstance(publication.chunks[-1], Abort):
+            return shown.parts()
+    raise AssertionError("nothing closes the message")
+
+
+async def test_the_end_wins_and_what_came_before_it_is_kept(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/conversations.db")
+    await migrate(store)
+    leases = Leases(store, "heir", seconds=60)
+    channels = Channels("ai", Signer(["a secret of this test"]))
+    for _ in range(10):
+        centrifugo = FarCentrifugo()
+        dying, living = Publisher(centrifugo), Publisher(centrifugo)
+        assignment = await begin(store, leases)
+        going_on = asyncio.create_task(owner(dying, channels, assignment))
+        await asyncio.sleep(5 * PACE)
+
+        takeover = Takeover(centrifugo, Announcer(living, channels), leases, channels)
+        finished = await takeover.close(assignment, go_on=False)
+
+        await asyncio.sleep(5 * PACE)
+        going_on.cancel()
+        assert finished is not None
+        assert await stored(store, assignment) == until_the_end(centrifugo.entries)
+        await dying.close()
+        await living.close()
+    await store.close()
+
+
+async def test_a_history_that_goes_meanwhile_takes_nothing_with_it(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/conversations.db")
+    await migrate(store)
+    leases = Leases(store, "heir", seconds=60)
+    channels = Channels("ai", Signer(["a secret of this test"]))
+    centrifugo = ForgetfulCentrifugo()
+    publisher = Publisher(centrifugo)
+    assignment = await begin(store, leases)
+    dead = asyncio.create_task(owner(publisher, channels, assignment))
+    while len(centrifugo.entries) < 3:
+        await asyncio.sleep(PACE)
+    dead.cancel()
+    await asyncio.sleep(PACE)
+    seen = len(centrifugo.entries)
+
+    takeover = Takeover(centrifugo, Announcer(publisher, channels), leases, channels)
+    await takeover.close(assignment, go_on=False)
+
+    text = "".join(f" {number}" for number in range(1, seen + 1))
+    assert await stored(store, assignment) == [TextPart(text)]
+    await publisher.close()
+    await store.close()

@@ -1,0 +1,97 @@
+"""The schema: made once however many servers start, and the one that the code expects."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from proxy_server.store import migrate
+from proxy_server.store.database import Store, schema
+from testbed.deployment import Deployment
+from testbed.door import Door
+
+SCRIPTS = Path(migrate.__file__).parent / "migrations"
+
+
+@pytest.fixture
+def empty(serverless: Deployment, tmp_path: Path) -> Callable[[], Awaitable[str]]:
+    """Makes databases with nothing in them, and gives their addresses."""
+
+    async def make() -> str:
+        name = f"empty_{uuid.uuid4().hex}"
+        if serverless.postgresql is None:
+            return f"sqlite:///{tmp_path}/{name}.db"
+        url = serverless.server_settings["DATABASE_URL"]
+        engine = create_async_engine(
+            url.replace("postgresql:", "postgresql+asyncpg:"), isolation_level="AUTOCOMMIT"
+        )
+        async with engine.connect() as connection:
+            await connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        await engine.dispose()
+        return f"{url.rpartition('/')[0]}/{name}"
+
+    return make
+
+
+async def test_servers_that_start_at_once_on_an_empty_database(
+    serverless: Deployment, empty: Callable[[], Awaitable[str]]
+) -> None:
+    url = await empty()
+    servers = [serverless.server(number, DATABASE_URL=url) for number in (2, 3, 4)]
+    with ExitStack() as stack:
+        for server in servers:
+            server.launch()
+            stack.callback(server.kill)
+        for server in servers:
+            server.wait_until_ready()
+            async with Door(server.port) as door:
+                assert (await door.rpc("anna", "ai:list"))["conversations"] == []
+
+
+async def test_a_new_database_and_a_migrated_one_are_the_same(
+    empty: Callable[[], Awaitable[str]],
+) -> None:
+    made, migrated = Store(await empty()), Store(await empty())
+    await migrate.migrate(made)
+    await migrated.write(partial(migrate._run_migrations, until="0001"))
+    await migrate.migrate(migrated)
+    found = [await store.read(described) for store in (made, migrated)]
+    for store in (made, migrated):
+        await store.close()
+    assert found[0] == found[1]
+    assert len(found[0]) == len(schema.tables) + 1
+
+
+def described(connection: sa.Connection) -> dict[str, Any]:
+    """All that the database says of its tables."""
+    inspector = sa.inspect(connection)
+    return {
+        table: {
+            "columns": [
+                column | {"type": repr(column["type"])} for column in inspector.get_columns(table)
+            ],
+            "key": inspector.get_pk_constraint(table)["constrained_columns"],
+            "unique": [one["column_names"] for one in inspector.get_unique_constraints(table)],
+            "indexes": {
+                index["name"]: index["column_names"]
+                + [index["unique"], *map(str, index.get("dialect_options", {}).values())]
+                for index in inspector.get_indexes(table)
+            },
+            "options": inspector.get_table_options(table),
+        }
+        for table in inspector.get_table_names()
+    }
+
+
+def test_the_newest_migration_is_the_one_that_is_looked_for() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    assert ScriptDirectory.from_config(config).get_current_head() == migrate._NEWEST
