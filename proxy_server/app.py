@@ -16,8 +16,8 @@ from proxy_server import telemetry
 from proxy_server.access.channels import Channels
 from proxy_server.access.signatures import Signer
 from proxy_server.access.visitors import Visitors
-from proxy_server.answers.context import Context
 from proxy_server.answers.generation import Generation
+from proxy_server.answers.history import History
 from proxy_server.answers.runner import Runner
 from proxy_server.answers.takeover import Takeover
 from proxy_server.answers.titles import Titles
@@ -28,7 +28,7 @@ from proxy_server.delivery.publisher import Publisher
 from proxy_server.delivery.server_api import server_api
 from proxy_server.errors import StoreUnavailable
 from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
-from proxy_server.responders.openai_chat import Model
+from proxy_server.responders.openai_chat import OpenAIChat
 from proxy_server.settings import Settings
 from proxy_server.store.conversations import Conversations
 from proxy_server.store.database import Store
@@ -59,19 +59,20 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         stack.push_async_callback(api.close)
         publisher = Publisher(api)
         stack.push_async_callback(publisher.close)
-        model = Model(
+        responder = OpenAIChat(
             base_url=settings.openai_base_url,
             api_key=settings.openai_api_key.get_secret_value(),
             connections=settings.max_generations + 10,
             first_token_seconds=settings.first_token_seconds,
             idle_seconds=settings.idle_seconds,
+            system_prompt=settings.system_prompt,
             max_output_tokens=settings.max_output_tokens,
         )
-        stack.push_async_callback(model.close)
+        stack.push_async_callback(responder.close)
 
         leases = Leases(store, f"runner-{uuid.uuid4()}", settings.lease_seconds)
         limits = Limits(settings.generations_per_user, settings.prompts_per_minute)
-        context = Context(store, settings.system_prompt, settings.context_characters)
+        history = History(store, settings.context_characters)
         conversations = Conversations(store)
         announcer = Announcer(publisher, channels)
         runner = Runner(
@@ -80,11 +81,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             takeover=Takeover(api, announcer, leases, channels),
             generation=lambda assignment: Generation(
                 assignment,
-                model=model,
+                responder=responder,
                 publisher=publisher,
                 leases=leases,
                 channels=channels,
-                context=context,
+                history=history,
                 seconds=settings.generation_seconds,
                 most_bytes=settings.max_answer_bytes,
                 pause=runner.pause,
@@ -92,7 +93,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             ),
             announcer=announcer,
             titles=(
-                Titles(model, conversations, announcer) if settings.titles == "model" else None
+                Titles(responder, conversations, announcer) if settings.titles == "model" else None
             ),
             max_generations=settings.max_generations,
             max_waiting=settings.max_waiting,

@@ -11,7 +11,7 @@ Refusal                 reaches the client: code, temporary, one sentence for a 
  ├─ OurFault            500, temporary
  └─ Unavailable         503, temporary
 Failure                 an edge did not do its part; decided on by the caller, told in the log
- ├─ ModelFailed         the provider refused, broke off or kept silent
+ ├─ ResponderFailed     the model's provider refused, broke off or kept silent
  ├─ ApiUnreachable      Centrifugo's server API did not answer: the effect is unknown
  ├─ ApiRejected         it answered with an error: there was no effect
  │   └─ PositionLost    the channel's history no longer reaches back to that position
@@ -86,8 +86,8 @@ class Failure(Exception):
     """An edge (model, Centrifugo, database) did not do its part."""
 
 
-class ModelFailed(Failure):
-    """The model gave no answer, or not all of it.
+class ResponderFailed(Failure):
+    """The responder gave no answer, or not all of it.
 
     `sentence` is for the person who asked; `reason` is a word for logs and metrics, and the
     exception's own text holds the details, which stay in the log.

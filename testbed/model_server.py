@@ -1,6 +1,7 @@
 """An OpenAI-compatible server whose behaviour the prompt chooses, and that knows what it sent.
 
-The last message is `/command [count] [name=value …]`; anything else is answered with five tokens:
+The last message is `/command [count] [name=value …]`; anything else is answered with five tokens,
+or with a title where it asks for one:
 
     /tokens 60           that many tokens of testbed.text, 100 in a second
       finish=length      the finish reason
@@ -81,6 +82,11 @@ def prompt_of(asked: dict[str, Any]) -> str:
     return "\n".join(part["text"] for part in content if part["type"] == "text")
 
 
+def command_for(words: str) -> str:
+    """What a prompt without a command gets."""
+    return "/title" if "a title of at most" in words else "/tokens"
+
+
 class ReaderLeft(Exception):
     """The client closed the connection."""
 
@@ -112,11 +118,8 @@ class Model:
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
-        if not asked.get("stream"):
-            message = {"role": "assistant", "content": '"A made title"'}
-            return web.json_response({"choices": [{"index": 0, "message": message}]})
         prompt = prompt_of(asked)
-        command, *words = prompt.split() if prompt.startswith("/") else ("/tokens",)
+        command, *words = prompt.split() if prompt.startswith("/") else (command_for(prompt),)
         numbers = [int(word) for word in words if "=" not in word]
         options = dict(word.split("=", 1) for word in words if "=" in word)
         retry = int(request.headers.get("x-stainless-retry-count", "0"))
@@ -175,6 +178,11 @@ ODDITIES = {
     "/reasoning": [
         event({"reasoning_content": "hm"}) + event({"reasoning": "m"}),
         event({"content": "so"}),
+    ],
+    "/title": [
+        event({"reasoning": "hm"}),
+        event({"content": '"A made'}),
+        event({"content": ' title"'}),
     ],
     "/bytes": [bytes([byte]) for byte in event({"content": "".join(tokens(9))})],
     "/surrogates": [

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import uvloop
 
-from proxy_server.responders.openai_chat import Model
+from proxy_server.protocol.messages import Message, Metadata, TextPart
+from proxy_server.responders.openai_chat import OpenAIChat
+from proxy_server.responders.responder import Prompt
 
 _ASKED_AT_ONCE = 20
 
 
 async def main(url: str) -> None:
-    model = Model(
+    model = OpenAIChat(
         base_url=url, api_key="none", connections=2000, first_token_seconds=60, idle_seconds=60
     )
     async with AsyncExitStack() as held:
@@ -32,9 +34,10 @@ async def main(url: str) -> None:
             print(resident_bytes(), flush=True)
 
 
-async def hold(held: AsyncExitStack, model: Model) -> None:
-    prompt = [{"role": "user", "content": "/tokens 2 rate=0.001"}]
-    answer = await held.enter_async_context(model.answer("test", prompt))
+async def hold(held: AsyncExitStack, model: OpenAIChat) -> None:
+    question = Message("prompt", "user", [TextPart("/tokens 2 rate=0.001")], Metadata(0))
+    prompt = Prompt("anna", "conversation", "answer", "test", [question])
+    answer = await held.enter_async_context(model.answer(prompt))
     await anext(answer)
 
 

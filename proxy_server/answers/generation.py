@@ -6,27 +6,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 
 from proxy_server import telemetry
 from proxy_server.access.channels import Channels
-from proxy_server.answers.context import Context
+from proxy_server.answers.history import History
 from proxy_server.answers.progress import Progress
 from proxy_server.delivery.publisher import Publisher
-from proxy_server.errors import ApiRejected, ApiUnreachable, ModelFailed, StoreUnavailable
-from proxy_server.protocol.chunks import (
-    Chunk,
-    Metadata,
-    Part,
-    Position,
-    Start,
-    Status,
-    Usage,
-    closing,
-)
-from proxy_server.responders.openai_chat import Answer, Model
+from proxy_server.errors import ApiRejected, ApiUnreachable, ResponderFailed, StoreUnavailable
+from proxy_server.protocol.chunks import Chunk, Start, closing
+from proxy_server.protocol.events import Event, Finish, FinishReason, Reasoning, Text
+from proxy_server.protocol.messages import Message, Metadata, Part, Status, TextPart, Usage
+from proxy_server.protocol.sessions import Position
+from proxy_server.responders.responder import Prompt, Responder
 from proxy_server.store.leases import Assignment, Checkpoint, Finished, Leases
 from proxy_server.store.outbox import LastPublication
 
@@ -40,7 +34,7 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Outcome:
     status: Status
-    finish_reason: str
+    finish_reason: FinishReason
     error: str | None = None
 
 
@@ -87,11 +81,11 @@ class Generation:
         self,
         assignment: Assignment,
         *,
-        model: Model,
+        responder: Responder,
         publisher: Publisher,
         leases: Leases,
         channels: Channels,
-        context: Context,
+        history: History,
         seconds: float,
         most_bytes: int,
         pause: Callable[[], Awaitable[None]],
@@ -99,18 +93,22 @@ class Generation:
     ) -> None:
         self.assignment = assignment
         self.deadline = Deadline(seconds)
-        self._model = model
+        self._responder = responder
         self._publisher = publisher
         self._leases = leases
         self._channel = channels.of_conversation(assignment.conversation)
-        self._context = context
+        self._history = history
         self._most_bytes = most_bytes
         self._pause = pause
         self._alive = alive
         self._progress = Progress(assignment)
         self._pending: asyncio.Future[Position] | None = None
-        self._answer: Answer | None = None
+        self._finish_reason: FinishReason = "other"
+        self._usage: Usage | None = None
+        # what it would cost to ask, and to be answered, where nobody says
         self._asked = 0
+        self._accepted = False
+        self._events = 0
         self._log = log.bind(
             conversation=assignment.conversation,
             message=assignment.message,
@@ -136,10 +134,10 @@ class Generation:
                     # before anything is shown, so that another server can begin it
                     raise TimeoutError
                 await self._stream(began)
-            outcome = self._completed()
+            outcome = Outcome("complete", self._finish_reason)
         except TimeoutError:
             outcome = self._cut_short()
-        except ModelFailed as error:
+        except ResponderFailed as error:
             telemetry.MODEL_FAILURES.labels(error.reason).inc()
             self._log.warning("model_failed", reason=error.reason, details=str(error))
             outcome = Outcome("failed", "error", error.sentence)
@@ -168,31 +166,56 @@ class Generation:
         metadata = Metadata(self.assignment.created_at, "streaming", self.assignment.model)
         self._post([Start(self.assignment.message, metadata)])
         prompt = await self._prompt()
-        self._asked = sum(len(str(message["content"])) for message in prompt)
-        async with self._model.answer(self.assignment.model, prompt) as answer:
-            self._answer = answer
+        self._asked = _characters(prompt.history)
+        async with self._responder.answer(prompt) as events:
+            self._accepted = True
             await self._acknowledge()
-            async for deltas in answer:
+            async for batch in events:
+                said = self._take(batch)
+                if not said:
+                    continue
                 if self._progress.posted == 1:
                     telemetry.FIRST_TOKEN_SECONDS.observe(monotonic() - began)
                 if paused := self._alive():
                     await paused
-                self._post(self._progress.transcript.add(deltas))
-                # What the model says meanwhile waits in the socket and goes out in one piece.
+                self._post(self._progress.growing.add(said))
+                # What the responder says meanwhile waits at its source and goes out in one piece.
                 await self._pause()
                 await self._acknowledge()
-                if self._progress.transcript.bytes >= self._most_bytes:
-                    answer.finish_reason = "length"
+                if self._progress.growing.bytes >= self._most_bytes:
+                    self._finish_reason = "length"
                     break
 
-    async def _prompt(self) -> list[dict[str, Any]]:
-        """What the model is given: an accepted prompt outlasts an outage of the database."""
+    def _take(self, batch: Sequence[Event]) -> list[Text | Reasoning]:
+        """Notes what is not part of the message, and gives the rest."""
+        said: list[Text | Reasoning] = []
+        for event in batch:
+            match event:
+                case Text() | Reasoning():
+                    said.append(event)
+                case Usage():
+                    self._usage = event
+                case Finish():
+                    self._finish_reason = event.reason
+        self._events += len(said)
+        return said
+
+    async def _prompt(self) -> Prompt:
+        """What the responder is given: an accepted prompt outlasts an outage of the database."""
         while True:
             try:
-                return await self._context.before(self.assignment)
+                history = await self._history.before(self.assignment)
             except StoreUnavailable as error:
-                self._log.warning("context_not_read_yet", error=str(error))
+                self._log.warning("history_not_read_yet", error=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return Prompt(
+                    user=self.assignment.owner,
+                    conversation_id=self.assignment.conversation,
+                    message_id=self.assignment.message,
+                    model=self.assignment.model,
+                    history=history,
+                )
 
     def _post(self, chunks: list[Chunk]) -> None:
         data, key = self._progress.post(chunks)
@@ -225,10 +248,6 @@ class Generation:
         except StoreUnavailable:
             self._progress.checkpoint_again()
 
-    def _completed(self) -> Outcome:
-        reason = self._answer.finish_reason if self._answer else None
-        return Outcome("complete", _FINISH_REASONS.get(reason or "", "other"))
-
     def _cut_short(self) -> Outcome:
         match self.deadline.reason:
             case "stopped":
@@ -246,12 +265,12 @@ class Generation:
             outcome.status,
             self.assignment.model,
             outcome.finish_reason,
-            self._usage(outcome),
+            self._paid(outcome),
             outcome.error,
         )
         # One that was stopped before its turn came has not been announced yet.
         start = [] if self.begun else [Start(self.assignment.message, metadata)]
-        transcript = self._progress.transcript
+        transcript = self._progress.growing
         parts = transcript.parts()
         chunks = [*start, *transcript.close(), closing(metadata)]
         last = LastPublication.of(
@@ -301,24 +320,24 @@ class Generation:
                 waiting = True
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    def _usage(self, outcome: Outcome) -> Usage | None:
-        """What the provider said, or else an estimate of what it was asked and has sent."""
-        answer = self._answer
-        if answer is not None and answer.usage is not None:
-            return answer.usage
-        refused = answer is None and outcome.status == "failed"
-        if refused or not self._asked:
+    def _paid(self, outcome: Outcome) -> Usage | None:
+        """What the responder said, or else an estimate of what it was asked and has sent."""
+        if self._usage is not None or not self._asked:
+            return self._usage
+        if outcome.status == "failed" and not self._accepted:
             return None
         return Usage(
             input_tokens=self._asked // _CHARACTERS_PER_TOKEN,
-            output_tokens=answer.events if answer else 0,
+            output_tokens=self._events,
             estimated=True,
         )
 
 
-_FINISH_REASONS = {
-    "stop": "stop",
-    "length": "length",
-    "content_filter": "content-filter",
-    "tool_calls": "tool-calls",
-}
+def _characters(history: Sequence[Message]) -> int:
+    """Of text alone: what an image costs is the provider's secret."""
+    return sum(
+        len(part.text)
+        for message in history
+        for part in message.parts
+        if isinstance(part, TextPart)
+    )

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
-from proxy_server.answers.transcript import Transcript
-from proxy_server.protocol.chunks import Chunk, ChunksPublication, Position, encode, idempotency_key
+from proxy_server.answers.growing_message import GrowingMessage
+from proxy_server.protocol.chunks import Chunk
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.publications import ChunksPublication, idempotency_key
+from proxy_server.protocol.sessions import Position
 from proxy_server.store.leases import Assignment, Checkpoint
 
 
@@ -14,7 +17,7 @@ class Progress:
     """
 
     def __init__(self, assignment: Assignment) -> None:
-        self.transcript = Transcript()
+        self.growing = GrowingMessage()
         self.posted = 0
         self.acknowledged = 0
         self.checkpoint_due = False
@@ -40,16 +43,14 @@ class Progress:
         self.checkpoint_due = history_lost or first_of_queued
         self.position = position
         self.acknowledged = self.posted
-        self.transcript.mark()
+        self.growing.mark()
 
     def checkpoint(self) -> Checkpoint | None:
         """The answer as far as it is acknowledged, if that is further than the last one given."""
         if self.acknowledged == self._stored:
             return None
         self._stored = self.acknowledged
-        return Checkpoint(
-            self._message, self.acknowledged, self.transcript.published(), self.position
-        )
+        return Checkpoint(self._message, self.acknowledged, self.growing.published(), self.position)
 
     def checkpoint_again(self) -> None:
         """The last checkpoint that was given may not have been stored."""

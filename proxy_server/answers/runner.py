@@ -14,7 +14,7 @@ from proxy_server.answers.titles import Titles
 from proxy_server.delivery.announcer import Announcer
 from proxy_server.delivery.ticks import Pulse
 from proxy_server.errors import ApiUnreachable, StoreUnavailable, Unavailable
-from proxy_server.protocol.chunks import Position
+from proxy_server.protocol.sessions import Position
 from proxy_server.store.leases import Assignment, Finished, Leases
 from proxy_server.store.outbox import LastPublication, Outbox
 from proxy_server.store.rows import FIRST_ANSWER

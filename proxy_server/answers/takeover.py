@@ -6,17 +6,13 @@ import structlog
 
 from proxy_server import telemetry
 from proxy_server.access.channels import Channels
-from proxy_server.answers.transcript import Transcript
+from proxy_server.answers.growing_message import GrowingMessage
 from proxy_server.delivery.announcer import Announcer
 from proxy_server.delivery.server_api import ServerApi
 from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost, StoreUnavailable
-from proxy_server.protocol.chunks import (
-    Closing,
-    Metadata,
-    Start,
-    closing,
-    published_chunks,
-)
+from proxy_server.protocol.chunks import Closing, Start, closing
+from proxy_server.protocol.messages import Metadata
+from proxy_server.protocol.publications import published_chunks
 from proxy_server.store.leases import Assignment, Finished, Leases
 from proxy_server.store.outbox import LastPublication
 
@@ -54,7 +50,7 @@ class Takeover:
                 message=assignment.message,
                 user=assignment.owner,
                 status="interrupted",
-                characters=found.transcript.size(),
+                characters=found.growing.size(),
                 publications=found.seq,
             )
         return finished
@@ -88,7 +84,7 @@ class Takeover:
     async def _store(
         self, assignment: Assignment, found: "ReadBack", metadata: Metadata, *, go_on: bool
     ) -> Finished | None:
-        parts = found.transcript.parts()
+        parts = found.growing.parts()
         while True:
             try:
                 return await self._leases.finish(assignment, parts, metadata, None, go_on=go_on)
@@ -122,7 +118,7 @@ class ReadBack:
     """An answer as published: its checkpoint, and what the channel holds beyond."""
 
     def __init__(self, assignment: Assignment) -> None:
-        self.transcript = Transcript(assignment.parts)
+        self.growing = GrowingMessage(assignment.parts)
         self.seq = assignment.seq
         self.closed = False
         self._whole = True
@@ -143,12 +139,12 @@ class ReadBack:
         self.seq = publication.seq
         self.closed = isinstance(publication.chunks[-1], Closing)
         if self._whole:
-            self.transcript.replay(publication.chunks)
+            self.growing.replay(publication.chunks)
 
     def end(self, metadata: Metadata) -> LastPublication:
         """The publication that closes the message after this."""
         message, conversation = self.assignment.message, self.assignment.conversation
         start = [] if self.seq else [Start(message, metadata)]
         opening = None if self.seq else self.assignment.opening
-        chunks = [*start, *self.transcript.ending(), closing(metadata)]
+        chunks = [*start, *self.growing.ending(), closing(metadata)]
         return LastPublication.of(conversation, message, self.seq + 1, chunks, opening)

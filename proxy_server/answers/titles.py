@@ -6,13 +6,16 @@ import structlog
 
 from proxy_server.delivery.announcer import Announcer
 from proxy_server.errors import Failure
-from proxy_server.protocol.chunks import Message, Part, TextPart
-from proxy_server.responders.openai_chat import Model
+from proxy_server.protocol.events import Text
+from proxy_server.protocol.messages import Message, Metadata, Part, TextPart
+from proxy_server.responders.responder import Prompt, Responder
 from proxy_server.store.conversations import Conversations
 from proxy_server.store.leases import Assignment
 
 _CHARACTERS = 60
 _EXCERPT = 1000
+# with room for a model that thinks before it speaks
+_MOST_TOKENS = 1000
 _INSTRUCTION = (
     "Give this conversation a title of at most six words, in its own language. "
     "Answer with the title alone, without quotation marks."
@@ -24,8 +27,10 @@ log = structlog.get_logger()
 class Titles:
     """Replaces the title that was cut from the prompt, unless its owner was faster."""
 
-    def __init__(self, model: Model, conversations: Conversations, announcer: Announcer) -> None:
-        self._model = model
+    def __init__(
+        self, responder: Responder, conversations: Conversations, announcer: Announcer
+    ) -> None:
+        self._responder = responder
         self._conversations = conversations
         self._announcer = announcer
 
@@ -35,7 +40,7 @@ class Titles:
             begun = await self._conversations.beginning(assignment.conversation)
             if begun is None or begun[1].metadata.status != "complete":
                 return
-            title = await self._title(assignment.model, begun)
+            title = await self._title(assignment, begun)
             if not title:
                 return
             old = title_of(begun[0].parts)
@@ -46,11 +51,22 @@ class Titles:
         if summary is not None:
             self._announcer.title(assignment.owner, summary)
 
-    async def _title(self, model: str, messages: Sequence[Message]) -> str:
+    async def _title(self, assignment: Assignment, messages: Sequence[Message]) -> str:
         said = "\n\n".join(_excerpt(message) for message in messages)
-        prompt = [{"role": "user", "content": f"{said}\n\n{_INSTRUCTION}"}]
-        answer = await self._model.complete(model, prompt)
-        return " ".join(answer.replace("\0", "").split()).strip('"')[:_CHARACTERS]
+        question: list[Part] = [TextPart(f"{said}\n\n{_INSTRUCTION}")]
+        prompt = Prompt(
+            user=assignment.owner,
+            conversation_id=assignment.conversation,
+            message_id=assignment.message,
+            model=assignment.model,
+            history=[Message("title", "user", question, Metadata(assignment.created_at))],
+            max_output_tokens=_MOST_TOKENS,
+        )
+        title = ""
+        async with self._responder.answer(prompt) as events:
+            async for batch in events:
+                title += "".join(event.text for event in batch if isinstance(event, Text))
+        return " ".join(title.replace("\0", "").split()).strip('"')[:_CHARACTERS]
 
 
 def title_of(parts: Sequence[Part]) -> str:

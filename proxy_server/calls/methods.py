@@ -26,16 +26,9 @@ from proxy_server.errors import (
     TooLarge,
     Unavailable,
 )
-from proxy_server.protocol.chunks import (
-    BEGINNING,
-    FilePart,
-    Part,
-    Position,
-    Session,
-    TextPart,
-    decode_request,
-    encode,
-)
+from proxy_server.protocol.encoding import decode_request, encode
+from proxy_server.protocol.messages import FilePart, Part, TextPart
+from proxy_server.protocol.sessions import BEGINNING, Position, Session
 from proxy_server.store.conversations import Conversations
 from proxy_server.store.outbox import deletion
 from proxy_server.store.rows import View

@@ -25,7 +25,7 @@ from proxy_server.errors import (
     Unavailable,
 )
 from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
-from proxy_server.protocol.chunks import decode_request, encode
+from proxy_server.protocol.encoding import decode_request, encode
 from proxy_server.telemetry import CALLS
 
 _CREDENTIAL = "x-centrifugo-credential"

@@ -6,17 +6,16 @@ from itertools import count
 
 from proxy_server.access.channels import Channels
 from proxy_server.delivery.publisher import Publisher
-from proxy_server.protocol.chunks import (
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.publications import (
     ConversationPublication,
     DeletedPublication,
     MessagePublication,
-    Position,
     Publication,
     RemovedPublication,
-    Summary,
     TitlePublication,
-    encode,
 )
+from proxy_server.protocol.sessions import Position, Summary
 from proxy_server.store.outbox import LastPublication
 from proxy_server.store.rows import Opening
 

@@ -20,7 +20,9 @@ from proxy_server.delivery.resync import Aftermath
 from proxy_server.delivery.server_api import Publish, Published, ServerApi
 from proxy_server.delivery.ticks import Pulse
 from proxy_server.errors import ApiRejected, ApiUnreachable
-from proxy_server.protocol.chunks import Position, SyncPublication, encode
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.publications import SyncPublication
+from proxy_server.protocol.sessions import Position
 from proxy_server.telemetry import BATCH_SIZE, PUBLISH_SECONDS, UNREACHABLE
 
 _BATCHES_IN_FLIGHT = 4

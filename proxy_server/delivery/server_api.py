@@ -10,7 +10,7 @@ import msgspec
 
 from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost
 from proxy_server.pb import api_pb2, api_pb2_grpc
-from proxy_server.protocol.chunks import Position
+from proxy_server.protocol.sessions import Position
 
 _CALL_SECONDS = 5.0
 _INTERNAL, _TOO_MANY_REQUESTS, _UNRECOVERABLE_POSITION = 100, 111, 112

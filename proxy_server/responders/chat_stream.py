@@ -1,18 +1,19 @@
-"""The model's stream: server-sent events in, deltas out, with what the provider said of the whole.
+"""The stream of a chat completion: server-sent events in, our own events out.
 
 Read below the SDK's chunk objects, which cost several times the rest of a token's way. Nothing is
 read ahead: what the caller does not take stays in the socket, where TCP slows the provider down.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from proxy_server.answers.transcript import Delta
-from proxy_server.errors import ModelFailed
-from proxy_server.protocol.chunks import Usage
+from proxy_server.errors import ResponderFailed
+from proxy_server.protocol.events import Event, Finish, FinishReason, Reasoning, Text
+from proxy_server.protocol.messages import Usage
 from proxy_server.responders.time_limit import Patience
 from proxy_server.responders.transport import Stream
 
@@ -21,37 +22,38 @@ BAD_ANSWER = "The model gave an answer that makes no sense. Try again."
 _BROKEN_OFF = "The model broke off its answer. Try again."
 
 
-class Answer:
-    """The model's stream: iteration gives all deltas that one read of the socket brought.
-
-    `finish_reason` and `usage` are there after the end, `usage` only if the provider gave it.
-    `events` counts the events with text or reasoning: most providers send one per token.
-    """
+class ChatStream:
+    """Iteration gives all events that one read of the socket brought, the end in a list alone."""
 
     def __init__(self, stream: Stream, patience: Patience, idle_seconds: float) -> None:
-        self.finish_reason: str | None = None
-        self.usage: Usage | None = None
-        self.events = 0
         self._stream = stream
         self._patience = patience
         self._idle_seconds = idle_seconds
+        self._finish_reason: str | None = None
+        self._usage: Usage | None = None
+        self._spoke = False
         self._rest = b""
         self._done = False
+        self._told = False
         self._halves = False
         self._surrogate = ""
-        self._failure: ModelFailed | None = None
+        self._failure: ResponderFailed | None = None
 
-    def __aiter__(self) -> "Answer":
+    def __aiter__(self) -> "ChatStream":
         return self
 
-    async def __anext__(self) -> list[Delta]:
+    async def __anext__(self) -> Sequence[Event]:
         if self._failure is not None:
             raise self._failure
         while not self._done:
-            if deltas := self._parse(await self._read()):
+            if said := self._parse(await self._read()):
                 self._patience.renew(self._idle_seconds)
-                return deltas
-        raise StopAsyncIteration
+                return said
+        if self._told:
+            raise StopAsyncIteration
+        self._told = True
+        finish = Finish(_FINISH_REASONS.get(self._finish_reason or "", "other"))
+        return [finish] if self._usage is None else [self._usage, finish]
 
     async def _read(self) -> bytes:
         """What the socket has; nothing at the stream's end, if the answer is whole by then."""
@@ -60,78 +62,78 @@ class Answer:
                 data = await self._stream.read()
             cause = "the stream ended early"
         except TimeoutError as error:
-            if self.finish_reason is None:
-                reason = "idle_timeout" if self.events else "first_token_timeout"
+            if self._finish_reason is None:
+                reason = "idle_timeout" if self._spoke else "first_token_timeout"
                 raise too_late(reason) from error
             data, cause = b"", "silence"
         except ConnectionError as error:
             data, cause = b"", repr(error)
         if not data:
-            if self.finish_reason is None:
-                raise ModelFailed("broken_off", _BROKEN_OFF, cause)
+            if self._finish_reason is None:
+                raise ResponderFailed("broken_off", _BROKEN_OFF, cause)
             self._done = True
         return data
 
-    def _parse(self, data: bytes) -> list[Delta]:
+    def _parse(self, data: bytes) -> list[Text | Reasoning]:
         if b"\r" in data:
             # JSON escapes a carriage return, so each one here belongs to a line's end.
             data = data.replace(b"\r", b"")
         *events, self._rest = (self._rest + data).split(b"\n\n")
         if len(self._rest) > _MAX_EVENT:
-            raise ModelFailed("malformed", BAD_ANSWER, f"an event beyond {_MAX_EVENT} bytes")
-        deltas: list[Delta] = []
+            raise ResponderFailed("malformed", BAD_ANSWER, f"an event beyond {_MAX_EVENT} bytes")
+        said: list[Text | Reasoning] = []
         try:
             for event in events:
                 if self._done:
                     break
-                self._take_event(event, deltas)
-        except ModelFailed as failure:
-            if not deltas:
+                self._take_event(event, said)
+        except ResponderFailed as failure:
+            if not said:
                 raise
             # what was said before is part of the answer
             self._failure = failure
-        return deltas
+        return said
 
-    def _take_event(self, event: bytes, deltas: list[Delta]) -> None:
+    def _take_event(self, event: bytes, said: list[Text | Reasoning]) -> None:
         if event.startswith(b"data: ") and b"\n" not in event:
             payload = event[6:]
         else:
             payload = _payload(event)
         if payload == b"[DONE]":
-            if self.finish_reason is None and not self.events:
-                raise ModelFailed("empty", BAD_ANSWER, "no chunk before [DONE]")
-            self.finish_reason = self.finish_reason or "stop"
+            if self._finish_reason is None and not self._spoke:
+                raise ResponderFailed("empty", BAD_ANSWER, "no chunk before [DONE]")
+            self._finish_reason = self._finish_reason or "stop"
             self._done = True
         elif payload:
-            self._take(payload, deltas)
+            self._take(payload, said)
 
-    def _take(self, payload: bytes, deltas: list[Delta]) -> None:
+    def _take(self, payload: bytes, said: list[Text | Reasoning]) -> None:
         try:
             chunk = _chunks.decode(payload)
         except msgspec.ValidationError as error:
-            raise ModelFailed("malformed", BAD_ANSWER, repr(error)) from error
+            raise ResponderFailed("malformed", BAD_ANSWER, repr(error)) from error
         except msgspec.DecodeError:
             # The typed decoder refuses half a surrogate pair, which some providers do send.
             self._halves = True
             chunk = _decode_leniently(payload)
         if chunk.error is not None:
-            raise ModelFailed("provider_error", _BROKEN_OFF, codes(chunk.error))
+            raise ResponderFailed("provider_error", _BROKEN_OFF, codes(chunk.error))
         if chunk.usage is not None:
-            self.usage = chunk.usage.counted()
+            self._usage = chunk.usage.counted()
         for choice in chunk.choices:
             delta = choice.delta
             if choice.finish_reason is not None:
-                self.finish_reason = choice.finish_reason
+                self._finish_reason = choice.finish_reason
             if delta is None:
                 continue
             if reasoning := delta.reasoning_content or delta.reasoning:
-                self.events += 1
+                self._spoke = True
                 if not self._halves or (reasoning := self._whole(reasoning)):
-                    deltas.append(Delta("reasoning", reasoning))
+                    said.append(Reasoning(reasoning))
             if text := delta.content or delta.refusal:
-                self.events += 1
+                self._spoke = True
                 if not self._halves or (text := self._whole(text)):
-                    deltas.append(Delta("text", text))
+                    said.append(Text(text))
 
     def _whole(self, text: str) -> str:
         """Joins a character that the provider split between two events as escaped surrogates."""
@@ -182,13 +184,19 @@ class _Chunk(Struct, gc=False):
 
 
 _chunks = msgspec.json.Decoder(_Chunk)
+_FINISH_REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "content_filter": "content-filter",
+    "tool_calls": "tool-calls",
+}
 
 
 def _decode_leniently(payload: bytes) -> _Chunk:
     try:
         return msgspec.convert(json.loads(payload), _Chunk)
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
-        raise ModelFailed("malformed", BAD_ANSWER, f"{error} ({len(payload)} bytes)") from error
+        raise ResponderFailed("malformed", BAD_ANSWER, f"{error} ({len(payload)} bytes)") from error
 
 
 def _payload(event: bytes) -> bytes:
@@ -197,8 +205,8 @@ def _payload(event: bytes) -> bytes:
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines)
 
 
-def too_late(reason: str) -> ModelFailed:
-    return ModelFailed(reason, "The model did not answer in time. Try again.")
+def too_late(reason: str) -> ResponderFailed:
+    return ResponderFailed(reason, "The model did not answer in time. Try again.")
 
 
 def codes(error: object) -> str:

@@ -1,30 +1,32 @@
-"""The model edge: a conversation in, an OpenAI-compatible server's answer out as deltas.
+"""OpenAI's chat completions, of OpenAI or of any server that speaks them.
 
 The SDK makes the request, with its retries and its errors; the stream is read below it.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
 import openai
-from openai.types.chat import ChatCompletion
 
-from proxy_server.errors import ModelFailed
-from proxy_server.responders.chat_stream import BAD_ANSWER, Answer, codes, too_late
+from proxy_server.errors import ResponderFailed
+from proxy_server.protocol.messages import FilePart, Message, TextPart
+from proxy_server.responders.chat_stream import BAD_ANSWER, ChatStream, codes, too_late
+from proxy_server.responders.responder import Prompt
 from proxy_server.responders.time_limit import Patience
 from proxy_server.responders.transport import STREAM, Stream, Transport
-
-__all__ = ["Answer", "Model"]
 
 # What is said with these is not about the prompt.
 _ABOUT_THE_ACCOUNT = (401, 403, 404, 429)
 
 
-class Model:
-    """An OpenAI-compatible server."""
+class OpenAIChat:
+    """A responder over a server's `/chat/completions`.
+
+    connections: the most at once; each answer holds one.
+    max_output_tokens: the bound on an answer; 0 leaves it to the model.
+    """
 
     def __init__(
         self,
@@ -34,13 +36,13 @@ class Model:
         connections: int,
         first_token_seconds: float,
         idle_seconds: float,
+        system_prompt: str = "",
         max_output_tokens: int = 0,
     ) -> None:
         self._first_token_seconds = first_token_seconds
         self._idle_seconds = idle_seconds
-        self._options: dict[str, Any] = (
-            {"max_completion_tokens": max_output_tokens} if max_output_tokens else {}
-        )
+        self._system_prompt = system_prompt
+        self._max_output_tokens = max_output_tokens
         self._client = openai.AsyncOpenAI(
             api_key=api_key,
             base_url=base_url,
@@ -52,11 +54,8 @@ class Model:
         await self._client.close()
 
     @asynccontextmanager
-    async def answer(self, model: str, messages: Sequence[dict[str, Any]]) -> AsyncIterator[Answer]:
-        """Asks for an answer; leaving the context ends the provider's request.
-
-        Raises ModelFailed, here and from the answer's iteration.
-        """
+    async def answer(self, prompt: Prompt) -> AsyncIterator[ChatStream]:
+        """Asks for an answer; leaving the context ends the provider's request."""
         patience = Patience(self._first_token_seconds)
         try:
             with patience:
@@ -65,48 +64,55 @@ class Model:
                     "/chat/completions",
                     cast_to=httpx2.Response,
                     stream=True,
-                    body={
-                        "model": model,
-                        "messages": messages,
-                        "stream": True,
-                        "stream_options": {"include_usage": True},
-                        **self._options,
-                    },
+                    body=self._body(prompt),
                     options={"headers": {"Accept-Encoding": "identity"}},
                 )
         except TimeoutError as error:
             raise too_late("first_token_timeout") from error
         except openai.APIError as error:
-            raise _failed(error, model) from error
+            raise _failed(error, prompt.model) from error
         try:
             kind = response.headers.get("content-type", "")
             if not kind.startswith("text/event-stream"):
-                raise ModelFailed("not_sse", BAD_ANSWER, f"content type {kind!r}")
+                raise ResponderFailed("not_sse", BAD_ANSWER, f"content type {kind!r}")
             stream: Stream = response.extensions[STREAM]
-            yield Answer(stream, patience, self._idle_seconds)
+            yield ChatStream(stream, patience, self._idle_seconds)
         finally:
             patience.close()
             await response.aclose()
 
-    async def complete(self, model: str, messages: Sequence[dict[str, Any]]) -> str:
-        """A short answer in one piece, for our own use."""
-        try:
-            async with asyncio.timeout(self._first_token_seconds):
-                completion: object = await self._client.chat.completions.create(
-                    model=model,
-                    messages=messages,  # type: ignore[arg-type]
-                )
-        except TimeoutError as error:
-            raise too_late("first_token_timeout") from error
-        except openai.APIError as error:
-            raise _failed(error, model) from error
-        # a server that answers with something else than JSON is handed through as it is
-        if not isinstance(completion, ChatCompletion) or not completion.choices:
-            raise ModelFailed("malformed", BAD_ANSWER, "no completion")
-        return completion.choices[0].message.content or ""
+    def _body(self, prompt: Prompt) -> dict[str, Any]:
+        bound = prompt.max_output_tokens or self._max_output_tokens
+        return {
+            "model": prompt.model,
+            "messages": [*self._system(), *_in_its_words(prompt.history)],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **({"max_completion_tokens": bound} if bound else {}),
+        }
+
+    def _system(self) -> list[dict[str, Any]]:
+        return [{"role": "system", "content": self._system_prompt}] if self._system_prompt else []
 
 
-def _failed(error: openai.APIError, model: str) -> ModelFailed:
+def _in_its_words(history: Iterable[Message]) -> Iterable[dict[str, Any]]:
+    """The API's messages, without those that say nothing, such as an answer that failed."""
+    for message in history:
+        content: list[dict[str, Any]] = []
+        for part in message.parts:
+            if isinstance(part, TextPart):
+                content.append({"type": "text", "text": part.text})
+            elif isinstance(part, FilePart):
+                content.append({"type": "image_url", "image_url": {"url": part.url}})
+        if all(part["type"] == "text" for part in content):
+            text = "\n".join(part["text"] for part in content)
+            if text:
+                yield {"role": message.role, "content": text}
+        else:
+            yield {"role": message.role, "content": content}
+
+
+def _failed(error: openai.APIError, model: str) -> ResponderFailed:
     match error:
         case openai.AuthenticationError() | openai.PermissionDeniedError():
             sentence = "The model's provider does not accept this service's key."
@@ -123,7 +129,7 @@ def _failed(error: openai.APIError, model: str) -> ModelFailed:
         case _:
             sentence = "The model has a problem. Try again in a moment."
     if not isinstance(error, openai.APIStatusError):
-        return ModelFailed("away", sentence, f"{type(error).__name__}: {error.message}")
+        return ResponderFailed("away", sentence, f"{type(error).__name__}: {error.message}")
     about_the_account = error.status_code in _ABOUT_THE_ACCOUNT
     details = error.message[:500] if about_the_account else codes(error.body)
-    return ModelFailed(f"status_{error.status_code}", sentence, details)
+    return ResponderFailed(f"status_{error.status_code}", sentence, details)

@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from proxy_server.errors import Forbidden, Malformed
-from proxy_server.protocol.chunks import Message, Summary
+from proxy_server.protocol.messages import Message
+from proxy_server.protocol.sessions import Summary
 from proxy_server.store.database import Store, conversations, generations, messages
 from proxy_server.store.outbox import deletion, keep
 from proxy_server.store.rows import (

@@ -12,15 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from proxy_server.protocol.chunks import (
-    Message,
-    Metadata,
-    Part,
-    Position,
-    Summary,
-    decode_parts,
-    encode,
-)
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.messages import Message, Metadata, Part, decode_parts
+from proxy_server.protocol.sessions import Position, Summary
 from proxy_server.store.database import Store, admissions, generations, now
 from proxy_server.store.outbox import LastPublication, keep
 from proxy_server.store.rows import Opening, position_of, set_status, store_message, untold

@@ -9,12 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from proxy_server.protocol.chunks import (
-    Chunk,
+from proxy_server.protocol.chunks import Chunk
+from proxy_server.protocol.encoding import decode_ids, encode
+from proxy_server.protocol.publications import (
     ChunksPublication,
     DeletedPublication,
-    decode_ids,
-    encode,
     idempotency_key,
 )
 from proxy_server.store.database import Store, now, outbox

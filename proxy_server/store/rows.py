@@ -11,19 +11,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from proxy_server.errors import Forbidden
-from proxy_server.protocol.chunks import (
-    GenerationState,
+from proxy_server.protocol.encoding import decode_ids, encode
+from proxy_server.protocol.messages import (
     Message,
     Metadata,
     Part,
-    Position,
     Status,
-    Summary,
-    decode_ids,
     decode_metadata,
     decode_parts,
-    encode,
 )
+from proxy_server.protocol.sessions import GenerationState, Position, Summary
 from proxy_server.store.database import conversations, generations, messages, now
 
 # Names of parameters must differ from those of columns, which SQLAlchemy keeps for itself.

@@ -11,19 +11,9 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from proxy_server.errors import Busy, Forbidden, LimitReached, NotFound
-from proxy_server.protocol.chunks import (
-    Abort,
-    Chunk,
-    GenerationState,
-    Message,
-    Metadata,
-    Part,
-    Position,
-    Start,
-    Status,
-    Summary,
-    decode_metadata,
-)
+from proxy_server.protocol.chunks import Abort, Chunk, Start
+from proxy_server.protocol.messages import Message, Metadata, Part, Status, decode_metadata
+from proxy_server.protocol.sessions import GenerationState, Position, Summary
 from proxy_server.store.database import (
     Store,
     admissions,

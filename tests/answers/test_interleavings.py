@@ -31,17 +31,20 @@ from hypothesis.stateful import (
 from chaos.view import View
 from proxy_server.access.channels import Channels
 from proxy_server.access.signatures import Signer
-from proxy_server.answers.context import Context
 from proxy_server.answers.generation import Generation
+from proxy_server.answers.history import History
 from proxy_server.answers.runner import Runner
 from proxy_server.answers.takeover import Takeover
-from proxy_server.answers.transcript import Delta
 from proxy_server.delivery.announcer import Announcer
 from proxy_server.delivery.publisher import Publisher
-from proxy_server.delivery.server_api import History, HistoryEntry, Publish, Published
+from proxy_server.delivery.server_api import History as ChannelHistory
+from proxy_server.delivery.server_api import HistoryEntry, Publish, Published
 from proxy_server.errors import ApiUnreachable, PositionLost
-from proxy_server.protocol.chunks import Position, Session, TextPart, encode
-from proxy_server.responders.openai_chat import Model
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.events import Event, Finish, Reasoning, Text
+from proxy_server.protocol.messages import TextPart
+from proxy_server.protocol.sessions import Position, Session
+from proxy_server.responders.responder import Prompt
 from proxy_server.store.conversations import Conversations
 from proxy_server.store.database import Store, generations, outbox, schema
 from proxy_server.store.leases import Leases
@@ -151,12 +154,12 @@ class Edge:
 
     async def history(
         self, channel: str, since: Position | None = None, limit: int = -1
-    ) -> History:
+    ) -> ChannelHistory:
         del channel, limit
         found = self._channel.history if since is None else self._channel.recover(since)
         if found is None:
             raise PositionLost(112, "unrecoverable position")
-        return History(list(found), self._channel.top)
+        return ChannelHistory(list(found), self._channel.top)
 
     async def unsubscribe(self, channel: str, user: str) -> None: ...
 
@@ -175,39 +178,41 @@ class Edge:
 
 
 class Saying:
-    """The model's stream."""
-
-    finish_reason = "stop"
-    usage = None
+    """An answer that grows as the rules say."""
 
     def __init__(self) -> None:
-        self.events = 0
-        self.said: asyncio.Queue[list[Delta] | None] = asyncio.Queue()
+        self.said: asyncio.Queue[list[Event] | None] = asyncio.Queue()
+
+    def end(self) -> None:
+        self.said.put_nowait([Finish("stop")])
+        self.said.put_nowait(None)
 
     def __aiter__(self) -> "Saying":
         return self
 
-    async def __anext__(self) -> list[Delta]:
-        deltas = await self.said.get()
-        if deltas is None:
+    async def __anext__(self) -> list[Event]:
+        said = await self.said.get()
+        if said is None:
             raise StopAsyncIteration
-        return deltas
+        return said
 
 
 class Provider:
-    """The model as one server reaches it: the first prompt's answer grows as the rules say."""
+    """The responder of one server: the first prompt's answer grows as the rules say."""
 
     def __init__(self) -> None:
         self.saying: Saying | None = None
 
     @asynccontextmanager
-    async def answer(self, _model: str, messages: Sequence[Json]) -> AsyncIterator[Saying]:
+    async def answer(self, prompt: Prompt) -> AsyncIterator[Saying]:
         saying = Saying()
-        if messages[-1]["content"] == FIRST:
+        if prompt.history[-1].parts == [TextPart(FIRST)]:
             self.saying = saying
         else:
-            saying.said.put_nowait(None)
+            saying.end()
         yield saying
+
+    async def close(self) -> None: ...
 
 
 class Server:
@@ -248,11 +253,11 @@ class Server:
             takeover=Takeover(self.edge, self.announcer, self.leases, CHANNELS),
             generation=lambda assignment: Generation(
                 assignment,
-                model=cast(Model, self.provider),
+                responder=self.provider,
                 publisher=self.publisher,
                 leases=self.leases,
                 channels=CHANNELS,
-                context=Context(self.store, "", 1000),
+                history=History(self.store, 1000),
                 seconds=1e6,
                 most_bytes=1_000_000,
                 pause=self.runner.pause,
@@ -355,14 +360,14 @@ class Deployment(RuleBasedStateMachine):
         return bool(seq is None or seq >= self.forgotten_seq)
 
     @precondition(lambda self: self.alive and self.awake and not self.ending)
-    @rule(kinds=st.lists(st.sampled_from(["text", "text", "reasoning"]), min_size=1, max_size=3))
+    @rule(kinds=st.lists(st.sampled_from([Text, Text, Reasoning]), min_size=1, max_size=3))
     def model_speaks(self, kinds: list[Any]) -> None:
         saying = self.owner.provider.saying
         if saying is None:
             return
-        deltas = [Delta(kind, f" {len(self.said) + i}") for i, kind in enumerate(kinds)]
-        self.said += [delta.text if delta.kind == "text" else "" for delta in deltas]
-        saying.said.put_nowait(deltas)
+        said = [kind(f" {len(self.said) + i}") for i, kind in enumerate(kinds)]
+        self.said += [piece.text if isinstance(piece, Text) else "" for piece in said]
+        saying.said.put_nowait(said)
         self.owner.run(asyncio.sleep(0))
 
     @precondition(lambda self: self.alive and self.awake and not self.ending)
@@ -371,7 +376,7 @@ class Deployment(RuleBasedStateMachine):
     def model_ends(self) -> None:
         assert self.owner.provider.saying is not None
         self.ending = True
-        self.owner.provider.saying.said.put_nowait(None)
+        self.owner.provider.saying.end()
         self.owner.run(asyncio.sleep(0))
 
     @precondition(lambda self: self.alive and self.awake and not self.ending)
@@ -379,7 +384,7 @@ class Deployment(RuleBasedStateMachine):
     def answer_grows(self, pieces: int) -> None:
         """Where nothing goes wrong for a while."""
         for _ in range(pieces):
-            self.model_speaks(["text"])
+            self.model_speaks([Text])
             self.publication_arrives(owners=True, request=True, reply=True)
             self.pass_time(0.5)
 
@@ -505,7 +510,7 @@ class Deployment(RuleBasedStateMachine):
         if self.alive:
             self.awake = True
             if not self.ending and self.owner.provider.saying is not None:
-                self.owner.provider.saying.said.put_nowait(None)
+                self.owner.provider.saying.end()
         for _ in range(60):
             self.pass_time(0.5)
             for server in (self.owner, self.other):

@@ -9,25 +9,17 @@ import sqlalchemy as sa
 
 from proxy_server.access.channels import Channels
 from proxy_server.access.signatures import Signer
+from proxy_server.answers.growing_message import GrowingMessage
 from proxy_server.answers.takeover import Takeover
-from proxy_server.answers.transcript import Delta, Transcript
 from proxy_server.delivery.announcer import Announcer
 from proxy_server.delivery.publisher import Publisher
 from proxy_server.delivery.server_api import History, HistoryEntry, Publish, Published
-from proxy_server.protocol.chunks import (
-    Abort,
-    ChunksPublication,
-    Message,
-    Metadata,
-    Part,
-    Position,
-    Start,
-    TextPart,
-    decode_parts,
-    encode,
-    idempotency_key,
-    published_chunks,
-)
+from proxy_server.protocol.chunks import Abort, Start
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.events import Text
+from proxy_server.protocol.messages import Message, Metadata, Part, TextPart, decode_parts
+from proxy_server.protocol.publications import ChunksPublication, idempotency_key, published_chunks
+from proxy_server.protocol.sessions import Position
 from proxy_server.store.database import Store, messages
 from proxy_server.store.leases import Assignment, Leases
 from proxy_server.store.migrate import migrate
@@ -76,11 +68,11 @@ class ForgetfulCentrifugo(FarCentrifugo):
 
 async def owner(publisher: Publisher, channels: Channels, assignment: Assignment) -> None:
     """Publishes piece after piece, whoever has the lease."""
-    transcript, seq = Transcript(), 0
+    transcript, seq = GrowingMessage(), 0
     metadata = Metadata(0, "streaming", "test")
     while True:
         seq += 1
-        chunks = transcript.add([Delta("text", f" {seq}")])
+        chunks = transcript.add([Text(f" {seq}")])
         start = [Start(assignment.message, metadata)] if seq == 1 else []
         data = encode(ChunksPublication(assignment.message, seq, [*start, *chunks]))
         key = idempotency_key(assignment.message, seq)
@@ -112,7 +104,7 @@ async def stored(store: Store, assignment: Assignment) -> list[Part]:
 
 def until_the_end(entries: Sequence[HistoryEntry]) -> list[Part]:
     """What a client shows: nothing that comes after the closing piece."""
-    shown = Transcript()
+    shown = GrowingMessage()
     for entry in entries:
         publication = published_chunks(entry.data)
         assert publication is not None

@@ -11,7 +11,8 @@ import pytest
 
 from chaos.view import View
 from proxy_server.delivery.server_api import server_api
-from proxy_server.protocol.chunks import BEGINNING, TextPart
+from proxy_server.protocol.messages import TextPart
+from proxy_server.protocol.sessions import BEGINNING
 from proxy_server.store.database import Store
 from proxy_server.store.leases import Leases
 from proxy_server.store.turns import Limits, Turn, Turns

@@ -2,7 +2,8 @@
 
 import pytest
 
-from proxy_server.protocol.chunks import encode, published_chunks
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.publications import published_chunks
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 
 from proxy_server import errors
 from proxy_server.calls.methods import Methods, PromptRules
-from proxy_server.protocol import chunks
-from proxy_server.protocol.chunks import Status
+from proxy_server.protocol import chunks, messages, publications, sessions
+from proxy_server.protocol.messages import Status
 from testbed.deployment import Deployment
 from testbed.link import Link
 from testbed.text import text
@@ -121,13 +121,14 @@ def sent(shape: type[msgspec.Struct]) -> Fields:
 
 
 def shapes() -> dict[str, type[msgspec.Struct]]:
-    """Those of chunks.py that clients see, by their types or else names."""
+    """Those that clients see, by their types or else names."""
     found = (
         value
-        for name, value in vars(chunks).items()
+        for module in (messages, chunks, sessions, publications)
+        for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, msgspec.Struct) and name[0] != "_"
     )
-    read_back = {msgspec.Struct, chunks.PublishedChunks}
+    read_back = {msgspec.Struct, publications.PublishedChunks}
     return {
         str(shape.__struct_config__.tag or shape.__name__): shape
         for shape in found
@@ -147,7 +148,7 @@ def test_the_document_has_each_shape_with_its_fields_and_no_other() -> None:
 def test_a_deletion_names_its_conversation_on_the_users_own_channel_alone() -> None:
     told = [fields for name, fields in documented() if name == "deleted"]
     assert told == [{}, {"conversation": False}]
-    assert sent(chunks.DeletedPublication) == {"conversation": True}
+    assert sent(publications.DeletedPublication) == {"conversation": True}
 
 
 def test_the_document_has_each_method_with_its_fields_and_no_other() -> None:

@@ -9,11 +9,21 @@ from aiohttp import web
 
 from proxy_server.delivery.publisher import Publisher
 from proxy_server.delivery.server_api import server_api
-from proxy_server.errors import ModelFailed
-from proxy_server.protocol.chunks import Position
-from proxy_server.responders.openai_chat import Model
+from proxy_server.errors import ResponderFailed
+from proxy_server.protocol.events import Finish, Text
+from proxy_server.protocol.messages import Message, Metadata, TextPart
+from proxy_server.protocol.sessions import Position
+from proxy_server.responders.openai_chat import OpenAIChat
+from proxy_server.responders.responder import Prompt
 from testbed.ports import free_port
 
+PROMPT = Prompt(
+    user="anna",
+    conversation_id="conversation",
+    message_id="answer",
+    model="test",
+    history=[Message("prompt", "user", [TextPart("a")], Metadata(0))],
+)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -45,12 +55,12 @@ async def test_an_answer_is_whole_although_its_stream_stays_open() -> None:
         return response
 
     async with serving("/chat/completions", complete) as url:
-        model = Model(
+        model = OpenAIChat(
             base_url=url, api_key="none", connections=1, first_token_seconds=3, idle_seconds=0.3
         )
-        async with model.answer("test", [{"role": "user", "content": "a"}]) as answer:
-            said = [delta.text async for deltas in answer for delta in deltas]
-        assert (said, answer.finish_reason) == (["hi"], "stop")
+        async with model.answer(PROMPT) as answer:
+            said = [event async for events in answer for event in events]
+        assert said == [Text("hi"), Finish("stop")]
         closed.set()
         await model.close()
 
@@ -103,17 +113,17 @@ async def test_what_was_said_before_an_error_is_part_of_the_answer() -> None:
         return response
 
     async with serving("/chat/completions", complete) as url:
-        model = Model(
+        model = OpenAIChat(
             base_url=url, api_key="none", connections=1, first_token_seconds=3, idle_seconds=3
         )
         said: list[str] = []
 
         async def listen() -> None:
-            async with model.answer("test", [{"role": "user", "content": "a"}]) as answer:
+            async with model.answer(PROMPT) as answer:
                 async for deltas in answer:
-                    said.extend(delta.text for delta in deltas)
+                    said.extend(event.text for event in deltas if isinstance(event, Text))
 
-        with pytest.raises(ModelFailed) as failed:
+        with pytest.raises(ResponderFailed) as failed:
             await listen()
         assert said == ["so far"]
         assert (failed.value.reason, str(failed.value)) == ("provider_error", "type overloaded")
@@ -130,11 +140,11 @@ async def test_a_provider_that_asks_for_patience_is_not_waited_for(after: str) -
         return web.json_response({}, status=429, headers={"Retry-After": after})
 
     async with serving("/chat/completions", complete) as url:
-        model = Model(
+        model = OpenAIChat(
             base_url=url, api_key="none", connections=1, first_token_seconds=3, idle_seconds=3
         )
-        with pytest.raises(ModelFailed) as failed:
-            async with model.answer("test", [{"role": "user", "content": "a"}]):
+        with pytest.raises(ResponderFailed) as failed:
+            async with model.answer(PROMPT):
                 pass
         assert failed.value.reason == "status_429"
         when = "in 40 seconds" if after == "40" else "in a moment"

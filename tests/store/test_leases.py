@@ -6,7 +6,8 @@ import uuid
 
 import sqlalchemy as sa
 
-from proxy_server.protocol.chunks import Position, TextPart
+from proxy_server.protocol.messages import TextPart
+from proxy_server.protocol.sessions import Position
 from proxy_server.store.database import Store, conversations, generations, now
 from proxy_server.store.leases import Assignment, Checkpoint, Leases
 from proxy_server.store.migrate import migrate

@@ -1,54 +1,45 @@
-"""A growing assistant message: the deltas it is made of, and the chunks that tell of them."""
+"""A growing assistant message: what was said of it, and the chunks that tell of that."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
 
 from proxy_server.protocol.chunks import (
     Chunk,
-    Part,
     ReasoningDelta,
     ReasoningEnd,
-    ReasoningPart,
     ReasoningStart,
     TextDelta,
     TextEnd,
-    TextPart,
     TextStart,
 )
+from proxy_server.protocol.events import Reasoning, Text
+from proxy_server.protocol.messages import Part, ReasoningPart, TextPart
 
-Kind = Literal["text", "reasoning"]
+Said = Text | Reasoning
+Kind = type[Text] | type[Reasoning]
 
 _STARTS: dict[Kind, type[TextStart | ReasoningStart]] = {
-    "text": TextStart,
-    "reasoning": ReasoningStart,
+    Text: TextStart,
+    Reasoning: ReasoningStart,
 }
 _DELTAS: dict[Kind, type[TextDelta | ReasoningDelta]] = {
-    "text": TextDelta,
-    "reasoning": ReasoningDelta,
+    Text: TextDelta,
+    Reasoning: ReasoningDelta,
 }
-_ENDS: dict[Kind, type[TextEnd | ReasoningEnd]] = {"text": TextEnd, "reasoning": ReasoningEnd}
-_PARTS: dict[Kind, type[TextPart | ReasoningPart]] = {
-    "text": TextPart,
-    "reasoning": ReasoningPart,
-}
+_ENDS: dict[Kind, type[TextEnd | ReasoningEnd]] = {Text: TextEnd, Reasoning: ReasoningEnd}
+_PARTS: dict[Kind, type[TextPart | ReasoningPart]] = {Text: TextPart, Reasoning: ReasoningPart}
 
 _PART_BYTES = len('{"type":"reasoning","text":""},')
 
 
-class Delta(NamedTuple):
-    kind: Kind
-    text: str
-
-
-class Transcript:
-    """Deltas in the order they came, each run of one kind being a part of the message.
+class GrowingMessage:
+    """What was said in the order it came, each run of one kind being a part of the message.
 
     The part that is still growing is the last one until `close`. What was added before the last
     `mark` is what clients are known to have been sent.
     """
 
     def __init__(self, parts: Iterable[Part] = ()) -> None:
-        self._deltas: list[Delta] = []
+        self._said: list[Said] = []
         self._open: Kind | None = None
         self._count = 0
         self._marked = 0
@@ -57,25 +48,26 @@ class Transcript:
         """About what the parts take as JSON, in UTF-8."""
         for part in parts:
             if isinstance(part, TextPart | ReasoningPart):
-                kind: Kind = "text" if isinstance(part, TextPart) else "reasoning"
-                self._deltas.append(Delta(kind, part.text))
+                kind: Kind = Text if isinstance(part, TextPart) else Reasoning
+                self._said.append(kind(part.text))
                 self._count += 1
                 self._open = kind
         self.mark()
 
-    def add(self, deltas: Sequence[Delta]) -> list[Chunk]:
-        """Takes deltas and gives the chunks that grow a client's message by them."""
+    def add(self, said: Sequence[Said]) -> list[Chunk]:
+        """Takes what was said and gives the chunks that grow a client's message by them."""
         chunks: list[Chunk] = []
-        for kind, text in merge(deltas):
+        for piece in merge(said):
+            kind = type(piece)
             if kind != self._open:
                 chunks += self.close()
                 self._count += 1
                 self._open = kind
                 self.bytes += _PART_BYTES
                 chunks.append(_STARTS[kind](str(self._count)))
-            chunks.append(_DELTAS[kind](str(self._count), text))
-            self._deltas.append(Delta(kind, text))
-            self.bytes += len(text.encode())
+            chunks.append(_DELTAS[kind](str(self._count), piece.text))
+            self._said.append(piece)
+            self.bytes += len(piece.text.encode())
         return chunks
 
     def ending(self) -> list[Chunk]:
@@ -95,49 +87,49 @@ class Transcript:
                 case TextStart() | ReasoningStart():
                     self._open = None
                 case TextDelta(delta=delta):
-                    self.add([Delta("text", delta)])
+                    self.add([Text(delta)])
                 case ReasoningDelta(delta=delta):
-                    self.add([Delta("reasoning", delta)])
+                    self.add([Reasoning(delta)])
                 case TextEnd() | ReasoningEnd():
                     self.close()
 
     def mark(self) -> None:
         """Everything added so far has been acknowledged as published."""
-        self._marked = len(self._deltas)
+        self._marked = len(self._said)
         self._open_at_mark = self._open
 
     def published(self) -> list[Part]:
         """The message as of the last `mark`, its last part still growing."""
-        merged = merge(self._deltas[: self._marked])
-        self._deltas[: self._marked] = merged
+        merged = merge(self._said[: self._marked])
+        self._said[: self._marked] = merged
         self._marked = len(merged)
-        parts = [_PARTS[kind](text) for kind, text in merged]
+        parts = [_PARTS[type(piece)](piece.text) for piece in merged]
         if parts and self._open_at_mark is not None:
             parts[-1].state = "streaming"
         return list(parts)
 
     def parts(self) -> list[Part]:
         """The whole message, closed."""
-        return [_PARTS[kind](text) for kind, text in merge(self._deltas)]
+        return [_PARTS[type(piece)](piece.text) for piece in merge(self._said)]
 
     def size(self) -> int:
         """Characters of text and reasoning so far."""
-        return sum(len(delta.text) for delta in self._deltas)
+        return sum(len(piece.text) for piece in self._said)
 
 
-def merge(deltas: Sequence[Delta]) -> list[Delta]:
-    """The same text in the fewest deltas: neighbours of one kind become one."""
-    if len(deltas) == 1:
-        return list(deltas)
-    merged: list[Delta] = []
+def merge(said: Sequence[Said]) -> list[Said]:
+    """The same in the fewest pieces: neighbours of one kind become one."""
+    if len(said) == 1:
+        return list(said)
+    merged: list[Said] = []
     run: list[str] = []
     kind: Kind | None = None
-    for delta in deltas:
-        if delta.kind != kind:
+    for piece in said:
+        if type(piece) is not kind:
             if kind is not None:
-                merged.append(Delta(kind, "".join(run)))
-            kind, run = delta.kind, []
-        run.append(delta.text)
+                merged.append(kind("".join(run)))
+            kind, run = type(piece), []
+        run.append(piece.text)
     if kind is not None:
-        merged.append(Delta(kind, "".join(run)))
+        merged.append(kind("".join(run)))
     return merged

@@ -5,11 +5,12 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_server.answers.transcript import Delta, Transcript, merge
-from proxy_server.protocol.chunks import ReasoningPart, TextPart
+from proxy_server.answers.growing_message import GrowingMessage, Said, merge
+from proxy_server.protocol.events import Reasoning, Text
+from proxy_server.protocol.messages import ReasoningPart, TextPart
 
 deltas = st.lists(
-    st.builds(Delta, st.sampled_from(["text", "reasoning"]), st.text(min_size=1)), max_size=30
+    st.builds(Text, st.text(min_size=1)) | st.builds(Reasoning, st.text(min_size=1)), max_size=30
 )
 batches = st.lists(deltas, max_size=10)
 
@@ -23,22 +24,26 @@ def text(parts: object) -> list[tuple[str, str]]:
     ]
 
 
+def kinds(said: list[Said]) -> list[tuple[str, str]]:
+    return [("text" if isinstance(piece, Text) else "reasoning", piece.text) for piece in said]
+
+
 @given(batches)
-def test_chunks_replayed_give_the_same_message(given_batches: list[list[Delta]]) -> None:
-    made, replayed = Transcript(), Transcript()
+def test_chunks_replayed_give_the_same_message(given_batches: list[list[Said]]) -> None:
+    made, replayed = GrowingMessage(), GrowingMessage()
     for batch in given_batches:
         replayed.replay(made.add(batch))
     replayed.replay(made.close())
 
     assert text(replayed.parts()) == text(made.parts())
-    assert [tuple(delta) for delta in merge([*chain(*given_batches)])] == text(made.parts())
+    assert kinds(merge([*chain(*given_batches)])) == text(made.parts())
 
 
 @given(batches, st.integers(0, 10))
 def test_a_checkpoint_and_what_follows_it_give_the_message(
-    given_batches: list[list[Delta]], at: int
+    given_batches: list[list[Said]], at: int
 ) -> None:
-    made = Transcript()
+    made = GrowingMessage()
     chunks = []
     checkpoint = made.published()
     for number, batch in enumerate(given_batches):
@@ -46,7 +51,7 @@ def test_a_checkpoint_and_what_follows_it_give_the_message(
         if number < at:
             made.mark()
             checkpoint = made.published()
-    resumed = Transcript(checkpoint)
+    resumed = GrowingMessage(checkpoint)
     for later in chunks[at:]:
         resumed.replay(later)
 
@@ -55,13 +60,13 @@ def test_a_checkpoint_and_what_follows_it_give_the_message(
 
 @given(batches)
 def test_a_checkpoint_holds_what_is_acknowledged_and_no_more(
-    given_batches: list[list[Delta]],
+    given_batches: list[list[Said]],
 ) -> None:
-    made = Transcript()
-    before: list[Delta] = []
+    made = GrowingMessage()
+    before: list[Said] = []
     for batch in given_batches:
         made.add(batch)
-        assert text(made.published()) == [tuple(delta) for delta in merge(before)]
+        assert text(made.published()) == kinds(merge(before))
         made.mark()
         before += batch
-    assert text(made.published()) == [tuple(delta) for delta in merge(before)]
+    assert text(made.published()) == kinds(merge(before))

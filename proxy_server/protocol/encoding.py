@@ -1,0 +1,39 @@
+"""Values to JSON, and what clients send to values."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from proxy_server.errors import Malformed
+
+_MOST_CHARACTERS = 100
+_encoder = msgspec.json.Encoder()
+_ids = msgspec.json.Decoder(list[str])
+_T = TypeVar("_T")
+
+
+def encode(value: Any) -> bytes:
+    """Any value of the protocol as JSON."""
+    return _encoder.encode(value)
+
+
+def decode_ids(raw: str) -> list[str]:
+    return _ids.decode(raw)
+
+
+def decode_request(data: bytes, shape: type[_T]) -> _T:
+    """A client's request; fields that the shape does not know are ignored.
+
+    Raises Malformed with a sentence that names the field.
+    """
+    try:
+        return msgspec.json.decode(data or b"{}", type=shape)
+    except msgspec.ValidationError as error:
+        problem, _, place = str(error).partition(" - at ")
+        # without the value that was given, which may be long and is not for the log
+        problem = problem.partition(" '")[0][:_MOST_CHARACTERS]
+        name = place.strip("`").removeprefix("$").removeprefix(".")
+        where = f"The field {name}" if name else "The request"
+        raise Malformed(f"{where} is not valid: {problem[:1].lower()}{problem[1:]}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed("The request is not valid JSON.") from error

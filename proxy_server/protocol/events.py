@@ -1,0 +1,29 @@
+"""What a responder says of an answer, in terms of no provider."""
+
+from typing import Literal, NamedTuple
+
+from proxy_server.protocol.messages import Usage
+
+FinishReason = Literal["stop", "length", "content-filter", "tool-calls", "error", "other"]
+
+
+class Text(NamedTuple):
+    """More of the answer's text; never empty."""
+
+    text: str
+
+
+class Reasoning(NamedTuple):
+    """More of what the model thinks aloud; never empty."""
+
+    text: str
+
+
+class Finish(NamedTuple):
+    """The end, and why; nothing follows."""
+
+    reason: FinishReason
+
+
+Event = Text | Reasoning | Usage | Finish
+"""`Usage` replaces what was said of it before."""

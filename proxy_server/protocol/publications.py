@@ -1,0 +1,84 @@
+"""What is published to channels."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct, field
+
+from proxy_server.protocol.chunks import Chunk
+from proxy_server.protocol.messages import Message
+from proxy_server.protocol.sessions import Summary
+
+
+class MessagePublication(Struct, tag="message", gc=False):
+    message: Message
+
+
+class ChunksPublication(Struct, tag="chunks", gc=False):
+    message: str
+    seq: int
+    chunks: Sequence[Chunk]
+
+
+class RemovedPublication(Struct, tag="removed", gc=False):
+    """Messages that left the conversation, because an answer before them is made anew."""
+
+    messages: list[str]
+
+
+class TitlePublication(Struct, tag="title", gc=False):
+    title: str
+
+
+class DeletedPublication(Struct, tag="deleted", omit_defaults=True, gc=False):
+    """The conversation is gone; on a user's own channel it names which."""
+
+    conversation: str | None = None
+
+
+class ConversationPublication(Struct, tag="conversation", gc=False):
+    conversation: Summary
+
+
+class SyncPublication(Struct, tag="sync", gc=False):
+    """Nothing to show: it lets Centrifugo see that a connection has missed what came before."""
+
+
+Publication = (
+    MessagePublication
+    | ChunksPublication
+    | RemovedPublication
+    | TitlePublication
+    | DeletedPublication
+    | ConversationPublication
+    | SyncPublication
+)
+
+
+class PublishedChunks(Struct, tag="chunks", tag_field="type"):
+    """A `chunks` publication as it is read back from a channel's history."""
+
+    message: str
+    seq: int
+    chunks: list[Chunk]
+
+
+class _Kind(Struct):
+    type: str = field(default="")
+
+
+_published = msgspec.json.Decoder(PublishedChunks)
+_kind = msgspec.json.Decoder(_Kind)
+
+
+def idempotency_key(message: str, seq: int) -> str:
+    """The same for whoever publishes: of two publications with one number, one is published."""
+    return f"{message}:{seq}"
+
+
+def published_chunks(data: bytes) -> PublishedChunks | None:
+    """The publication if it carries chunks; None for one of another type, or not of our making."""
+    try:
+        return _published.decode(data) if _kind.decode(data).type == "chunks" else None
+    except msgspec.MsgspecError:
+        return None

@@ -1,0 +1,50 @@
+"""Conversations as clients open, list and follow them."""
+
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from proxy_server.protocol.messages import Message, Status
+
+
+class Position(Struct, frozen=True, gc=False):
+    """A place in a channel's history, as Centrifugo acknowledged it."""
+
+    offset: int
+    epoch: str
+
+
+BEGINNING = Position(0, "")
+"""Before the first publication of a channel that nobody has published to yet."""
+
+
+class GenerationState(Struct, frozen=True, gc=False):
+    """How far the answer in a session has come: `seq` is the last publication it contains."""
+
+    message: str
+    seq: int
+    status: Literal["queued", "streaming"]
+
+
+class Session(Struct):
+    """Everything needed to show a conversation and to follow it live.
+
+    `next` is the cursor of `ai:history` for the messages before these, where there are any.
+    """
+
+    conversation: str
+    channel: str
+    title: str
+    messages: list[Message]
+    since: Position
+    generation: GenerationState | None
+    next: str | UnsetType = UNSET
+
+
+class Summary(Struct, gc=False):
+    """A conversation as it stands in its owner's list; `updated_at` in Unix seconds."""
+
+    id: str
+    title: str
+    updated_at: float
+    status: Status

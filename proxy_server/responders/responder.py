@@ -1,0 +1,43 @@
+"""What makes the text of an answer: the one interface, and what it is given."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from proxy_server.protocol.events import Event
+from proxy_server.protocol.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is to be answered.
+
+    history: the conversation within the budget, oldest first; the last message is the prompt.
+    message_id: of the assistant message that the answer becomes.
+    max_output_tokens: a bound on this answer, below that of the settings.
+    """
+
+    user: str
+    conversation_id: str
+    message_id: str
+    model: str
+    history: Sequence[Message]
+    max_output_tokens: int | None = None
+
+
+class Responder(Protocol):
+    """Answers prompts."""
+
+    def answer(self, prompt: Prompt) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Event]]]:
+        """The answer's events, in lists of those that came together.
+
+        Nothing is read ahead: what is not asked for waits at its source. Leaving the context ends
+        the work at once. The answer is complete only if a Finish was among its events.
+
+        Raises ResponderFailed, on entering and from the iteration; what was said before then is
+        part of the answer.
+        """
+
+    async def close(self) -> None:
+        """Lets go of connections; no answer is under way."""
