@@ -23,11 +23,13 @@ CMD ["python", "-m", "proxy_server.local_model", "--host", "0.0.0.0"]
 FROM node:24-slim AS frontend
 WORKDIR /frontend
 COPY frontend/package.json frontend/package-lock.json ./
-RUN npm install --no-audit --no-fund --no-save
+COPY frontend/client/package.json client/
+COPY frontend/page/package.json page/
+RUN npm install --no-audit --no-fund --no-save --workspace page
 COPY frontend .
-RUN npm run build
+RUN npm run build --workspace page
 
 FROM nginxinc/nginx-unprivileged:1.28-alpine AS page
 ENV PAGE_LISTEN=9000 PAGE_ROOT=/usr/share/nginx/html CENTRIFUGO=centrifugo:8000
-COPY frontend/nginx.conf.template /etc/nginx/templates/default.conf.template
-COPY --from=frontend /frontend/dist /usr/share/nginx/html
+COPY frontend/page/nginx.conf.template /etc/nginx/templates/default.conf.template
+COPY --from=frontend /frontend/page/dist /usr/share/nginx/html

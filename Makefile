@@ -14,7 +14,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 NO_PACKAGES := Python packages could not be installed (see above): is there a network to the package index?
 # Node stands there where the machine has none
 export PATH := $(abspath $(BIN)):$(PATH)
-PAGE_SOURCES = $(shell find frontend/src frontend/public frontend/*.html frontend/*.ts frontend/*.json -type f 2>/dev/null)
+CLIENT_SOURCES = $(shell find frontend/client/src frontend/client/*.json frontend/tsconfig.json -type f 2>/dev/null)
+PAGE_SOURCES = $(CLIENT_SOURCES) $(shell find frontend/page/src frontend/page/public frontend/page/*.* -type f 2>/dev/null)
 
 .PHONY: help
 help: ## this list
@@ -22,12 +23,12 @@ help: ## this list
 		|| sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(VENV)/.runtime frontend/dist/index.html ## starts everything: http://localhost:9000
+run: $(VENV)/.runtime frontend/page/dist/index.html ## starts everything: http://localhost:9000
 	@! $(BIN)/python -m run.environment --wants-local-model || $(MAKE) --no-print-directory $(VENV)/.local-model
 	@$(BIN)/python -m run
 
 .PHONY: test
-test: lint machine $(VENV)/.local-model frontend/dist/index.html ## sets everything up and runs all tests; ARGS go to pytest
+test: lint machine $(VENV)/.local-model frontend/page/dist/index.html ## sets everything up and runs all tests; ARGS go to pytest
 	$(BIN)/python -m centrifugo.build
 	cd frontend && npm test
 	$(BIN)/pytest $(ARGS)
@@ -111,15 +112,26 @@ $(VENV)/.uv: | $(BIN)/python
 	@$(BIN)/python -m venv $@ && $@/bin/pip install --quiet uv
 
 # not `npm ci`: it refuses a lock file without addresses where packages are made for one platform
-frontend/node_modules/.installed: frontend/package.json frontend/package-lock.json | $(VENV)/.node
-	cd frontend && npm install --no-audit --no-fund --no-save
+NPM_INSTALL := npm install --no-audit --no-fund --no-save
+NPM_FILES := frontend/package-lock.json frontend/package.json $(wildcard frontend/*/package.json)
+
+# what the page is built with, and nothing else: `make run` is quick
+frontend/node_modules/.page: $(NPM_FILES) | $(VENV)/.node
+	cd frontend && $(NPM_INSTALL) --workspace page
 	@touch $@
 
-frontend/dist/index.html: frontend/node_modules/.installed $(PAGE_SOURCES)
-	cd frontend && npm run --silent build
+frontend/node_modules/.installed: $(NPM_FILES) | $(VENV)/.node
+	cd frontend && $(NPM_INSTALL)
+	@touch frontend/node_modules/.page $@
+
+frontend/page/dist/index.html: frontend/node_modules/.page $(PAGE_SOURCES)
+	cd frontend && npm run --silent build --workspace page
+
+frontend/client/dist/client.js: frontend/node_modules/.installed $(CLIENT_SOURCES)
+	cd frontend && npm run --silent build --workspace client
 
 .PHONY: page
-page: frontend/dist/index.html ## builds the page and the client library
+page: frontend/page/dist/index.html frontend/client/dist/client.js ## builds the page and the client library
 
 .PHONY: lint
 lint: $(VENV)/.dev frontend/node_modules/.installed ## ruff, mypy --strict, and the frontend's own
@@ -139,4 +151,4 @@ settings: $(VENV)/.dev ## writes the README's table of settings
 
 .PHONY: clean
 clean: ## removes what was built; data/ and .env stay
-	rm -rf .venv .cache .hypothesis .mypy_cache .ruff_cache .pytest_cache frontend/node_modules frontend/dist frontend/dist-lib
+	rm -rf .venv .cache .hypothesis .mypy_cache .ruff_cache .pytest_cache frontend/node_modules frontend/*/dist

@@ -148,7 +148,7 @@ def _page(settings: Mapping[str, str], ports: Ports) -> Part:
     return Part(
         "the page",
         (ports.page,),
-        [str(frontend / "node_modules" / ".bin" / "vite"), "preview"],
+        [str(frontend / "node_modules" / ".bin" / "vite"), "preview", str(frontend / "page")],
         {**settings, **addresses},
         folder=frontend,
         hosts=_LOOPBACK if host in ("", *_ALL_ADDRESSES) else (host,),

@@ -24,7 +24,7 @@ def page_server(port: int, centrifugo_port: int, folder: Path) -> Process:
     """Serves the built page as `make run` does, with Centrifugo's endpoints on the same origin."""
     return Process(
         "the page",
-        [str(FRONTEND / "node_modules" / ".bin" / "vite"), "preview", str(FRONTEND)],
+        [str(FRONTEND / "node_modules" / ".bin" / "vite"), "preview", str(FRONTEND / "page")],
         port,
         folder / "page.log",
         {

@@ -46,7 +46,7 @@ def deployment(page_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def origin(page_port: int, deployment: Deployment) -> Iterator[str]:
-    subprocess.run(["npm", "run", "--silent", "build"], cwd=FRONTEND, check=True)
+    subprocess.run(["npm", "run", "--silent", "build"], cwd=FRONTEND / "page", check=True)
     with page_server(page_port, deployment.port, deployment.folder):
         yield f"http://127.0.0.1:{page_port}"
 

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent.parent
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE)["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-NGINX = (ROOT / "frontend" / "nginx.conf.template").read_text()
+NGINX = (ROOT / "frontend" / "page" / "nginx.conf.template").read_text()
 SETTINGS = {name.upper() for name in Settings.model_fields}
 OF_COMPOSE = {"PAGE_HOST", "PAGE_PORT", "PAGE_ORIGINS", "COMPOSE_PROFILES"}
 ORIGIN = "http://localhost:9000"
@@ -137,7 +137,7 @@ def page(deployment: Deployment, access_log: Path) -> Iterator[str]:
     port = free_port()
     values = {
         "PAGE_LISTEN": f"127.0.0.1:{port}",
-        "PAGE_ROOT": str(ROOT / "frontend" / "dist"),
+        "PAGE_ROOT": str(ROOT / "frontend" / "page" / "dist"),
         "CENTRIFUGO": f"127.0.0.1:{deployment.port}",
     }
     assert set(values) == set(re.findall(r"\$\{([A-Z_]+)\}", NGINX))
@@ -254,4 +254,4 @@ def _mime_types() -> Path:
 
 
 def _vite() -> str:
-    return (ROOT / "frontend" / "vite.config.ts").read_text()
+    return (ROOT / "frontend" / "page" / "vite.config.ts").read_text()

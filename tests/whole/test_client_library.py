@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(120)
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     build = ["npm", "run", "--silent", "build"]
-    subprocess.run(build, cwd=FRONTEND, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(build, cwd=FRONTEND / "client", check=True, stdout=subprocess.DEVNULL)
     folder = tmp_path_factory.mktemp("client")
     with Deployment(folder=folder, settings=SETTINGS) as running:
         yield running
@@ -33,7 +33,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 async def begun(scenario: str, port: int, **argument: Any) -> asyncio.subprocess.Process:
     given = {"origin": f"http://127.0.0.1:{port}", **argument}
-    program = str(FRONTEND / "tests" / "library" / "scenarios.mjs")
+    program = str(FRONTEND / "client" / "tests" / "library" / "scenarios.mjs")
     return await asyncio.create_subprocess_exec(
         "node", program, scenario, json.dumps(given), stdout=subprocess.PIPE
     )

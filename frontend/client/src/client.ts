@@ -1,0 +1,113 @@
+/** A chat over one Centrifugo connection: the library's entry. */
+
+import { Connection, type ConnectionOptions, type ConnectionState } from "./connection.ts";
+import { Conversation, callSend, type Prompt, type SendOptions } from "./conversation.ts";
+import { ConversationList } from "./conversation_list.ts";
+import { browserStorage } from "./identity.ts";
+import type { Observable } from "./observable.ts";
+import type { Session } from "./protocol.ts";
+import { type Reduce, reduce } from "./state.ts";
+
+export interface ChatClientOptions extends Omit<ConnectionOptions, "storage"> {
+  storage?: ConnectionOptions["storage"];
+  /** How sessions and publications become messages. */
+  reduce?: Reduce;
+}
+
+export class ChatClient {
+  readonly #connection: Connection;
+  readonly #reduce: Reduce;
+  readonly #open = new Map<string, Conversation>();
+  #list: ConversationList | null = null;
+
+  constructor({
+    storage = browserStorage(),
+    reduce: reducer = reduce,
+    ...options
+  }: ChatClientOptions = {}) {
+    this.#connection = new Connection({ ...options, storage });
+    this.#reduce = reducer;
+  }
+
+  get state(): Observable<ConnectionState> {
+    return this.#connection.state;
+  }
+
+  /** The anonymous visitor's id, once the server has given it. */
+  get user(): Observable<string | null> {
+    return this.#connection.user;
+  }
+
+  connect(): void {
+    this.#connection.connect();
+  }
+
+  /**
+   * Ends the connection; conversations that are open continue when it is made again. A connection that is its
+   * owner's is let go for good: all that is followed on it is closed.
+   */
+  disconnect(): void {
+    if (!this.#connection.ours) {
+      for (const conversation of this.#open.values()) conversation.close();
+      this.#list?.close();
+    }
+    this.#connection.disconnect();
+  }
+
+  /** The user's conversations, until the list is closed; one that is open already is given again. */
+  list(): ConversationList {
+    this.#list ??= new ConversationList(this.#connection, () => {
+      this.#list = null;
+    });
+    return this.#list;
+  }
+
+  /** Follows a conversation until it is closed; one that is followed already is given again. */
+  open(id: string): Conversation {
+    return this.#open.get(id) ?? this.#follow(id);
+  }
+
+  /** Begins a conversation with its first prompt. */
+  async begin(prompt: Prompt, options: SendOptions = {}): Promise<Conversation> {
+    const session = await callSend(this.#connection, undefined, prompt, options);
+    return this.#open.get(session.conversation) ?? this.#follow(session.conversation, session);
+  }
+
+  /** The next prompt of a conversation, whether it is followed or not. */
+  async send(id: string, prompt: Prompt, options: SendOptions = {}): Promise<void> {
+    const session = await callSend(this.#connection, id, prompt, options);
+    this.#open.get(id)?.join(session);
+  }
+
+  #follow(id: string, session?: Session): Conversation {
+    const conversation = new Conversation(
+      id,
+      this.#connection,
+      this.#reduce,
+      () => this.#open.delete(id),
+      session,
+    );
+    this.#open.set(id, conversation);
+    return conversation;
+  }
+}
+
+export type { ConnectionOptions, ConnectionState } from "./connection.ts";
+export { Conversation, type Prompt, type SendOptions } from "./conversation.ts";
+export { ConversationList, type ListState } from "./conversation_list.ts";
+export { CallError } from "./errors.ts";
+export type { Sync } from "./follower.ts";
+export { browserStorage, memoryStorage, type TokenStorage } from "./identity.ts";
+export { newId } from "./ids.ts";
+export { Cell, type Observable } from "./observable.ts";
+export * from "./protocol.ts";
+export type { RetryPolicy } from "./retry.ts";
+export {
+  type ConversationEvent,
+  type ConversationState,
+  emptyConversation,
+  hasHole,
+  progressOf,
+  type Reduce,
+  reduce,
+} from "./state.ts";

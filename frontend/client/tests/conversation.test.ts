@@ -1,0 +1,281 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Link, SubscriptionHandlers } from "../src/connection.ts";
+import { Conversation } from "../src/conversation.ts";
+import { CallError } from "../src/errors.ts";
+import { type Position, type Publication, type Session, textOf } from "../src/protocol.ts";
+import { progressOf, type Reduce, reduce } from "../src/state.ts";
+import { prompt, publications, randomText } from "./answers.ts";
+import { Channel, pass } from "./channel.ts";
+import { Random, seeds } from "./random.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Only `ai:open` is called here. */
+function follow(channel: Channel, reducer: Reduce = reduce): Conversation {
+  const call = () => channel.open();
+  const subscribe: Link["subscribe"] = (...request) => channel.subscribe(...request);
+  return new Conversation("c", { call, subscribe } as unknown as Link, reducer, () => {});
+}
+
+const shown = (conversation: Conversation) =>
+  conversation.state.value.messages.filter(({ role }) => role === "assistant").map(textOf);
+
+/** Takes every publication for the next one, as a client without the check of `seq` would. */
+const unchecked: Reduce = (state, event) =>
+  reduce(
+    state,
+    event.type === "chunks" ? { ...event, seq: progressOf(state, event.message) + 1 } : event,
+  );
+
+/** An answer, and everything that can happen while it is followed; gives what is shown at the end. */
+async function ordeal(seed: number, reducer: Reduce) {
+  const random = new Random(seed);
+  const text = randomText(random);
+  const channel = new Channel(publications("a", text, random), random, 3 + random.below(20));
+  for (let early = random.below(4); early > 0; early--) channel.publish();
+  const conversation = follow(channel, reducer);
+  while (!channel.ended) {
+    const fate = random.next();
+    if (fate < 0.05) channel.cut();
+    else if (fate < 0.08) channel.restart();
+    else if (fate < 0.1) channel.unsubscribe();
+    else if (fate < 0.25) channel.checkpoint();
+    else channel.publish(random.chance(0.05));
+    await pass(random.below(60));
+  }
+  // the last piece may be lost, and is missed only after a while
+  await pass(120_000);
+  return {
+    text,
+    shown: shown(conversation),
+    sync: conversation.sync.value,
+    opened: channel.opened,
+  };
+}
+
+describe("a followed answer", () => {
+  test.each(seeds(300))("is exact whatever befalls the connection (seed %i)", async (seed) => {
+    const { text, shown, sync } = await ordeal(seed, reduce);
+    expect(shown).toEqual([text]);
+    expect(sync).toBe("live");
+  });
+
+  test("is not exact without the check of seq", async () => {
+    const exact = await Promise.all(
+      seeds(50).map(async (seed) => {
+        const { text, shown } = await ordeal(seed, unchecked);
+        return shown[0] === text;
+      }),
+    );
+    expect(exact).toContain(false);
+  });
+
+  test("costs one call when nothing happens", async () => {
+    const random = new Random(1);
+    const text = randomText(random);
+    const channel = new Channel(publications("a", text, random), new Random(4), 100);
+    const conversation = follow(channel);
+    while (!channel.ended) {
+      channel.publish();
+      await pass(40);
+    }
+    expect(shown(conversation)).toEqual([text]);
+    expect(channel.opened).toBe(1);
+  });
+
+  test("shows its end though the last publication was lost", async () => {
+    const channel = new Channel(
+      publications("a", "one two three", new Random(1)),
+      new Random(4),
+      100,
+    );
+    const conversation = follow(channel);
+    await pass(100);
+    while (!channel.ended) channel.publish(true);
+    await pass(60_000);
+    expect(shown(conversation)).toEqual(["one two three"]);
+    expect(conversation.state.value.messages.at(-1)?.metadata.status).toBe("complete");
+    const { opened } = channel;
+    await pass(300_000);
+    expect(channel.opened).toBe(opened);
+    conversation.close();
+  });
+
+  test("costs few calls while it is silent", async () => {
+    const channel = new Channel(
+      publications("a", "one two three", new Random(1)),
+      new Random(5),
+      100,
+    );
+    const conversation = follow(channel);
+    channel.publish();
+    channel.checkpoint();
+    await pass(300_000);
+    expect(conversation.sync.value).toBe("live");
+    expect(channel.opened).toBeLessThan(12);
+    conversation.close();
+    const { opened } = channel;
+    await pass(300_000);
+    expect(channel.opened).toBe(opened);
+  });
+
+  test("costs one more call when the history is gone", async () => {
+    const channel = new Channel(
+      publications("a", "one two three", new Random(1)),
+      new Random(4),
+      100,
+    );
+    channel.publish();
+    channel.checkpoint();
+    const conversation = follow(channel);
+    await pass(1_000);
+    channel.restart();
+    channel.publish();
+    await pass(1_000);
+    expect(channel.opened).toBe(2);
+    expect(conversation.sync.value).toBe("live");
+  });
+
+  test("costs one more call when the history is gone while the model is silent", async () => {
+    const random = new Random(4);
+    const channel = new Channel(publications("a", "one two three", random), random, 100);
+    channel.publish();
+    channel.checkpoint();
+    const conversation = follow(channel);
+    await pass(1_000);
+    channel.restart();
+    await pass(3_000);
+    expect(channel.opened).toBe(2);
+    expect(conversation.sync.value).toBe("live");
+    while (!channel.ended) channel.publish();
+    await pass(1_000);
+    expect(shown(conversation)).toEqual(["one two three"]);
+  });
+});
+
+describe("a conversation", () => {
+  const session = (messages: readonly string[]): Session => ({
+    conversation: "c",
+    channel: "ai:c",
+    title: "",
+    messages: messages.map((id) => prompt(id)),
+    since: { offset: 0, epoch: "" },
+    generation: null,
+  });
+
+  /** A link whose replies are given, and whose subscription does nothing by itself. */
+  function answering(reply: (method: string, request: object) => unknown) {
+    let handlers: SubscriptionHandlers | undefined;
+    const link = {
+      call: async (method: string, request: object) => reply(method, request),
+      subscribe: (_channel: string, _since: Position, given: SubscriptionHandlers) => {
+        handlers = given;
+        given.subscribed(true, { offset: 0, epoch: "e" });
+        return () => {};
+      },
+    } as unknown as Link;
+    const closed = vi.fn();
+    return {
+      conversation: new Conversation("c", link, reduce, closed),
+      publish: (publication: Publication) => handlers?.publication(publication),
+      unsubscribe: () => handlers?.ended(new CallError(2000, "unsubscribed by server", false)),
+      closed,
+    };
+  }
+
+  test("that the server refuses is gone, and says so", async () => {
+    const { conversation, closed } = answering(() => {
+      throw new CallError(403, "There is no such conversation.", false);
+    });
+    await expect(conversation.ready()).rejects.toMatchObject({ code: 403 });
+    expect(conversation.sync.value).toBe("gone");
+    expect(closed).toHaveBeenCalledOnce();
+  });
+
+  test("whose opening fails for good says why", async () => {
+    const failure = new CallError(404, "There is no such method.", false);
+    const { conversation } = answering(() => {
+      throw failure;
+    });
+    await expect(conversation.ready()).rejects.toBe(failure);
+    expect(conversation.failure).toBe(failure);
+  });
+
+  test("that is closed before it is shown will not be ready", async () => {
+    const { conversation, closed } = answering(() => new Promise(() => {}));
+    const ready = conversation.ready();
+    conversation.close();
+    await expect(ready).rejects.toThrow("closed");
+    conversation.close();
+    expect(closed).toHaveBeenCalledOnce();
+  });
+
+  test("that is deleted elsewhere is gone", async () => {
+    const { conversation, publish, closed } = answering(() => session(["1"]));
+    await conversation.ready();
+    publish({ type: "deleted" });
+    expect(conversation.sync.value).toBe("gone");
+    expect(closed).toHaveBeenCalledOnce();
+  });
+
+  test("pages back to its beginning, by the cursors that the server gives", async () => {
+    const ids = Array.from({ length: 120 }, (_, index) => String(index));
+    const { conversation, unsubscribe } = answering((method, request) => {
+      const { before } = request as { before?: string };
+      // fewer than were asked for: they are long
+      if (method === "open") return { ...session(ids.slice(-20)), next: "100" };
+      const end = Number(before);
+      const page = { messages: session(ids.slice(Math.max(0, end - 50), end)).messages };
+      return end > 50 ? { ...page, next: String(end - 50) } : page;
+    });
+    await conversation.ready();
+    expect(conversation.hasEarlier).toBe(true);
+    await conversation.loadEarlier();
+    expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(ids.slice(-70));
+    await conversation.loadEarlier();
+    await conversation.loadEarlier();
+    expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(ids);
+    expect(conversation.hasEarlier).toBe(false);
+    unsubscribe();
+    await pass(1_000);
+    expect(conversation.sync.value).toBe("live");
+    expect(conversation.state.value.messages.length).toBe(120);
+    expect(conversation.hasEarlier).toBe(false);
+  });
+
+  test("whose answer was made anew by a call without a reply takes that for success", async () => {
+    let messages = ["u", "a"];
+    const { conversation } = answering((method) => {
+      if (method === "open") return session(messages);
+      messages = ["u", "b"];
+      throw new CallError(409, "This conversation is still being answered.", false);
+    });
+    await conversation.ready();
+    await conversation.regenerate("a");
+    expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(["u", "b"]);
+  });
+
+  test("never shows an answer beside the one made in its place", async () => {
+    const { conversation } = answering((method) =>
+      method === "open" ? session(["u", "a", "v", "b"]) : session(["c"]),
+    );
+    await conversation.ready();
+    await conversation.regenerate("a");
+    expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(["u", "c"]);
+  });
+
+  test("that is busy refuses to make an answer anew", async () => {
+    const { conversation } = answering((method) => {
+      if (method === "open") return session(["u", "a"]);
+      throw new CallError(409, "This conversation is still being answered.", false);
+    });
+    await conversation.ready();
+    await expect(conversation.regenerate("a")).rejects.toMatchObject({ code: 409 });
+  });
+});

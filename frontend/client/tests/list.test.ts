@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { reduceList } from "../src/conversation_list.ts";
+import type { Summary } from "../src/protocol.ts";
+
+const summary = (id: string, updated_at: number, title = id): Summary => ({
+  id,
+  title,
+  updated_at,
+  status: "complete",
+});
+const list = [summary("b", 2), summary("a", 1)];
+
+test("a conversation that changed comes first", () => {
+  const changed = reduceList(list, {
+    type: "conversation",
+    conversation: summary("a", 3, "renamed"),
+  });
+  expect(changed).toEqual([summary("a", 3, "renamed"), summary("b", 2)]);
+});
+
+test("a change that is older than what is known is a replay", () => {
+  expect(reduceList(list, { type: "conversation", conversation: summary("b", 1, "old") })).toBe(
+    list,
+  );
+});
+
+test("a conversation that was deleted leaves", () => {
+  expect(reduceList(list, { type: "deleted", conversation: "b" })).toEqual([summary("a", 1)]);
+});

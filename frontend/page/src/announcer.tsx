@@ -1,0 +1,58 @@
+/** What a screen reader says of answers: that one begins, and its text once it is whole; not every token. */
+
+import { type Conversation, type Message, type Status, textOf } from "centrifugo-llm";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useObservable } from "./hooks.ts";
+import { plainText } from "./markdown.ts";
+
+const SPOKEN_LENGTH = 600;
+
+export function Announcer({ conversation }: { conversation: Conversation }) {
+  const { messages } = useObservable(conversation.state);
+  const opening = useObservable(conversation.sync) === "opening";
+  /** The status of each answer as it was last announced, or as it was found; null before the conversation is there. */
+  const known = useRef<Map<string, Status | undefined> | null>(null);
+  const [announcement, setAnnouncement] = useState("");
+  useEffect(() => {
+    if (opening) return;
+    const answers = messages.filter(({ role }) => role === "assistant");
+    const before = known.current;
+    known.current = new Map([
+      ...(before ?? []),
+      ...answers.map(({ id, metadata }) => [id, metadata.status] as const),
+    ]);
+    // what was there when the conversation was opened is for reading, and so are earlier messages
+    const oldest = answers.findIndex(({ id }) => before?.has(id));
+    const news = answers.filter(
+      ({ id, metadata }, index) =>
+        before !== null && index >= oldest && before.get(id) !== metadata.status,
+    );
+    if (news.length > 0) setAnnouncement(news.map(announce).join(" "));
+  }, [messages, opening]);
+  return (
+    <div class="unseen" role="status" aria-label="Answer">
+      {announcement}
+    </div>
+  );
+}
+
+function announce(answer: Message): string {
+  switch (answer.metadata.status) {
+    case "queued":
+      return "Queued.";
+    case "streaming":
+      return "The answer begins.";
+    case "stopped":
+      return "The answer was stopped.";
+    case "interrupted":
+      return "The answer was interrupted.";
+    case "failed":
+      return answer.metadata.error ?? "The answer failed.";
+    default: {
+      const text = plainText(textOf(answer));
+      return text.length <= SPOKEN_LENGTH
+        ? text
+        : `${text.slice(0, SPOKEN_LENGTH)} … The answer goes on.`;
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/** The whole page: the list of conversations beside the one that the address names. */
+
+import { Cell, type ChatClient, type Conversation, emptyConversation } from "centrifugo-llm";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { Announcer } from "./announcer.tsx";
+import { Chat } from "./chat.tsx";
+import { ConnectionNotice } from "./connection_notice.tsx";
+import { keepDraft } from "./drafts.ts";
+import { focusPrompt } from "./focus.ts";
+import { showConversation, useConversationId, useNarrow, useObservable } from "./hooks.ts";
+import { MenuIcon, NewIcon } from "./icons.tsx";
+import { Outbox } from "./outbox.ts";
+import { Problems } from "./problems.tsx";
+import { Sidebar } from "./sidebar.tsx";
+
+const nothing = new Cell(emptyConversation);
+
+export function App({ client }: { client: ChatClient }) {
+  const id = useConversationId();
+  const list = useMemo(() => client.list(), [client]);
+  const { conversations } = useObservable(list.state);
+  const conversation = useMemo(() => (id === "" ? null : client.open(id)), [client, id]);
+  useEffect(() => () => conversation?.close(), [conversation]);
+  const begun = useRef("");
+  const outbox = useMemo(() => {
+    return new Outbox(client, (conversation) => {
+      if (goesThere(conversation)) begun.current = conversation.id;
+    });
+  }, [client]);
+  const chat = useChatKey(id, begun.current);
+  // once: whoever leaves the conversation and comes back comes from elsewhere
+  useEffect(() => {
+    begun.current = "";
+  }, [id]);
+  const [drawer, setDrawer] = useState(false);
+  const narrow = useNarrow();
+  const closeDrawer = useCallback(() => setDrawer(false), []);
+  const { title: ownTitle } = useObservable(conversation?.state ?? nothing);
+  const listed = conversations.find((summary) => summary.id === id)?.title;
+  const title = ownTitle ?? listed ?? "";
+  const heading = title || (id === "" ? "New conversation" : "Conversation");
+
+  useEffect(() => {
+    document.title = heading;
+  }, [heading]);
+  useEffect(closeDrawer, [id, closeDrawer]);
+
+  return (
+    <div class="page" data-drawer={drawer ? "open" : "closed"}>
+      <button type="button" class="skip" onClick={focusPrompt}>
+        To the prompt
+      </button>
+      <Sidebar list={list} current={id} open={drawer} onClose={closeDrawer} />
+      <main inert={drawer && narrow}>
+        <header>
+          <button
+            type="button"
+            class="icon narrow"
+            aria-label="Conversations"
+            aria-expanded={drawer}
+            aria-controls="conversations"
+            onClick={() => setDrawer(true)}
+          >
+            <MenuIcon />
+          </button>
+          <h1 dir="auto">{heading}</h1>
+          <button
+            type="button"
+            class="icon narrow"
+            aria-label="New conversation"
+            onClick={() => showConversation("")}
+          >
+            <NewIcon />
+          </button>
+        </header>
+        <Chat key={chat} id={id} conversation={conversation} outbox={outbox} />
+        <ConnectionNotice client={client} />
+        <Problems />
+      </main>
+      {conversation !== null && <Announcer key={id} conversation={conversation} />}
+    </div>
+  );
+}
+
+/** Goes to a conversation that has just begun, unless its visitor is elsewhere by now; says which. */
+function goesThere(conversation: Conversation): boolean {
+  const shown = location.hash.slice(1);
+  if (shown === "") {
+    // what is being typed by now goes along
+    keepDraft("", "");
+    showConversation(conversation.id);
+    return true;
+  }
+  // its visitor may have found it in the list before the reply came
+  if (shown !== conversation.id) conversation.close();
+  return false;
+}
+
+/** Changes with the conversation, but not when a new one gets its id: its visitor may be typing. */
+function useChatKey(id: string, begun: string): number {
+  const chat = useRef({ id, key: 0 });
+  if (chat.current.id !== id) {
+    const goesOn = chat.current.id === "" && id === begun;
+    chat.current = { id, key: chat.current.key + (goesOn ? 0 : 1) };
+  }
+  return chat.current.key;
+}

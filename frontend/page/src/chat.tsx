@@ -1,0 +1,108 @@
+/** One conversation: its messages, and the field for the next prompt. */
+
+import {
+  type CallError,
+  Cell,
+  type Conversation,
+  emptyConversation,
+  type Message,
+} from "centrifugo-llm";
+import { useCallback, useLayoutEffect, useState } from "preact/hooks";
+import { Composer } from "./composer.tsx";
+import { draftOf, keepDraft } from "./drafts.ts";
+import { focusPrompt, returnToPrompt } from "./focus.ts";
+import { showConversation, useObservable } from "./hooks.ts";
+import { Log } from "./log.tsx";
+import type { Outbox, Pending } from "./outbox.ts";
+import { report } from "./problems.tsx";
+import { Welcome } from "./welcome.tsx";
+
+const nothing = new Cell(emptyConversation);
+const live = new Cell("live");
+
+interface ChatProps {
+  id: string;
+  conversation: Conversation | null;
+  outbox: Outbox;
+}
+
+export function Chat({ id, conversation, outbox }: ChatProps) {
+  const { messages } = useObservable(conversation?.state ?? nothing);
+  const sync = useObservable<string>(conversation?.sync ?? live);
+  const pending = useObservable(outbox.pending).filter((prompt) => prompt.conversation === id);
+  const unseen = pending.filter((prompt) => !messages.some((message) => message.id === prompt.id));
+  const [draft, setDraft] = useState(() => draftOf(id));
+  const [sent, setSent] = useState(0);
+  const busy = messages.some(isInWork);
+
+  // a second prompt would begin a second conversation
+  const beginning = id === "" && pending.some(({ error }) => error === null);
+
+  useLayoutEffect(() => keepDraft(id, draft), [id, draft]);
+  useLayoutEffect(returnToPrompt, []);
+
+  const send = (text: string, interrupt: boolean) => {
+    outbox.send(id, text, interrupt ? "interrupt" : "queue");
+    setDraft("");
+    setSent((count) => count + 1);
+  };
+  const stop = useCallback(() => {
+    report(conversation?.stop());
+    returnToPrompt();
+  }, [conversation]);
+  const edit = useCallback(
+    (prompt: Pending) => {
+      outbox.discard(prompt.id);
+      // what is being typed stays, after it
+      setDraft((typed) => (typed.trim() === "" ? prompt.text : `${prompt.text}\n\n${typed}`));
+      focusPrompt();
+    },
+    [outbox],
+  );
+
+  return (
+    <>
+      {sync === "gone" ? (
+        <Gone failure={conversation?.failure ?? null} />
+      ) : messages.length + unseen.length === 0 && conversation === null ? (
+        <Welcome onChoose={(text) => send(text, false)} />
+      ) : (
+        <Log
+          messages={messages}
+          pending={unseen}
+          opening={sync === "opening"}
+          conversation={conversation}
+          outbox={outbox}
+          onEdit={edit}
+          sent={sent}
+        />
+      )}
+      <Composer
+        text={draft}
+        busy={busy}
+        disabled={sync === "gone"}
+        held={beginning}
+        onInput={setDraft}
+        onSend={send}
+        onStop={stop}
+      />
+    </>
+  );
+}
+
+function isInWork({ metadata }: Message): boolean {
+  return metadata.status === "streaming" || metadata.status === "queued";
+}
+
+function Gone({ failure }: { failure: CallError | null }) {
+  const missing = failure === null || failure.forbidden;
+  return (
+    <section class="welcome">
+      <h2>{missing ? "This conversation is not here" : "This conversation cannot be shown"}</h2>
+      <p>{missing ? "It was deleted, or it belongs to somebody else." : failure.message}</p>
+      <button type="button" class="button" onClick={() => showConversation("")}>
+        Begin a new one
+      </button>
+    </section>
+  );
+}

@@ -1,0 +1,26 @@
+/** A line that says when the connection is away; most times it is back before anyone could read it. */
+
+import type { ChatClient } from "centrifugo-llm";
+import { useRef } from "preact/hooks";
+import { useObservable, useSettled } from "./hooks.ts";
+
+export function ConnectionNotice({ client }: { client: ChatClient }) {
+  const state = useObservable(client.state);
+  const settled = useSettled(state, 800);
+  const known = useRef(false);
+  if (state === "connected") known.current = true;
+  const shown = state === "connected" ? "connected" : settled;
+  return (
+    <div class="connection" role="status" aria-label="Connection">
+      {shown === "connecting" && <p>{known.current ? "Reconnecting…" : "Connecting…"}</p>}
+      {shown === "offline" && (
+        <p>
+          The connection has ended.{" "}
+          <button type="button" class="plain" onClick={() => client.connect()}>
+            Connect again
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,83 @@
+/** What the page's components watch: values of the client library, the address, the passing of time. */
+
+import { Cell, type Observable } from "centrifugo-llm";
+import { useEffect, useReducer, useState } from "preact/hooks";
+
+/** A text that grows fifty times a second is drawn once per frame, and rarely where nobody looks. */
+const HIDDEN_FRAME = 250;
+
+export function useObservable<T>(observable: Observable<T>): T {
+  const [, redraw] = useReducer<number, void>((count) => count + 1, 0);
+  useEffect(() => {
+    let cancel: (() => void) | null = null;
+    const draw = () => {
+      cancel = null;
+      redraw();
+    };
+    const schedule = () => {
+      if (cancel !== null) return;
+      if (document.hidden) {
+        const timer = setTimeout(draw, HIDDEN_FRAME);
+        cancel = () => clearTimeout(timer);
+      } else {
+        const frame = requestAnimationFrame(draw);
+        cancel = () => cancelAnimationFrame(frame);
+      }
+    };
+    // it may have changed between the first drawing and this subscription
+    schedule();
+    const stop = observable.subscribe(schedule);
+    return () => {
+      stop();
+      cancel?.();
+    };
+  }, [observable]);
+  return observable.value;
+}
+
+const conversationInAddress = () => location.hash.slice(1);
+const shownConversation = new Cell(conversationInAddress());
+addEventListener("hashchange", () => shownConversation.set(conversationInAddress()));
+
+/** The conversation that the address names; the empty string for a new one. */
+export function useConversationId(): string {
+  const [id, setId] = useState(shownConversation.value);
+  useEffect(() => {
+    // as above
+    setId(shownConversation.value);
+    return shownConversation.subscribe(setId);
+  }, []);
+  return id;
+}
+
+export function showConversation(id: string): void {
+  location.hash = id;
+  // the event comes later, and a frame could be drawn before it, or a key be pressed
+  shownConversation.set(id);
+}
+
+/** The value, once it has stayed the same for some time; null until a first one has. */
+export function useSettled<T>(value: T, milliseconds: number): T | null {
+  const [settled, setSettled] = useState<T | null>(null);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), milliseconds);
+    return () => clearTimeout(timer);
+  }, [value, milliseconds]);
+  return settled;
+}
+
+const NARROW = "(max-width: 48rem)";
+
+/** Whether the list of conversations is a drawer. */
+export function useNarrow(): boolean {
+  const [narrow, setNarrow] = useState(() => matchMedia(NARROW).matches);
+  useEffect(() => {
+    const query = matchMedia(NARROW);
+    const changed = () => setNarrow(query.matches);
+    // as above
+    changed();
+    query.addEventListener("change", changed);
+    return () => query.removeEventListener("change", changed);
+  }, []);
+  return narrow;
+}

@@ -1,0 +1,99 @@
+/** The messages of a conversation, from the oldest that is loaded to the prompts on their way. */
+
+import type { Conversation, Message } from "centrifugo-llm";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { copyCode } from "./copy.ts";
+import { focusPrompt, returnToPrompt } from "./focus.ts";
+import { DownIcon } from "./icons.tsx";
+import { MessageView, PendingView } from "./message.tsx";
+import type { Outbox, Pending } from "./outbox.ts";
+import { report } from "./problems.tsx";
+import { useKeptPlace, useStickToEnd } from "./scroll.ts";
+
+interface LogProps {
+  messages: readonly Message[];
+  pending: readonly Pending[];
+  opening: boolean;
+  conversation: Conversation | null;
+  outbox: Outbox;
+  onEdit: (prompt: Pending) => void;
+  /** How many prompts were sent from here; each brings the end into view. */
+  sent: number;
+}
+
+export function Log({ messages, pending, opening, conversation, outbox, onEdit, sent }: LogProps) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
+  const { atEnd, toEnd } = useStickToEnd(scroller, content);
+  useKeptPlace(scroller, messages[0]?.id);
+  useEffect(toEnd, [sent, toEnd]);
+  const toLatest = () => {
+    toEnd();
+    returnToPrompt();
+  };
+  const streaming = messages.some(({ metadata }) => metadata.status === "streaming");
+
+  return (
+    <div class="log" ref={scroller}>
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the clicks are those of buttons inside, which have keys */}
+      <div
+        class="messages"
+        role="log"
+        aria-label="Messages"
+        // the announcer says what is new; whole pages come at once when it opens
+        aria-live="off"
+        aria-busy={streaming || opening}
+        ref={content}
+        onClick={copyCode}
+      >
+        {conversation?.hasEarlier && messages.length > 0 && <Earlier conversation={conversation} />}
+        {opening && <p class="opening">Opening…</p>}
+        {messages.map((message, index) => (
+          <MessageView
+            key={message.id}
+            message={message}
+            conversation={conversation}
+            last={index === messages.length - 1}
+          />
+        ))}
+        {pending.map((prompt) => (
+          <PendingView key={prompt.id} prompt={prompt} outbox={outbox} onEdit={onEdit} />
+        ))}
+      </div>
+      {!atEnd && (
+        <button type="button" class="to-end" aria-label="To the latest message" onClick={toLatest}>
+          <DownIcon />
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Earlier({ conversation }: { conversation: Conversation }) {
+  const [loading, setLoading] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  // the last page takes the button away, and the focus with it
+  useLayoutEffect(
+    () => () => {
+      if (document.activeElement === button.current) focusPrompt();
+    },
+    [],
+  );
+  const load = () => {
+    if (loading) return;
+    setLoading(true);
+    report(conversation.loadEarlier().finally(() => setLoading(false)));
+  };
+  return (
+    <button
+      type="button"
+      class="plain earlier"
+      // not disabled: that would lose the focus
+      aria-disabled={loading}
+      ref={button}
+      onClick={load}
+    >
+      {loading ? "Loading…" : "Show earlier messages"}
+    </button>
+  );
+}

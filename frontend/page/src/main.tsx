@@ -1,0 +1,15 @@
+/** The page's start: one client, one tree. */
+
+import { ChatClient } from "centrifugo-llm";
+import { render } from "preact";
+import { App } from "./app.tsx";
+import "./styles/base.css";
+import "./styles/layout.css";
+import "./styles/messages.css";
+import "./styles/prose.css";
+import "./styles/composer.css";
+
+const client = new ChatClient();
+client.connect();
+const root = document.getElementById("app");
+if (root !== null) render(<App client={client} />, root);

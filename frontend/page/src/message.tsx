@@ -1,0 +1,248 @@
+/** One message: a prompt, an answer, or a prompt that has not been accepted yet. */
+
+import {
+  type Conversation,
+  isClosed,
+  type Message,
+  type Metadata,
+  type Part,
+  textOf,
+} from "centrifugo-llm";
+import { memo } from "preact/compat";
+import { useEffect, useState } from "preact/hooks";
+import { ConfirmDialog } from "./confirm_dialog.tsx";
+import { copy } from "./copy.ts";
+import { returnToPrompt } from "./focus.ts";
+import { MarkdownView } from "./markdown_view.tsx";
+import type { Outbox, Pending } from "./outbox.ts";
+import { report } from "./problems.tsx";
+
+interface MessageProps {
+  message: Message;
+  conversation: Conversation | null;
+  /** Whether no message follows. */
+  last: boolean;
+}
+
+export const MessageView = memo((props: MessageProps) =>
+  props.message.role === "user" ? <Prompt message={props.message} /> : <Answer {...props} />,
+);
+
+function Prompt({ message }: { message: Message }) {
+  const files = message.parts.flatMap((part) => (part.type === "file" ? [part] : []));
+  const text = textOf(message);
+  return (
+    <article class="prompt" aria-label="You">
+      {text !== "" && <p dir="auto">{text}</p>}
+      {files.map(({ url, filename, mediaType }, index) => (
+        <p key={`${index}`}>
+          <a href={url} target="_blank" rel="noopener noreferrer">
+            {filename ?? mediaType}
+          </a>
+        </p>
+      ))}
+    </article>
+  );
+}
+
+function Answer({ message, conversation, last }: MessageProps) {
+  const { status } = message.metadata;
+  const open = !isClosed(message);
+  return (
+    <article
+      class="answer"
+      aria-label="Answer"
+      data-status={status}
+      // its text is announced once it is whole
+      aria-live="off"
+      aria-busy={open}
+    >
+      {status === "queued" && <p class="waiting">Queued: answered after the ones before</p>}
+      {status === "streaming" && message.parts.length === 0 && (
+        <p class="waiting thinking">
+          <span class="unseen">The answer begins soon</span>
+        </p>
+      )}
+      {message.parts.map((part, index) => (
+        <PartView
+          key={`${index}`}
+          part={part}
+          growing={open && index === message.parts.length - 1}
+        />
+      ))}
+      <Ending metadata={message.metadata} />
+      <Actions message={message} conversation={conversation} last={last} />
+    </article>
+  );
+}
+
+function PartView({ part, growing }: { part: Part; growing: boolean }) {
+  if (part.type === "text") return <MarkdownView text={part.text} growing={growing} />;
+  if (part.type === "reasoning") {
+    return (
+      <details class="reasoning">
+        <summary>{growing ? "Thinking…" : "Reasoning"}</summary>
+        <p dir="auto">{part.text}</p>
+      </details>
+    );
+  }
+  return null;
+}
+
+const ENDINGS: Partial<Record<NonNullable<Metadata["status"]>, string>> = {
+  stopped: "Stopped.",
+  interrupted: "The server was interrupted before this answer was whole.",
+  failed: "The answer failed.",
+};
+
+/** Reasons of a model to finish before all was said. */
+const CUT_SHORT: Record<string, string> = {
+  length: "This answer reached its greatest length.",
+  "content-filter": "The model's content filter ended this answer.",
+};
+
+function Ending({ metadata: { status, error, finish_reason } }: { metadata: Metadata }) {
+  const ending = status === "complete" ? CUT_SHORT[finish_reason ?? ""] : status && ENDINGS[status];
+  if (!ending) return null;
+  return (
+    <p class={status === "failed" ? "ending failed" : "ending"}>
+      {status === "failed" ? (error ?? ending) : ending}
+    </p>
+  );
+}
+
+function Actions({ message, conversation, last }: MessageProps) {
+  const { status, usage, model } = message.metadata;
+  if (status === "streaming") return null;
+  if (status === "queued") {
+    const cancel = () => {
+      report(conversation?.stop(message.id));
+      returnToPrompt();
+    };
+    return (
+      <div class="actions">
+        <button type="button" onClick={cancel}>
+          Cancel
+        </button>
+      </div>
+    );
+  }
+  const incomplete = status === "interrupted" || status === "failed";
+  return (
+    <div class={incomplete ? "actions offered" : "actions"}>
+      <Regenerate message={message} conversation={conversation} last={last} />
+      {message.parts.length > 0 && <Copy message={message} />}
+      {usage && (
+        <span class="usage" title={model}>
+          {usage.estimated ? "about " : ""}
+          {usage.output_tokens} tokens
+        </span>
+      )}
+    </div>
+  );
+}
+
+function Copy({ message }: { message: Message }) {
+  const [copied, setCopied] = useState(false);
+  return (
+    <button type="button" onClick={() => copy(textOf(message), setCopied)}>
+      {copied ? "Copied" : "Copy"}
+    </button>
+  );
+}
+
+/** Makes an answer anew; asks first where that deletes what follows it. */
+function Regenerate({ message, conversation, last }: MessageProps) {
+  const [asking, setAsking] = useState(false);
+  const incomplete =
+    message.metadata.status !== "complete" && message.metadata.status !== "stopped";
+  const action = incomplete ? "Answer again" : "Regenerate";
+  const regenerate = () => {
+    setAsking(false);
+    report(conversation?.regenerate(message.id));
+    returnToPrompt();
+  };
+  return (
+    <>
+      <button
+        type="button"
+        class={incomplete ? "button" : ""}
+        onClick={last ? regenerate : () => setAsking(true)}
+      >
+        {action}
+      </button>
+      {asking && (
+        <ConfirmDialog
+          question="Make this answer anew?"
+          action={action}
+          onConfirm={regenerate}
+          onCancel={() => setAsking(false)}
+        >
+          All prompts and answers after it go for good.
+        </ConfirmDialog>
+      )}
+    </>
+  );
+}
+
+const NOTICED = 1_000;
+
+interface PendingProps {
+  prompt: Pending;
+  outbox: Outbox;
+  onEdit: (prompt: Pending) => void;
+}
+
+export function PendingView({ prompt, outbox, onEdit }: PendingProps) {
+  const { id, text, error } = prompt;
+  const leave = (then: (id: string) => void) => {
+    then(id);
+    returnToPrompt();
+  };
+  return (
+    <>
+      <article class="prompt pending" aria-label="You" aria-busy={error === null}>
+        <p dir="auto">{text}</p>
+      </article>
+      {error === null ? (
+        <Sending onCancel={() => onEdit(prompt)} />
+      ) : (
+        <div class="refusal" role="alert">
+          <p>{error}</p>
+          <div class="actions offered">
+            <button type="button" class="button" onClick={() => leave(outbox.retry)}>
+              Try again
+            </button>
+            <button type="button" onClick={() => onEdit(prompt)}>
+              Edit
+            </button>
+            <button type="button" onClick={() => leave(outbox.discard)}>
+              Discard
+            </button>
+          </div>
+        </div>
+      )}
+    </>
+  );
+}
+
+/** Says that a prompt is not accepted yet, where that takes long enough to be noticed. */
+function Sending({ onCancel }: { onCancel: () => void }) {
+  const [shown, setShown] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setShown(true), NOTICED);
+    return () => clearTimeout(timer);
+  }, []);
+  return (
+    <div class="sending">
+      <p role="status">{shown && "Sending…"}</p>
+      {shown && (
+        <div class="actions">
+          <button type="button" onClick={onCancel}>
+            Cancel
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,115 @@
+/** Prompts that are on their way, or that were refused and wait for another try. */
+
+import {
+  CallError,
+  Cell,
+  type ChatClient,
+  type Conversation,
+  newId,
+  type Observable,
+  type WhenBusy,
+} from "centrifugo-llm";
+
+export interface Pending {
+  /** The prompt's id: every try is the same prompt. */
+  readonly id: string;
+  /** The empty string for a new conversation. */
+  readonly conversation: string;
+  readonly text: string;
+  readonly whenBusy: WhenBusy;
+  /** Why it was not accepted; null while it is on its way. */
+  readonly error: string | null;
+}
+
+const KEY = "outbox";
+
+export class Outbox {
+  readonly #client: ChatClient;
+  readonly #pending = new Cell<readonly Pending[]>(kept());
+  readonly #onBegun: (conversation: Conversation) => void;
+  /** The last delivery of each conversation: the next prompt waits for it, so that their order stays. */
+  readonly #last = new Map<string, Promise<void>>();
+  readonly #givenUp = new Map<string, AbortController>();
+
+  /** Goes on with what a page that was reloaded had not delivered. */
+  constructor(client: ChatClient, onBegun: (conversation: Conversation) => void) {
+    this.#client = client;
+    this.#onBegun = onBegun;
+    this.#pending.subscribe(keep);
+    for (const prompt of this.#pending.value) {
+      if (prompt.error === null) this.#enqueue(prompt);
+    }
+  }
+
+  get pending(): Observable<readonly Pending[]> {
+    return this.#pending;
+  }
+
+  send(conversation: string, text: string, whenBusy: WhenBusy): void {
+    const prompt: Pending = { id: newId(), conversation, text, whenBusy, error: null };
+    this.#pending.set([...this.#pending.value, prompt]);
+    this.#enqueue(prompt);
+  }
+
+  readonly retry = (id: string): void => {
+    const prompt = this.#pending.value.find((pending) => pending.id === id);
+    if (prompt === undefined) return;
+    const again = { ...prompt, error: null };
+    this.#replace(id, again);
+    this.#enqueue(again);
+  };
+
+  /** Gives a prompt up; one whose reply is still on its way may have been accepted. */
+  readonly discard = (id: string): void => {
+    this.#givenUp.get(id)?.abort();
+    this.#pending.set(this.#pending.value.filter((pending) => pending.id !== id));
+  };
+
+  #enqueue(prompt: Pending): void {
+    const { id, conversation } = prompt;
+    const controller = new AbortController();
+    this.#givenUp.set(id, controller);
+    const before = this.#last.get(conversation) ?? Promise.resolve();
+    const delivery = before
+      .then(() => this.#deliver(prompt, controller.signal))
+      .finally(() => this.#givenUp.delete(id));
+    this.#last.set(
+      conversation,
+      delivery.catch(() => {}),
+    );
+  }
+
+  async #deliver(prompt: Pending, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    try {
+      const { id, conversation, text, whenBusy } = prompt;
+      if (conversation === "") this.#onBegun(await this.#client.begin(text, { id, signal }));
+      else await this.#client.send(conversation, text, { id, whenBusy, signal });
+      this.discard(id);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof CallError)) throw error;
+      this.#replace(prompt.id, { ...prompt, error: error.message });
+    }
+  }
+
+  #replace(id: string, prompt: Pending): void {
+    this.#pending.set(this.#pending.value.map((pending) => (pending.id === id ? prompt : pending)));
+  }
+}
+
+function kept(): readonly Pending[] {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+  } catch {
+    return [];
+  }
+}
+
+function keep(pending: readonly Pending[]): void {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(pending));
+  } catch {
+    // without storage they live as long as the page
+  }
+}
