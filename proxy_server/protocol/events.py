@@ -1,6 +1,7 @@
 """What a responder says of an answer, in terms of no provider."""
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 from proxy_server.protocol.messages import Usage
 
@@ -19,11 +20,17 @@ class Reasoning(NamedTuple):
     text: str
 
 
+class Piece(NamedTuple):
+    """Any other chunk of the AI SDK that adds to the message: a JSON object with its `type`."""
+
+    chunk: Mapping[str, Any]
+
+
 class Finish(NamedTuple):
     """The end, and why; nothing follows."""
 
     reason: FinishReason
 
 
-Event = Text | Reasoning | Usage | Finish
+Event = Text | Reasoning | Piece | Usage | Finish
 """`Usage` replaces what was said of it before."""
