@@ -10,7 +10,7 @@ import uvloop
 from bench.meter import cpu_seconds
 from bench.report import Row
 from proxy_server.store.database import Store
-from proxy_server.store.leases import Leases
+from proxy_server.store.generations import Leases
 from proxy_server.store.migrate import migrate
 from testbed import parts
 from testbed.ports import free_port

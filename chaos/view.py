@@ -75,14 +75,11 @@ class View:
         """Takes a publication; False where something before it is missing."""
         match publication["type"]:
             case "message":
-                self._join(publication["message"], 0)
+                return self._follow(publication["message"], publication.get("after"))
             case "chunks":
-                return self._grow(publication["message"], publication["seq"], publication["chunks"])
+                return self._take_piece(publication)
             case "removed":
-                self.remember()
-                for message in publication["messages"]:
-                    self.messages.pop(message, None)
-                    self._gone.add(message)
+                self._remove(publication["messages"])
         return True
 
     def remember(self) -> None:
@@ -116,6 +113,35 @@ class View:
         status = message["metadata"].get("status")
         shown = self.messages[message["id"]] = Shown(message["role"], status, seq, pieces)
         self._note(message["id"], shown)
+
+    def _follow(self, message: Json, after: str | None) -> bool:
+        """Shows a message that joined behind another one; False where that is not shown."""
+        if message["id"] in self.messages:
+            return True
+        if after is not None and after not in self.messages:
+            return False
+        self._join(message, 0)
+        return True
+
+    def _take_piece(self, publication: Json) -> bool:
+        key, seq = publication["message"], publication["seq"]
+        if key not in self.messages and key not in self._gone and "prompt" in publication:
+            prompt = publication["prompt"]
+            if not self._follow(prompt, publication.get("after")):
+                return False
+            self._remove_behind(prompt["id"])
+        return self._grow(key, seq, publication["chunks"])
+
+    def _remove_behind(self, key: str) -> None:
+        """The answer to that prompt is made anew: what stood behind it has left."""
+        shown = [*self.messages]
+        self._remove(shown[shown.index(key) + 1 :])
+
+    def _remove(self, keys: Iterable[str]) -> None:
+        self.remember()
+        for key in keys:
+            self.messages.pop(key, None)
+            self._gone.add(key)
 
     def _grow(self, key: str, seq: int, chunks: list[Json]) -> bool:
         if key in self._gone:

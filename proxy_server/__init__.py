@@ -1,1 +1,56 @@
-"""LLM answers, streamed over the Centrifugo connection that a browser already holds."""
+"""Streams LLM answers over the Centrifugo connection that a browser already holds.
+
+What others may use stands here: the service as an App, its Settings, and what a Responder is given
+and gives. `proxy_server.testing` has what their tests need.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from proxy_server.app import App
+    from proxy_server.errors import Refusal, ResponderFailed
+    from proxy_server.protocol.events import Event, Finish, Piece, Reasoning, Text
+    from proxy_server.protocol.messages import Message, Usage
+    from proxy_server.responders.responder import Prompt, Responder
+    from proxy_server.settings import Settings
+
+_WHERE = {
+    "App": "app",
+    "Event": "protocol.events",
+    "Finish": "protocol.events",
+    "Message": "protocol.messages",
+    "Piece": "protocol.events",
+    "Prompt": "responders.responder",
+    "Reasoning": "protocol.events",
+    "Refusal": "errors",
+    "Responder": "responders.responder",
+    "ResponderFailed": "errors",
+    "Settings": "settings",
+    "Text": "protocol.events",
+    "Usage": "protocol.messages",
+}
+
+__all__ = [
+    "App",
+    "Event",
+    "Finish",
+    "Message",
+    "Piece",
+    "Prompt",
+    "Reasoning",
+    "Refusal",
+    "Responder",
+    "ResponderFailed",
+    "Settings",
+    "Text",
+    "Usage",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Not imported above: whoever imports one module of ours would pay for all of them, which the
+    # start of the service and the local model's image must not.
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

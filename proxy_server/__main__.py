@@ -5,7 +5,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
@@ -13,6 +13,9 @@ from pydantic import ValidationError
 
 from proxy_server.errors import StoreUnavailable
 from proxy_server.settings import Settings
+
+if TYPE_CHECKING:
+    from proxy_server.app import App
 
 
 def main() -> None:
@@ -29,20 +32,20 @@ async def _run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await _load()(settings, stop)
+        await _app()(settings).serve(stop)
     except (RuntimeError, OSError, StoreUnavailable) as error:
         sys.exit(f"The server ends: {error}")
 
 
-def _load() -> Callable[[Settings, asyncio.Event], Awaitable[None]]:
+def _app() -> "type[App]":
     """The service's modules, which are most of a start."""
     # nothing that an import makes is garbage: to look for some would be a sixth of the time
     gc.disable()
-    from proxy_server.app import serve
+    from proxy_server.app import App
 
     gc.freeze()
     gc.enable()
-    return serve
+    return App
 
 
 def _problems(error: ValidationError) -> str:

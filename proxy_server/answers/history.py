@@ -3,9 +3,10 @@
 import sqlalchemy as sa
 
 from proxy_server.protocol.messages import Message
-from proxy_server.store.database import Store, messages
-from proxy_server.store.leases import Assignment
-from proxy_server.store.rows import message_of
+from proxy_server.protocol.turns import FIRST_ANSWER, Assignment
+from proxy_server.store.database import Store
+from proxy_server.store.messages import message_of
+from proxy_server.store.schema import messages
 
 _MOST_MESSAGES = 200
 _BEFORE = (
@@ -28,9 +29,9 @@ class History:
 
     async def before(self, assignment: Assignment) -> list[Message]:
         """Oldest first; the last is the prompt, which is always there."""
-        if assignment.prompt is not None:
+        if assignment.ordinal == FIRST_ANSWER and assignment.prompt is not None:
             return [assignment.prompt]
-        where = {"of_conversation": assignment.conversation, "before": assignment.ordinal}
+        where = {"of_conversation": assignment.conversation_id, "before": assignment.ordinal}
         rows = await self._store.read(lambda connection: connection.execute(_BEFORE, where).all())
         left = self._characters
         chosen: list[Message] = []

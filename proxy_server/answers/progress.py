@@ -7,7 +7,7 @@ from proxy_server.protocol.chunks import Chunk
 from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.publications import ChunksPublication, idempotency_key
 from proxy_server.protocol.sessions import Position
-from proxy_server.store.leases import Assignment, Checkpoint
+from proxy_server.protocol.turns import Assignment, Checkpoint
 
 
 class Progress:
@@ -18,31 +18,32 @@ class Progress:
 
     def __init__(self, assignment: Assignment) -> None:
         self.growing = GrowingMessage()
-        self.posted = 0
+        self.published = 0
         self.acknowledged = 0
         self.checkpoint_due = False
         """Whether a checkpoint must not wait: clients cannot follow from the last one."""
-        self._message = assignment.message
-        self._was_queued = assignment.was_queued
         self.position = assignment.position
+        self._assignment = assignment
         self._stored = 0
 
-    def post(self, chunks: Sequence[Chunk]) -> tuple[bytes, str]:
+    def next_publication(self, chunks: Sequence[Chunk]) -> tuple[bytes, str]:
         """The next publication as JSON, and its idempotency key."""
-        self.posted += 1
-        data = encode(ChunksPublication(self._message, self.posted, chunks))
-        return data, idempotency_key(self._message, self.posted)
+        self.published += 1
+        message_id = self._assignment.message_id
+        publication = ChunksPublication(message_id, self.published, chunks)
+        if self.published == 1:
+            publication.prompt = self._assignment.prompt
+            publication.after = self._assignment.after
+        return encode(publication), idempotency_key(message_id, self.published)
 
     def acknowledge(self, position: Position) -> None:
-        """The last publication stands there; once more is no harm."""
-        if self.acknowledged == self.posted:
-            return
+        """The last publication stands there."""
         history_lost = self.position.epoch not in ("", position.epoch)
         # the position of a queued answer is from before the answers that went ahead of it
-        first_of_queued = self._was_queued and self.acknowledged == 0
+        first_of_queued = self._assignment.was_queued and self.acknowledged == 0
         self.checkpoint_due = history_lost or first_of_queued
         self.position = position
-        self.acknowledged = self.posted
+        self.acknowledged = self.published
         self.growing.mark()
 
     def checkpoint(self) -> Checkpoint | None:
@@ -50,7 +51,12 @@ class Progress:
         if self.acknowledged == self._stored:
             return None
         self._stored = self.acknowledged
-        return Checkpoint(self._message, self.acknowledged, self.growing.published(), self.position)
+        return Checkpoint(
+            self._assignment.message_id,
+            self.acknowledged,
+            self.growing.published(),
+            self.position,
+        )
 
     def checkpoint_again(self) -> None:
         """The last checkpoint that was given may not have been stored."""

@@ -7,14 +7,15 @@ import structlog
 from proxy_server import telemetry
 from proxy_server.access.channels import Channels
 from proxy_server.answers.growing_message import GrowingMessage
-from proxy_server.delivery.announcer import Announcer
+from proxy_server.delivery.announcements import Announcements
 from proxy_server.delivery.server_api import ServerApi
 from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost, StoreUnavailable
-from proxy_server.protocol.chunks import Closing, Start, closing
+from proxy_server.protocol.chunks import Closing
+from proxy_server.protocol.closing import closing_entry
 from proxy_server.protocol.messages import Metadata
 from proxy_server.protocol.publications import published_chunks
-from proxy_server.store.leases import Assignment, Finished, Leases
-from proxy_server.store.outbox import LastPublication
+from proxy_server.protocol.turns import Assignment, Finished, OutboxEntry
+from proxy_server.store.turns import Turns
 
 _ATTEMPTS = 100
 _AGAIN_SECONDS = 1.0
@@ -26,58 +27,60 @@ class Takeover:
     """Closes assignments as `interrupted`, with all text that anyone could have seen."""
 
     def __init__(
-        self, api: ServerApi, announcer: Announcer, leases: Leases, channels: Channels
+        self, api: ServerApi, announcements: Announcements, turns: Turns, channels: Channels
     ) -> None:
         self._api = api
-        self._announcer = announcer
-        self._leases = leases
+        self._announcements = announcements
+        self._turns = turns
         self._channels = channels
 
     async def close(self, assignment: Assignment, *, go_on: bool) -> Finished | None:
-        """Tells the end and stores it; None where somebody else has stored one.
+        """Publishes the end and stores it; None where somebody else has stored one.
 
-        Told first, unlike the end of an answer that was made here: what was published until then
-        is known for sure only once the end stands behind it.
+        Published first, unlike the end of an answer that was made here: what was published until
+        then is known for sure only once the end stands behind it.
         """
         metadata = Metadata(assignment.created_at, "interrupted", assignment.model, "other")
-        found = await self._tell(assignment, metadata)
+        found = await self._publish(assignment, metadata)
         finished = await self._store(assignment, found, metadata, go_on=go_on)
         if finished is not None:
             telemetry.GENERATIONS.labels("interrupted").inc()
             log.info(
                 "generation_ended",
-                conversation=assignment.conversation,
-                message=assignment.message,
-                user=assignment.owner,
+                conversation=assignment.conversation_id,
+                message=assignment.message_id,
+                user=assignment.user,
                 status="interrupted",
                 characters=found.growing.size(),
                 publications=found.seq,
             )
         return finished
 
-    async def _tell(self, assignment: Assignment, metadata: Metadata) -> "ReadBack":
+    async def _publish(self, assignment: Assignment, metadata: Metadata) -> "ReadBack":
         """Publishes the end until it stands in the channel, and gives all that stands before it.
 
         The key is that of the sequence number, whoever publishes it. A server that is not as dead
         as it seemed, because it wakes up in this moment or has lost its database alone, may be
         faster with this number. Then its piece is part of the answer, and the end takes the next.
         """
-        channel = self._channels.of_conversation(assignment.conversation)
+        channel = self._channels.of_conversation(assignment.conversation_id)
         found = ReadBack(assignment)
         await self._read_back(found, channel)
         for _ in range(_ATTEMPTS):
             if found.closed:
                 break
-            last = found.end(metadata)
+            closing = found.closing(metadata)
+            if not found.seq:
+                self._announcements.joined(assignment)
             try:
-                await self._announcer.last(last, urgent=True)[-1]
+                await self._announcements.entry(closing, urgent=True)[-1]
             except ApiUnreachable:
                 continue
             except ApiRejected:
                 break
             await self._read_back(found, channel)
-            if found.seq < last.seq:
-                # it is told, and the history is gone since
+            if found.seq < closing.version:
+                # it is published, and the history is gone since
                 break
         return found
 
@@ -87,9 +90,9 @@ class Takeover:
         parts = found.growing.parts()
         while True:
             try:
-                return await self._leases.finish(assignment, parts, metadata, None, go_on=go_on)
+                return await self._turns.finish(assignment, parts, metadata, None, go_on=go_on)
             except StoreUnavailable as error:
-                log.warning("end_not_stored_yet", message=assignment.message, error=str(error))
+                log.warning("end_not_stored_yet", message=assignment.message_id, error=str(error))
                 await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _read_back(self, found: "ReadBack", channel: str) -> None:
@@ -106,7 +109,7 @@ class Takeover:
             except PositionLost:
                 since = None
             except ApiRejected as error:
-                log.error("history_refused", message=found.assignment.message, error=str(error))
+                log.error("history_refused", message=found.assignment.message_id, error=str(error))
                 return
             except ApiUnreachable:
                 await asyncio.sleep(_AGAIN_SECONDS)
@@ -131,7 +134,7 @@ class ReadBack:
         is left out: nobody can say what is missing in between.
         """
         publication = published_chunks(data)
-        if self.closed or publication is None or publication.message != self.assignment.message:
+        if self.closed or publication is None or publication.message != self.assignment.message_id:
             return
         if publication.seq <= self.seq:
             return
@@ -141,10 +144,14 @@ class ReadBack:
         if self._whole:
             self.growing.replay(publication.chunks)
 
-    def end(self, metadata: Metadata) -> LastPublication:
+    def closing(self, metadata: Metadata) -> OutboxEntry:
         """The publication that closes the message after this."""
-        message, conversation = self.assignment.message, self.assignment.conversation
-        start = [] if self.seq else [Start(message, metadata)]
-        opening = None if self.seq else self.assignment.opening
-        chunks = [*start, *self.growing.ending(), closing(metadata)]
-        return LastPublication.of(conversation, message, self.seq + 1, chunks, opening)
+        return closing_entry(
+            self.assignment.conversation_id,
+            self.assignment.message_id,
+            self.seq + 1,
+            self.growing.ending(),
+            metadata,
+            prompt=self.assignment.prompt,
+            after=self.assignment.after,
+        )

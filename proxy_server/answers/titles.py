@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 import structlog
 
-from proxy_server.delivery.announcer import Announcer
 from proxy_server.errors import Failure
 from proxy_server.protocol.events import Text
 from proxy_server.protocol.messages import Message, Metadata, Part, TextPart
+from proxy_server.protocol.sessions import Summary
+from proxy_server.protocol.turns import Assignment, OutboxEntry
 from proxy_server.responders.responder import Prompt, Responder
-from proxy_server.store.conversations import Conversations
-from proxy_server.store.leases import Assignment
+from proxy_server.store.database import Store
+from proxy_server.store.messages import beginning
+from proxy_server.store.turns import Turns
 
 _CHARACTERS = 60
 _EXCERPT = 1000
@@ -27,37 +29,33 @@ log = structlog.get_logger()
 class Titles:
     """Replaces the title that was cut from the prompt, unless its owner was faster."""
 
-    def __init__(
-        self, responder: Responder, conversations: Conversations, announcer: Announcer
-    ) -> None:
+    def __init__(self, responder: Responder, store: Store, turns: Turns) -> None:
         self._responder = responder
-        self._conversations = conversations
-        self._announcer = announcer
+        self._store = store
+        self._turns = turns
 
-    async def make(self, assignment: Assignment) -> None:
+    async def make(self, assignment: Assignment) -> tuple[Summary, OutboxEntry] | None:
         """Makes the title after the conversation's first answer; a failure leaves the old one."""
+        conversation_id = assignment.conversation_id
         try:
-            begun = await self._conversations.beginning(assignment.conversation)
+            begun = await beginning(self._store, conversation_id)
             if begun is None or begun[1].metadata.status != "complete":
-                return
+                return None
             title = await self._title(assignment, begun)
             if not title:
-                return
-            old = title_of(begun[0].parts)
-            summary = await self._conversations.entitle(assignment.conversation, old, title)
+                return None
+            return await self._turns.entitle(conversation_id, title_of(begun[0].parts), title)
         except Failure as error:
-            log.warning("title_failed", conversation=assignment.conversation, error=str(error))
-            return
-        if summary is not None:
-            self._announcer.title(assignment.owner, summary)
+            log.warning("title_failed", conversation=conversation_id, error=str(error))
+            return None
 
     async def _title(self, assignment: Assignment, messages: Sequence[Message]) -> str:
         said = "\n\n".join(_excerpt(message) for message in messages)
         question: list[Part] = [TextPart(f"{said}\n\n{_INSTRUCTION}")]
         prompt = Prompt(
-            user=assignment.owner,
-            conversation_id=assignment.conversation,
-            message_id=assignment.message,
+            user=assignment.user,
+            conversation_id=assignment.conversation_id,
+            message_id=assignment.message_id,
             model=assignment.model,
             history=[Message("title", "user", question, Metadata(assignment.created_at))],
             max_output_tokens=_MOST_TOKENS,

@@ -1,4 +1,4 @@
-"""The outbox of all streams: publications in batches, in order within each channel, none twice.
+"""What all streams publish: publications in batches, in order within each channel, none twice.
 
 A batch holds at most one publication per channel, and a channel's next one waits until its last
 is acknowledged. So order holds although Centrifugo runs a batch in parallel, and load makes
@@ -16,9 +16,9 @@ from time import perf_counter
 
 import structlog
 
-from proxy_server.delivery.resync import Aftermath
+from proxy_server.delivery.resync import Resync
 from proxy_server.delivery.server_api import Publish, Published, ServerApi
-from proxy_server.delivery.ticks import Pulse
+from proxy_server.delivery.ticks import Ticks
 from proxy_server.errors import ApiRejected, ApiUnreachable
 from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.publications import SyncPublication
@@ -70,10 +70,10 @@ class Publisher:
         self._failing: dict[str, asyncio.TimerHandle | None] = {}
         self._broken = False
         self._acknowledged_at = 0.0
-        self._aftermath = Aftermath(self._speak)
+        self._resync = Resync(self._speak)
         self._flushing = False
-        self._pulse = Pulse()
-        self._beat: asyncio.Future[None] | None = None
+        self._ticks = Ticks()
+        self._tick: asyncio.Future[None] | None = None
         self.reachable = False
         """Whether anything gets through; False before the first publication."""
 
@@ -88,7 +88,7 @@ class Publisher:
     ) -> asyncio.Future[Position]:
         """Takes a publication over and tries for so many seconds to have it acknowledged.
 
-        One that is not urgent goes with the next that is, or on the next beat: alone it would
+        One that is not urgent goes with the next that is, or on the next tick: alone it would
         cost ten times as much. The future need not be awaited; it raises ApiRejected or
         ApiUnreachable.
         """
@@ -103,9 +103,9 @@ class Publisher:
             queue.append(item)
         if urgent:
             self._schedule()
-        elif self._beat is None:
-            self._beat = self._pulse.after(0)
-            self._beat.add_done_callback(self._on_beat)
+        elif self._tick is None:
+            self._tick = self._ticks.after(0)
+            self._tick.add_done_callback(self._on_tick)
         return item.acknowledged
 
     def backlog(self) -> int:
@@ -125,10 +125,10 @@ class Publisher:
         for task in self._batches:
             task.cancel()
         await asyncio.gather(*self._batches, return_exceptions=True)
-        await self._aftermath.close()
+        await self._resync.close()
 
-    def _on_beat(self, _: asyncio.Future[None]) -> None:
-        self._beat = None
+    def _on_tick(self, _: asyncio.Future[None]) -> None:
+        self._tick = None
         self._schedule()
 
     def _schedule(self) -> None:
@@ -186,11 +186,11 @@ class Publisher:
                 self._give_up(item, result)
             else:
                 self._acknowledge(item, result, now)
-        self._aftermath.forget(now)
+        self._resync.forget(now)
         if self._broken and not self._failing:
             self._broken = False
             log.info("centrifugo_reachable", backlog=self.backlog())
-            self._aftermath.outage_ends()
+            self._resync.outage_ends()
         self._flush()
 
     def _acknowledge(self, item: _Item, position: Position, now: float) -> None:
@@ -199,7 +199,7 @@ class Publisher:
         self._acknowledged_at = now
         if not self.reachable:
             self._set_reachable(reachable=True)
-        self._aftermath.heard(item.publish.channel, now)
+        self._resync.heard(item.publish.channel, now)
         self._advance(item.publish.channel)
 
     def _give_up(self, item: _Item, error: Exception) -> None:
@@ -260,7 +260,7 @@ class Publisher:
         if not self._broken:
             self._broken = True
             log.warning("centrifugo_unreachable", error=str(error), backlog=self.backlog())
-            self._aftermath.outage_begins(self._loop.time())
+            self._resync.outage_begins(self._loop.time())
         if everything:
             self._set_reachable(reachable=False)
 

@@ -16,7 +16,7 @@ _RECENT_SECONDS = sum(_PAUSES) + 1.0
 _SILENT_SECONDS = 1.0
 
 
-class Aftermath:
+class Resync:
     """Remembers who was heard of lately, and calls `speak` for those silent after an outage."""
 
     def __init__(self, speak: Callable[[str], None]) -> None:
@@ -48,7 +48,7 @@ class Aftermath:
 
     def outage_ends(self) -> None:
         self._broken = False
-        task = self._loop.create_task(self._wake(), name="aftermath")
+        task = self._loop.create_task(self._wake(), name="resync")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -1,14 +1,14 @@
-"""A common beat: tasks that wait for some time wake up together, on one timer."""
+"""A common clock: tasks that wait for some time wake up together, on one timer."""
 
 import asyncio
 
-_BEAT_SECONDS = 0.02
+_TICK_SECONDS = 0.02
 
 
-class Pulse:
-    """Wakes waiters on the beats of a clock.
+class Ticks:
+    """Wakes waiters on the ticks of a clock.
 
-    Streams that post on the same beat share a batch: a call to Centrifugo costs many times what
+    Streams that publish on the same tick share a batch: a call to Centrifugo costs many times what
     one more publication in it does.
     """
 
@@ -17,17 +17,17 @@ class Pulse:
         self._waiters: dict[int, list[asyncio.Future[None]]] = {}
 
     def after(self, seconds: float) -> asyncio.Future[None]:
-        """Done on the first beat when so much time has passed."""
-        beat = int((self._loop.time() + seconds) / _BEAT_SECONDS) + 1
-        waiters = self._waiters.get(beat)
+        """Done on the first tick when so much time has passed."""
+        tick = int((self._loop.time() + seconds) / _TICK_SECONDS) + 1
+        waiters = self._waiters.get(tick)
         if waiters is None:
-            waiters = self._waiters[beat] = []
-            self._loop.call_at(beat * _BEAT_SECONDS, self._wake, beat)
+            waiters = self._waiters[tick] = []
+            self._loop.call_at(tick * _TICK_SECONDS, self._wake, tick)
         waiter = self._loop.create_future()
         waiters.append(waiter)
         return waiter
 
-    def _wake(self, beat: int) -> None:
-        for waiter in self._waiters.pop(beat):
+    def _wake(self, tick: int) -> None:
+        for waiter in self._waiters.pop(tick):
             if not waiter.done():
                 waiter.set_result(None)

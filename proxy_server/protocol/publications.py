@@ -10,14 +10,25 @@ from proxy_server.protocol.messages import Message
 from proxy_server.protocol.sessions import Summary
 
 
-class MessagePublication(Struct, tag="message", gc=False):
+class MessagePublication(Struct, tag="message", omit_defaults=True, gc=False):
+    """A message joined behind the one with the id `after`, or as the first."""
+
     message: Message
+    after: str | None = None
 
 
-class ChunksPublication(Struct, tag="chunks", gc=False):
+class ChunksPublication(Struct, tag="chunks", omit_defaults=True, gc=False):
+    """A piece of an answer.
+
+    The first one has what the answer joins with: its prompt, and the id of the message before that
+    where there is one. What else stood behind the prompt has left.
+    """
+
     message: str
     seq: int
     chunks: Sequence[Chunk]
+    prompt: Message | None = None
+    after: str | None = None
 
 
 class RemovedPublication(Struct, tag="removed", gc=False):
@@ -27,7 +38,10 @@ class RemovedPublication(Struct, tag="removed", gc=False):
 
 
 class TitlePublication(Struct, tag="title", gc=False):
+    """`version` is the conversation's: an older title is to be dropped."""
+
     title: str
+    version: int
 
 
 class DeletedPublication(Struct, tag="deleted", omit_defaults=True, gc=False):

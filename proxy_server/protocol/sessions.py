@@ -29,6 +29,7 @@ class GenerationState(Struct, frozen=True, gc=False):
 class Session(Struct):
     """Everything needed to show a conversation and to follow it live.
 
+    `key` is its client's own name for it, where it has one.
     `next` is the cursor of `ai:history` for the messages before these, where there are any.
     """
 
@@ -39,12 +40,18 @@ class Session(Struct):
     since: Position
     generation: GenerationState | None
     next: str | UnsetType = UNSET
+    key: str | UnsetType = UNSET
 
 
 class Summary(Struct, gc=False):
-    """A conversation as it stands in its owner's list; `updated_at` in Unix seconds."""
+    """A conversation as it stands in its owner's list; `updated_at` in Unix seconds.
+
+    `version` grows with each change of it, so that a reader can drop an older summary.
+    """
 
     id: str
     title: str
     updated_at: float
     status: Status
+    version: int
+    key: str | UnsetType = UNSET

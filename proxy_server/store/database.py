@@ -1,4 +1,4 @@
-"""The database: its tables, its connections and its failures, for SQLite and PostgreSQL alike."""
+"""The database: its connections, its transactions and its failures, for SQLite and PostgreSQL."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,8 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
 
 from proxy_server.errors import StoreUnavailable
 
@@ -25,118 +23,6 @@ _ATTEMPTS = 3
 # After a failover, connections of the pool may stand on what is now a replica.
 _READ_ONLY = "25006"
 _T = TypeVar("_T")
-
-schema = sa.MetaData()
-
-conversations = sa.Table(
-    "conversations",
-    schema,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("updated_at", sa.Double, nullable=False),
-    sa.Index("conversations_of_owner", "owner", "updated_at", "id"),
-)
-
-messages = sa.Table(
-    "messages",
-    schema,
-    sa.Column("conversation", sa.Text, nullable=False),
-    sa.Column("ordinal", sa.Integer, nullable=False),
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("id", sa.Text, nullable=False),
-    sa.Column("role", sa.Text, nullable=False),
-    sa.Column("parts", sa.Text, nullable=False),
-    sa.Column("metadata", sa.Text, nullable=False),
-    sa.PrimaryKeyConstraint("conversation", "ordinal"),
-    # A message's id is its client's: unique for one user, meaningless between users.
-    sa.UniqueConstraint("owner", "id"),
-)
-
-# What is queued or running, and nothing else: a row goes when its answer ends. `parts`, `seq`,
-# `position_offset` and `position_epoch` are the checkpoint, always of one moment. `removed` are the
-# ids of the messages that the answer replaces, as JSON.
-generations = sa.Table(
-    "generations",
-    schema,
-    sa.Column("message", sa.Text, primary_key=True),
-    sa.Column("conversation", sa.Text, nullable=False),
-    sa.Column("ordinal", sa.Integer, nullable=False),
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("model", sa.Text, nullable=False),
-    sa.Column("created_at", sa.Double, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("runner", sa.Text),
-    sa.Column("lease", sa.Double),
-    sa.Column("stop", sa.Text),
-    sa.Column("seq", sa.Integer, nullable=False, server_default=sa.text("0")),
-    sa.Column("parts", sa.Text, nullable=False, server_default=sa.text("'[]'")),
-    sa.Column("position_offset", sa.BigInteger, nullable=False),
-    sa.Column("position_epoch", sa.Text, nullable=False),
-    sa.Column("removed", sa.Text),
-    sa.Index("generations_of_conversation", "conversation", "ordinal"),
-    sa.Index("generations_of_owner", "owner"),
-    sa.Index(
-        "queued_generations",
-        "conversation",
-        "ordinal",
-        sqlite_where=sa.text("status = 'queued'"),
-        postgresql_where=sa.text("status = 'queued'"),
-    ),
-    sa.Index(
-        "one_running_generation",
-        "conversation",
-        unique=True,
-        sqlite_where=sa.text("status = 'streaming'"),
-        postgresql_where=sa.text("status = 'streaming'"),
-    ),
-    # room beside each row for its renewals, which then touch no index
-    postgresql_with={"fillfactor": 50},
-)
-
-# The last publication of each answer whose end is stored, with what the answer replaced, and of
-# each conversation that is deleted, with its `owner`; those that Centrifugo is not known to have.
-# Its server sends it at once; after `due`, any server does, under the same idempotency key.
-outbox = sa.Table(
-    "outbox",
-    schema,
-    sa.Column("message", sa.Text, primary_key=True),
-    sa.Column("conversation", sa.Text, nullable=False),
-    sa.Column("seq", sa.Integer, nullable=False),
-    sa.Column("data", sa.Text, nullable=False),
-    sa.Column("due", sa.Double, nullable=False),
-    sa.Column("owner", sa.Text),
-    sa.Column("removed", sa.Text),
-)
-
-# When each user last asked for answers: what the limit per minute counts. Regenerating removes
-# messages, so those cannot be counted instead.
-admissions = sa.Table(
-    "admissions",
-    schema,
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("at", sa.Double, nullable=False),
-    sa.Index("admissions_of_owner", "owner", "at"),
-    sa.Index("admissions_by_time", "at"),
-)
-
-
-class now(FunctionElement[float]):  # noqa: N801 -- reads like the SQL function it stands for
-    """The database's clock in Unix seconds: the one that all replicas share."""
-
-    type = sa.Double()
-    inherit_cache = True
-
-
-@compiles(now, "sqlite")
-def _sqlite_now(*_: Any, **__: Any) -> str:
-    return "((julianday('now') - 2440587.5) * 86400.0)"
-
-
-@compiles(now, "postgresql")
-def _postgresql_now(*_: Any, **__: Any) -> str:
-    return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
 
 
 class Store:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from proxy_server.store.database import Store, schema
+from proxy_server.store.database import Store
+from proxy_server.store.schema import schema
 
 _SCRIPTS = Path(__file__).parent / "migrations"
-_NEWEST = "0003"
+_NEWEST = "0004"
 _LOCK = 0x63656E74
 _version = sa.Table(
     "alembic_version",

@@ -1,26 +1,24 @@
-"""The last publication of each answer, and of each deleted conversation, until Centrifugo has it.
-
-So an end that is stored gets told, whoever dies in between.
-"""
+"""The outbox: publications that are stored until Centrifugo has them, whoever dies in between."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from proxy_server.protocol.chunks import Chunk
-from proxy_server.protocol.encoding import decode_ids, encode
-from proxy_server.protocol.publications import (
-    ChunksPublication,
-    DeletedPublication,
-    idempotency_key,
-)
-from proxy_server.store.database import Store, now, outbox
-from proxy_server.store.rows import Opening, prompt_of
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.publications import DeletedPublication, TitlePublication
+from proxy_server.protocol.sessions import Summary
+from proxy_server.protocol.turns import OutboxEntry
+from proxy_server.store.conversations import owner_and_summary
+from proxy_server.store.database import Store
+from proxy_server.store.schema import now, outbox
 
 _RETRY_SECONDS = 5.0
-_KEEP = sa.insert(outbox).values(due=now() + _RETRY_SECONDS)
+_INSERT = sa.insert(outbox).values(due=now() + _RETRY_SECONDS)
+_ID = outbox.c.message == sa.bindparam("of_id")
+_REMOVE = sa.delete(outbox).where(_ID)
+# a newer version of a state may stand there by now
+_FORGET = _REMOVE.where(outbox.c.seq == sa.bindparam("of_version"))
 _LATE = outbox.c.due < now()
 _TAKE = (
     sa.update(outbox)
@@ -38,96 +36,72 @@ _TAKE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LastPublication:
-    """The publication that closes an answer, or a conversation under its own id, as JSON.
+class Overdue(NamedTuple):
+    """An entry that its server did not get out in time, and how its conversation stands now."""
 
-    With `owner` the conversation leaves that user's list as well. `opening` goes before it.
-    """
-
-    conversation: str
-    message: str
-    seq: int
-    data: bytes
-    owner: str | None = None
-    opening: Opening | None = None
-
-    @property
-    def key(self) -> str:
-        return idempotency_key(self.message, self.seq)
-
-    @classmethod
-    def of(
-        cls,
-        conversation: str,
-        message: str,
-        seq: int,
-        chunks: list[Chunk],
-        opening: Opening | None = None,
-    ) -> "LastPublication":
-        data = encode(ChunksPublication(message, seq, chunks))
-        return cls(conversation, message, seq, data, opening=opening)
+    entry: OutboxEntry
+    user: str | None
+    summary: Summary | None
 
 
-def deletion(owner: str, conversation: str) -> LastPublication:
-    """The publication that closes a conversation."""
-    return LastPublication(conversation, conversation, 0, encode(DeletedPublication()), owner)
+def deletion(user: str, conversation_id: str) -> OutboxEntry:
+    """The entry that tells of a deleted conversation."""
+    data = encode(DeletedPublication())
+    return OutboxEntry(conversation_id, conversation_id, 0, data, deleted_for=user)
 
 
-class Outbox:
-    """What no server is known to have published; any server may, as the key is the same."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def overdue(self, limit: int) -> list[LastPublication]:
-        """Takes publications whose server did not get them out in time."""
-
-        def work(connection: sa.Connection) -> list[LastPublication]:
-            rows = connection.execute(_TAKE, {"most": limit}).all()
-            return sorted((_from_row(connection, row) for row in rows), key=_age)
-
-        return await self._store.write(work)
-
-    async def forget(self, published: Sequence[LastPublication]) -> None:
-        """Removes those that Centrifugo has."""
-        known = [last.message for last in published]
-        statement = sa.delete(outbox).where(outbox.c.message.in_(known))
-        await self._store.write(lambda connection: connection.execute(statement))
+def new_title(summary: Summary) -> OutboxEntry:
+    """The entry that tells of a conversation's title."""
+    data = encode(TitlePublication(summary.title, summary.version))
+    return OutboxEntry(f"{summary.id}:title", summary.id, summary.version, data)
 
 
-def _from_row(connection: sa.Connection, row: sa.Row[Any]) -> LastPublication:
-    last = LastPublication(
-        row.conversation, row.message, row.seq, row.data.encode(), owner=row.owner
-    )
-    if last.seq != 1:
-        return last
-    # no piece came before this one, so the prompt may be untold as well
-    removed = decode_ids(row.removed) if row.removed else []
-    prompt = prompt_of(connection, last.conversation, last.message)
-    messages = [prompt] if prompt is not None and not removed else []
-    return replace(last, opening=Opening(last.conversation, last.message, removed, messages))
-
-
-def _age(last: LastPublication) -> float:
-    """Prompts of one conversation are told in their order."""
-    told = last.opening.messages if last.opening is not None else []
-    return told[0].metadata.created_at if told else 0.0
-
-
-def keep(connection: sa.Connection, last: LastPublication, removed: str | None = None) -> None:
-    """Part of the transaction that stores an answer's end, or deletes a conversation.
-
-    removed: what the answer replaces, as its row of `generations` has it.
-    """
+def insert(connection: sa.Connection, entry: OutboxEntry) -> None:
+    """Part of the transaction that stores what the entry tells of."""
     connection.execute(
-        _KEEP,
+        _INSERT,
         {
-            "message": last.message,
-            "conversation": last.conversation,
-            "seq": last.seq,
-            "data": last.data.decode(),
-            "owner": last.owner,
-            "removed": removed,
+            "message": entry.id,
+            "conversation": entry.conversation_id,
+            "seq": entry.version,
+            "data": entry.data.decode(),
+            "owner": entry.deleted_for,
         },
     )
+
+
+def replace(connection: sa.Connection, entry: OutboxEntry) -> None:
+    """Inserts a state in place of an older version of it."""
+    connection.execute(_REMOVE, {"of_id": entry.id})
+    insert(connection, entry)
+
+
+def remove(connection: sa.Connection, conversation_id: str, ids: Sequence[str]) -> None:
+    """Takes out the ends of answers that have left their conversation."""
+    connection.execute(
+        sa.delete(outbox).where(outbox.c.conversation == conversation_id, outbox.c.message.in_(ids))
+    )
+
+
+async def overdue(store: Store, limit: int) -> list[Overdue]:
+    """Takes entries that their servers did not get out in time."""
+
+    def work(connection: sa.Connection) -> list[Overdue]:
+        rows = connection.execute(_TAKE, {"most": limit}).all()
+        return [_overdue(connection, row) for row in rows]
+
+    return await store.write(work)
+
+
+async def forget(store: Store, published: Sequence[OutboxEntry]) -> None:
+    """Removes those that Centrifugo has."""
+    known = [{"of_id": entry.id, "of_version": entry.version} for entry in published]
+    await store.write(lambda connection: connection.execute(_FORGET, known))
+
+
+def _overdue(connection: sa.Connection, row: sa.Row[Any]) -> Overdue:
+    entry = OutboxEntry(
+        row.message, row.conversation, row.seq, row.data.encode(), deleted_for=row.owner
+    )
+    found = owner_and_summary(connection, row.conversation)
+    return Overdue(entry, *(found or (None, None)))

@@ -1,6 +1,6 @@
 """However publications, checkpoints, reconnects, restarts and takeovers fall, the text is exact.
 
-Two servers are made of the real parts, from the runner to the database, each on an event loop
+Two servers are the real service, all but its door, each on an event loop
 that runs when a rule says so: one that is paused is a loop that does not run. Time is the test's,
 for the database too. Centrifugo's edge and the model's are simulated, because what is tried here is
 in which order their calls arrive; the reader is the one of the chaos program.
@@ -10,7 +10,6 @@ import asyncio
 import json
 import shutil
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,14 +28,8 @@ from hypothesis.stateful import (
 )
 
 from chaos.view import View
-from proxy_server.access.channels import Channels
-from proxy_server.access.signatures import Signer
-from proxy_server.answers.generation import Generation
-from proxy_server.answers.history import History
-from proxy_server.answers.runner import Runner
-from proxy_server.answers.takeover import Takeover
-from proxy_server.delivery.announcer import Announcer
-from proxy_server.delivery.publisher import Publisher
+from proxy_server.app import App
+from proxy_server.chat import NewPrompt
 from proxy_server.delivery.server_api import History as ChannelHistory
 from proxy_server.delivery.server_api import HistoryEntry, Publish, Published
 from proxy_server.errors import ApiUnreachable, PositionLost
@@ -45,11 +38,10 @@ from proxy_server.protocol.events import Event, Finish, Reasoning, Text
 from proxy_server.protocol.messages import TextPart
 from proxy_server.protocol.sessions import Position, Session
 from proxy_server.responders.responder import Prompt
-from proxy_server.store.conversations import Conversations
-from proxy_server.store.database import Store, generations, outbox, schema
-from proxy_server.store.leases import Leases
-from proxy_server.store.outbox import LastPublication, Outbox
-from proxy_server.store.turns import Limits, Turn, Turns
+from proxy_server.settings import Settings
+from proxy_server.store.messages import view
+from proxy_server.store.schema import generations, outbox
+from proxy_server.testing import InMemoryCentrifugo
 
 pytestmark = pytest.mark.timeout(180)
 READERS = 2
@@ -59,7 +51,6 @@ LONG = 4
 LEASE_SECONDS = 5.0
 TAKEN_OVER_SECONDS = 12.0
 FIRST, SECOND = "first", "second"
-CHANNELS = Channels("ai", Signer(["a secret of the tests"]))
 Json = dict[str, Any]
 _T = TypeVar("_T")
 
@@ -79,38 +70,29 @@ class Loop(asyncio.SelectorEventLoop):
         return self._given.now
 
 
-class Channel:
-    """A Centrifugo channel: positions, history, recovery, idempotency keys."""
+class Centrifugo(InMemoryCentrifugo):
+    """With connections to one channel, and what was published of one answer."""
 
     def __init__(self) -> None:
-        self.top = Position(0, "epoch 0")
-        self.history: list[HistoryEntry] = []
-        self.keys: dict[str, Position] = {}
+        super().__init__()
         self.readers = [Reader(self) for _ in range(READERS)]
+        self.channel = ""
+        self.answer = ""
         self.last_seq = 0
+        self.listen(self._deliver)
 
-    def publish(self, publication: Publish) -> Position:
-        if publication.key not in self.keys:
-            self.top = Position(self.top.offset + 1, self.top.epoch)
-            self.history.append(HistoryEntry(self.top.offset, publication.data))
-            self.keys[publication.key] = self.top
-            data = json.loads(publication.data)
-            if data.get("message") == "answer":
-                self.last_seq = max(self.last_seq, data["seq"])
-            for reader in self.readers:
-                if reader.connected and reader.position is not None:
-                    reader.receive(data)
-        return self.keys[publication.key]
-
-    def recover(self, since: Position) -> list[HistoryEntry] | None:
-        first = self.history[0].offset if self.history else self.top.offset + 1
-        if since.epoch != self.top.epoch or since.offset < first - 1:
-            return None
-        return [entry for entry in self.history if entry.offset > since.offset]
+    def _deliver(self, publication: Publish) -> None:
+        if publication.channel != self.channel:
+            return
+        data = json.loads(publication.data)
+        if data.get("message") == self.answer:
+            self.last_seq = max(self.last_seq, data["seq"])
+        for reader in self.readers:
+            if reader.connected and reader.position is not None:
+                reader.receive(data)
 
     def restart(self) -> None:
-        self.top = Position(0, f"epoch {int(self.top.epoch.split()[1]) + 1}")
-        self.history, self.keys = [], {}
+        super().restart()
         for reader in self.readers:
             reader.connected = False
 
@@ -118,17 +100,17 @@ class Channel:
 class Reader:
     """A connection with the chaos program's view; None as position: it has to open again."""
 
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
+    def __init__(self, centrifugo: "Centrifugo") -> None:
+        self.centrifugo = centrifugo
         self.connected = False
         self.position: Position | None = None
         self.view = View()
         self.asked: Position | None = None
 
     def subscribe(self) -> None:
-        missed = self.channel.recover(self.position) if self.position else None
+        missed = self._missed()
         if missed is None:
-            self.position, self.asked = None, self.channel.top
+            self.position, self.asked = None, self.centrifugo.top(self.centrifugo.channel)
         for entry in missed or ():
             if self.position is not None:
                 self.receive(json.loads(entry.data))
@@ -139,12 +121,20 @@ class Reader:
         if not self.view.apply(publication):
             self.position = None
 
+    def _missed(self) -> list[HistoryEntry] | None:
+        if self.position is None:
+            return None
+        try:
+            return self.centrifugo.since(self.centrifugo.channel, self.position)
+        except PositionLost:
+            return None
+
 
 class Edge:
     """Centrifugo's server API as one server reaches it: publications wait until a rule has them."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+    def __init__(self, centrifugo: Centrifugo) -> None:
+        self._centrifugo = centrifugo
         self.waiting: list[tuple[Sequence[Publish], asyncio.Future[list[Published]]]] = []
 
     async def publish(self, batch: Sequence[Publish]) -> list[Published]:
@@ -155,11 +145,7 @@ class Edge:
     async def history(
         self, channel: str, since: Position | None = None, limit: int = -1
     ) -> ChannelHistory:
-        del channel, limit
-        found = self._channel.history if since is None else self._channel.recover(since)
-        if found is None:
-            raise PositionLost(112, "unrecoverable position")
-        return ChannelHistory(list(found), self._channel.top)
+        return await self._centrifugo.history(channel, since, limit)
 
     async def unsubscribe(self, channel: str, user: str) -> None: ...
 
@@ -168,7 +154,7 @@ class Edge:
     def arrive(self, *, request: bool, reply: bool) -> None:
         """What was sent first arrives, or is lost; and so is the reply to it."""
         batch, answer = self.waiting.pop(0)
-        positions: list[Published] = [self._channel.publish(one) for one in batch if request]
+        positions: list[Published] = [self._centrifugo.take(one) for one in batch if request]
         if answer.done():
             return
         if request and reply:
@@ -216,14 +202,37 @@ class Provider:
 
 
 class Server:
-    """All parts of a server but its door."""
+    """The whole service but its door."""
 
-    def __init__(self, folder: Path, channel: Channel, clock: Clock) -> None:
+    def __init__(self, folder: Path, centrifugo: Centrifugo, clock: Clock) -> None:
         self._clock = clock
         self.loop = Loop(clock)
-        self.edge = Edge(channel)
+        self.edge = Edge(centrifugo)
         self.provider = Provider()
-        self.run(self._begin(f"sqlite:///{folder}/conversations.db"))
+        self.app = App(
+            Settings.model_validate(
+                {
+                    "signing_secrets": "a secret of the tests",
+                    "database_url": f"sqlite:///{folder}/conversations.db",
+                    "generation_seconds": 1e6,
+                    "lease_seconds": LEASE_SECONDS,
+                    "max_generations": 10,
+                }
+            ),
+            responder=self.provider,
+            centrifugo=self.edge,
+        )
+        self.loop.run_until_complete(self._begin())
+
+    async def _begin(self) -> None:
+        await self.app.__aenter__()
+        await self.app.store.write(self._set_clock)
+
+    def _set_clock(self, connection: sa.Connection) -> None:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        # the database's clock is the test's
+        driver.create_function("julianday", 1, lambda _: self._clock.now / 86400 + 2440587.5)
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Runs a piece of work, and whatever follows from it."""
@@ -234,50 +243,10 @@ class Server:
                 for _ in range(8):
                     await asyncio.sleep(0)
                 # the database has one thread: this waits for all that was asked of it before
-                await self.store.read(lambda _: None)
+                await self.app.store.read(lambda _: None)
             return result
 
         return self.loop.run_until_complete(until_still())
-
-    async def _begin(self, url: str) -> None:
-        self.store = Store(url)
-        await self.store.write(self._prepare)
-        self.publisher = Publisher(self.edge)
-        self.announcer = Announcer(self.publisher, CHANNELS)
-        self.leases = Leases(self.store, str(uuid.uuid4()), LEASE_SECONDS)
-        self.turns = Turns(self.store, self.leases, Limits(10, 1000))
-        self.conversations = Conversations(self.store)
-        self.runner = Runner(
-            leases=self.leases,
-            outbox=Outbox(self.store),
-            takeover=Takeover(self.edge, self.announcer, self.leases, CHANNELS),
-            generation=lambda assignment: Generation(
-                assignment,
-                responder=self.provider,
-                publisher=self.publisher,
-                leases=self.leases,
-                channels=CHANNELS,
-                history=History(self.store, 1000),
-                seconds=1e6,
-                most_bytes=1_000_000,
-                pause=self.runner.pause,
-                alive=self.runner.alive,
-            ),
-            announcer=self.announcer,
-            titles=None,
-            max_generations=10,
-            max_waiting=0,
-            coalesce_seconds=0.04,
-            checkpoint_seconds=2,
-        )
-        self.runner.begin()
-
-    def _prepare(self, connection: sa.Connection) -> None:
-        schema.create_all(connection)
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        # the database's clock is the test's
-        driver.create_function("julianday", 1, lambda _: self._clock.now / 86400 + 2440587.5)
 
     def close(self) -> None:
         async def end() -> None:
@@ -285,7 +254,7 @@ class Server:
             for task in ours:
                 task.cancel()
             await asyncio.gather(*ours, return_exceptions=True)
-            await self.store.close()
+            await self.app.store.close()
 
         self.loop.run_until_complete(end())
         self.loop.close()
@@ -297,39 +266,23 @@ class Deployment(RuleBasedStateMachine):
         self.dies_at_last = dies_at_last
         self.folder = Path(tempfile.mkdtemp(prefix="interleavings-"))
         self.clock = Clock()
-        self.channel = Channel()
-        self.owner = Server(self.folder, self.channel, self.clock)
-        self.other = Server(self.folder, self.channel, self.clock)
+        self.centrifugo = Centrifugo()
+        self.owner = Server(self.folder, self.centrifugo, self.clock)
+        self.other = Server(self.folder, self.centrifugo, self.clock)
         self.alive = self.awake = True
         self.said: list[str] = []
         self.ending = False
         self.forgotten_seq = 0
-        self.conversation = CHANNELS.new_conversation("anna")
-        self.is_second = False
-        self.owner.run(self._accept(FIRST, "answer"))
+        self.second = ""
+        session = self.owner.run(self._send(FIRST, None))
+        self.conversation = session.conversation
+        self.centrifugo.channel = session.channel
+        self.answer = self.centrifugo.answer = session.messages[1].id
         self.reader_comes(which=0, at_once=True)
 
-    async def _accept(self, text: str, answer: str, *, dies: bool = False) -> None:
-        """As the RPC method does it, or until the server dies with it stored and nobody told."""
-        turn = Turn(
-            user="anna",
-            conversation=self.conversation,
-            is_new=text == FIRST,
-            message=f"{text} prompt",
-            answer=answer,
-            parts=[TextPart(text)],
-            model="test",
-            title="",
-            when_busy="queue",
-            since=self.channel.top,
-        )
-        accepted = await self.owner.turns.accept(turn)
-        if dies:
-            return
-        for opening in accepted.openings:
-            self.owner.announcer.opening(opening)
-        if accepted.start is not None:
-            self.owner.runner.start(accepted.start)
+    async def _send(self, text: str, conversation: str | None) -> Session:
+        prompt = NewPrompt([TextPart(text)], conversation, when_busy="queue")
+        return await self.owner.app.chat.send("anna", prompt)
 
     def servers(self) -> list[Server]:
         """Those that run at present."""
@@ -344,7 +297,7 @@ class Deployment(RuleBasedStateMachine):
     def found(self, statement: sa.Select[Any]) -> Any:
         """The first value that the database has for it."""
         return self.other.run(
-            self.other.store.read(lambda found: found.execute(statement).scalar())
+            self.other.app.store.read(lambda found: found.execute(statement).scalar())
         )
 
     def is_told(self) -> bool:
@@ -356,7 +309,7 @@ class Deployment(RuleBasedStateMachine):
 
     def is_kept(self) -> bool:
         """Whether the checkpoint holds all that the channel has forgotten."""
-        seq = self.found(sa.select(generations.c.seq).where(generations.c.message == "answer"))
+        seq = self.found(sa.select(generations.c.seq).where(generations.c.message == self.answer))
         return bool(seq is None or seq >= self.forgotten_seq)
 
     @precondition(lambda self: self.alive and self.awake and not self.ending)
@@ -388,24 +341,25 @@ class Deployment(RuleBasedStateMachine):
             self.publication_arrives(owners=True, request=True, reply=True)
             self.pass_time(0.5)
 
-    @precondition(lambda self: self.alive and self.awake and not self.is_second)
+    @precondition(lambda self: self.alive and self.awake and not self.second)
     @precondition(lambda self: len(self.said) >= LONG and self.is_kept())
     @rule(dies=st.booleans())
     def second_prompt_comes(self, *, dies: bool) -> None:
-        self.is_second = True
-        self.owner.run(self._accept(SECOND, "second answer", dies=dies))
+        self.second = self.owner.run(self._send(SECOND, self.conversation)).messages[1].id
         self.alive = not dies
+        if dies:
+            # with it stored, and nobody told
+            self.owner.edge.waiting.clear()
 
-    @precondition(lambda self: self.is_second)
+    @precondition(lambda self: self.second)
     @rule(dies=st.booleans())
     def second_answer_is_stopped(self, *, dies: bool) -> None:
         """Through the other server, which may not come to tell of it: then any does, later."""
-        stopped = self.other.run(self.other.turns.stop("anna", self.conversation, "second answer"))
-        for last in () if dies else stopped.cancelled:
-            self.other.run(self._tell(last))
-
-    async def _tell(self, last: LastPublication) -> None:
-        self.other.runner.tell(last)
+        app = self.other.app
+        if dies:
+            self.other.run(app.turns.stop("anna", self.conversation, self.second))
+        else:
+            self.other.run(app.chat.stop("anna", self.conversation, self.second))
 
     @rule(owners=st.booleans(), request=st.sampled_from([True, True, False]), reply=st.booleans())
     def publication_arrives(self, *, owners: bool, request: bool, reply: bool) -> None:
@@ -442,15 +396,15 @@ class Deployment(RuleBasedStateMachine):
     @rule(entries=st.integers(1, 30))
     def history_is_cut_or_lost(self, entries: int) -> None:
         """Not where the owner is gone: then the checkpoint is all that there is."""
-        self.forgotten_seq = self.channel.last_seq
+        self.forgotten_seq = self.centrifugo.last_seq
         if entries < CUT:
-            del self.channel.history[:entries]
+            self.centrifugo.cut(self.centrifugo.channel, entries)
         else:
-            self.channel.restart()
+            self.centrifugo.restart()
 
     @rule(which=st.integers(0, READERS - 1), at_once=st.booleans())
     def reader_comes(self, which: int, *, at_once: bool) -> None:
-        reader = self.channel.readers[which]
+        reader = self.centrifugo.readers[which]
         reader.connected = True
         reader.subscribe()
         if at_once:
@@ -459,19 +413,19 @@ class Deployment(RuleBasedStateMachine):
     @rule(which=st.integers(0, READERS - 1))
     def reader_is_answered(self, which: int) -> None:
         """`ai:open` asks for the position first and for the messages then: much may lie between."""
-        reader = self.channel.readers[which]
+        reader = self.centrifugo.readers[which]
         if reader.connected and reader.position is None and reader.asked is not None:
             reader.position = self.open(reader, reader.asked)
             reader.subscribe()
 
     @rule(which=st.integers(0, READERS - 1))
     def reader_opens_again_while_subscribed(self, which: int) -> None:
-        reader = self.channel.readers[which]
+        reader = self.centrifugo.readers[which]
         if reader.connected and reader.position is not None:
             self.open(reader, reader.position)
 
     def open(self, reader: Reader, since: Position) -> Position:
-        found = self.other.run(self.other.conversations.view("anna", self.conversation, 50))
+        found = self.other.run(view(self.other.app.store, "anna", self.conversation, 50))
         position = found.since or since
         session = Session(
             self.conversation, "", found.title, found.messages, position, found.generation
@@ -481,7 +435,7 @@ class Deployment(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, READERS - 1), forgets=st.booleans())
     def reader_leaves(self, which: int, *, forgets: bool) -> None:
-        reader = self.channel.readers[which]
+        reader = self.centrifugo.readers[which]
         reader.connected = False
         if forgets:
             reader.view.remember()
@@ -489,9 +443,9 @@ class Deployment(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_shown_that_was_not_said(self) -> None:
-        for reader in self.channel.readers if hasattr(self, "channel") else ():
-            if "answer" in reader.view.messages:
-                assert "".join(self.said).startswith(reader.view.messages["answer"].text)
+        for reader in self.centrifugo.readers if hasattr(self, "centrifugo") else ():
+            if self.answer in reader.view.messages:
+                assert "".join(self.said).startswith(reader.view.messages[self.answer].text)
 
     def teardown(self) -> None:
         if not hasattr(self, "folder"):
@@ -517,24 +471,24 @@ class Deployment(RuleBasedStateMachine):
                 while server.edge.waiting:
                     server.edge.arrive(request=True, reply=True)
         assert self.is_told()
-        for which, reader in enumerate(self.channel.readers):
+        for which, reader in enumerate(self.centrifugo.readers):
             for _ in range(3):
                 self.reader_comes(which, at_once=True)
             reader.view.remember()
-        found = self.other.run(self.other.conversations.view("anna", self.conversation, 50))
+        found = self.other.run(view(self.other.app.store, "anna", self.conversation, 50))
         answer = found.messages[1]
         kept = "".join(part.text for part in answer.parts if isinstance(part, TextPart))
         assert "".join(self.said).startswith(kept)
         if answer.metadata.status == "complete":
             assert kept == "".join(self.said)
-        for reader in self.channel.readers:
+        for reader in self.centrifugo.readers:
             assert {key: shown.status for key, shown in reader.view.messages.items()} == {
                 message.id: message.metadata.status for message in found.messages
             }
             assert [*reader.view.messages] == [message.id for message in found.messages]
-            shown = reader.view.messages["answer"]
+            shown = reader.view.messages[self.answer]
             assert (shown.text, shown.status) == (kept, answer.metadata.status)
-            for read in reader.view.read["answer"]:
+            for read in reader.view.read[self.answer]:
                 assert kept.startswith(read)
 
 

@@ -11,58 +11,57 @@ from proxy_server.access.channels import Channels
 from proxy_server.access.signatures import Signer
 from proxy_server.answers.growing_message import GrowingMessage
 from proxy_server.answers.takeover import Takeover
-from proxy_server.delivery.announcer import Announcer
+from proxy_server.delivery.announcements import Announcements
 from proxy_server.delivery.publisher import Publisher
-from proxy_server.delivery.server_api import History, HistoryEntry, Publish, Published
+from proxy_server.delivery.server_api import History, Publish, Published
 from proxy_server.protocol.chunks import Abort, Start
 from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.events import Text
 from proxy_server.protocol.messages import Message, Metadata, Part, TextPart, decode_parts
 from proxy_server.protocol.publications import ChunksPublication, idempotency_key, published_chunks
-from proxy_server.protocol.sessions import Position
-from proxy_server.store.database import Store, messages
-from proxy_server.store.leases import Assignment, Leases
+from proxy_server.protocol.sessions import BEGINNING, Position
+from proxy_server.protocol.turns import Assignment
+from proxy_server.store import messages
+from proxy_server.store.admissions import Limits
+from proxy_server.store.database import Store
+from proxy_server.store.generations import Leases
 from proxy_server.store.migrate import migrate
-from proxy_server.store.rows import insert_message
+from proxy_server.store.schema import messages as table
+from proxy_server.store.turns import Turns
+from proxy_server.testing import InMemoryCentrifugo
 
 LATENCY = 0.02
 PACE = 0.04
 
 
-class FarCentrifugo:
-    """One channel behind a network that takes its time."""
+class FarCentrifugo(InMemoryCentrifugo):
+    """Centrifugo behind a network that takes its time."""
 
     def __init__(self) -> None:
-        self.entries: list[HistoryEntry] = []
-        self._keys: dict[str, Position] = {}
+        super().__init__()
+        self.published: list[bytes] = []
+        self.listen(lambda publication: self.published.append(publication.data))
 
     async def publish(self, batch: Sequence[Publish]) -> list[Published]:
         await asyncio.sleep(LATENCY)
-        return [self._publish(one) for one in batch]
+        return await super().publish(batch)
 
-    def _publish(self, one: Publish) -> Position:
-        if one.key not in self._keys:
-            self.entries.append(HistoryEntry(len(self.entries) + 1, one.data))
-            self._keys[one.key] = Position(len(self.entries), "epoch")
-        return self._keys[one.key]
-
-    async def history(self, *_: object, **__: object) -> History:
-        found = list(self.entries)
+    async def history(
+        self, channel: str, since: Position | None = None, limit: int = -1
+    ) -> History:
+        found = await super().history(channel, since, limit)
         await asyncio.sleep(LATENCY)
-        return History(found, Position(len(found), "epoch"))
-
-    async def unsubscribe(self, channel: str, user: str) -> None: ...
-
-    async def close(self) -> None: ...
+        return found
 
 
 class ForgetfulCentrifugo(FarCentrifugo):
     """One that comes back without its history once it was asked for that."""
 
-    async def history(self, *_: object, **__: object) -> History:
-        found = await super().history()
-        self.entries.clear()
-        self._keys.clear()
+    async def history(
+        self, channel: str, since: Position | None = None, limit: int = -1
+    ) -> History:
+        found = await super().history(channel, since, limit)
+        self.restart()
         return found
 
 
@@ -73,10 +72,10 @@ async def owner(publisher: Publisher, channels: Channels, assignment: Assignment
     while True:
         seq += 1
         chunks = transcript.add([Text(f" {seq}")])
-        start = [Start(assignment.message, metadata)] if seq == 1 else []
-        data = encode(ChunksPublication(assignment.message, seq, [*start, *chunks]))
-        key = idempotency_key(assignment.message, seq)
-        channel = channels.of_conversation(assignment.conversation)
+        start = [Start(assignment.message_id, metadata)] if seq == 1 else []
+        data = encode(ChunksPublication(assignment.message_id, seq, [*start, *chunks]))
+        key = idempotency_key(assignment.message_id, seq)
+        channel = channels.of_conversation(assignment.conversation_id)
         await publisher.post(channel, data, key, urgent=True)
         await asyncio.sleep(PACE)
 
@@ -84,29 +83,35 @@ async def owner(publisher: Publisher, channels: Channels, assignment: Assignment
 async def begin(store: Store, leases: Leases) -> Assignment:
     message = Message(str(uuid.uuid4()), "assistant", [], Metadata(0, "streaming"))
     assignment = Assignment(
-        str(uuid.uuid4()), message.id, "anna", "test", 2, 0, 0, [], Position(0, "")
+        conversation_id=str(uuid.uuid4()),
+        message_id=message.id,
+        user="anna",
+        model="test",
+        ordinal=2,
+        created_at=0,
+        position=BEGINNING,
     )
 
     def work(connection: sa.Connection) -> None:
-        insert_message(connection, "anna", assignment.conversation, 2, message)
-        leases.enter(connection, assignment, queued=False)
+        messages.insert(connection, "anna", assignment.conversation_id, 2, message)
+        leases.insert(connection, assignment, queued=False)
 
     await store.write(work)
     return assignment
 
 
 async def stored(store: Store, assignment: Assignment) -> list[Part]:
-    statement = sa.select(messages.c.parts).where(messages.c.id == assignment.message)
+    statement = sa.select(table.c.parts).where(table.c.id == assignment.message_id)
     return decode_parts(
         await store.read(lambda connection: connection.execute(statement).scalar_one())
     )
 
 
-def until_the_end(entries: Sequence[HistoryEntry]) -> list[Part]:
+def until_the_end(published: Sequence[bytes]) -> list[Part]:
     """What a client shows: nothing that comes after the closing piece."""
     shown = GrowingMessage()
-    for entry in entries:
-        publication = published_chunks(entry.data)
+    for data in published:
+        publication = published_chunks(data)
         assert publication is not None
         shown.replay(publication.chunks)
         if isinstance(publication.chunks[-1], Abort):
@@ -118,6 +123,7 @@ async def test_the_end_wins_and_what_came_before_it_is_kept(tmp_path: Path) -> N
     store = Store(f"sqlite:///{tmp_path}/conversations.db")
     await migrate(store)
     leases = Leases(store, "heir", seconds=60)
+    turns = Turns(store, leases, Limits(1, 1))
     channels = Channels("ai", Signer(["a secret of this test"]))
     for _ in range(10):
         centrifugo = FarCentrifugo()
@@ -126,13 +132,13 @@ async def test_the_end_wins_and_what_came_before_it_is_kept(tmp_path: Path) -> N
         going_on = asyncio.create_task(owner(dying, channels, assignment))
         await asyncio.sleep(5 * PACE)
 
-        takeover = Takeover(centrifugo, Announcer(living, channels), leases, channels)
+        takeover = Takeover(centrifugo, Announcements(living, channels), turns, channels)
         finished = await takeover.close(assignment, go_on=False)
 
         await asyncio.sleep(5 * PACE)
         going_on.cancel()
         assert finished is not None
-        assert await stored(store, assignment) == until_the_end(centrifugo.entries)
+        assert await stored(store, assignment) == until_the_end(centrifugo.published)
         await dying.close()
         await living.close()
     await store.close()
@@ -142,18 +148,19 @@ async def test_a_history_that_goes_meanwhile_takes_nothing_with_it(tmp_path: Pat
     store = Store(f"sqlite:///{tmp_path}/conversations.db")
     await migrate(store)
     leases = Leases(store, "heir", seconds=60)
+    turns = Turns(store, leases, Limits(1, 1))
     channels = Channels("ai", Signer(["a secret of this test"]))
     centrifugo = ForgetfulCentrifugo()
     publisher = Publisher(centrifugo)
     assignment = await begin(store, leases)
     dead = asyncio.create_task(owner(publisher, channels, assignment))
-    while len(centrifugo.entries) < 3:
+    while len(centrifugo.published) < 3:
         await asyncio.sleep(PACE)
     dead.cancel()
     await asyncio.sleep(PACE)
-    seen = len(centrifugo.entries)
+    seen = len(centrifugo.published)
 
-    takeover = Takeover(centrifugo, Announcer(publisher, channels), leases, channels)
+    takeover = Takeover(centrifugo, Announcements(publisher, channels), turns, channels)
     await takeover.close(assignment, go_on=False)
 
     text = "".join(f" {number}" for number in range(1, seen + 1))

@@ -13,9 +13,11 @@ from chaos.view import View
 from proxy_server.delivery.server_api import server_api
 from proxy_server.protocol.messages import TextPart
 from proxy_server.protocol.sessions import BEGINNING
+from proxy_server.protocol.turns import Regeneration, Turn
+from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
-from proxy_server.store.leases import Leases
-from proxy_server.store.turns import Limits, Turn, Turns
+from proxy_server.store.generations import Leases
+from proxy_server.store.turns import Turns
 from testbed.client import Json
 from testbed.deployment import API_KEY, Deployment
 from testbed.door import Door
@@ -156,10 +158,11 @@ async def test_a_prompt_is_told_after_a_crash(serverless: Deployment) -> None:
             found = await published(serverless, session["channel"])
             return found if any(one["type"] == "chunks" for one in found) else None
 
-        joined, placed, end = await until(closed)
-    assert joined == {"type": "message", "message": prompt}
-    assert placed == {"type": "message", "message": answer}
+        joined, end = await until(closed)
+    after = before["messages"][1]["id"]
+    assert joined == {"type": "message", "message": prompt, "after": after}
     assert (end["message"], end["seq"]) == (answer["id"], 1)
+    assert (end["prompt"], end["after"]) == (prompt, after)
     assert [chunk["type"] for chunk in end["chunks"]] == ["start", "abort"]
 
 
@@ -174,8 +177,9 @@ async def test_what_a_dead_server_left_untold_comes_in_order(
             conversation, replaced = session["conversation"], session["messages"][1]["id"]
             await ended(door, user, conversation)
             async with dead_server(serverless) as turns:
+                answer = str(uuid.uuid4())
                 await turns.regenerate(
-                    user, conversation, None, str(uuid.uuid4()), ["test"], BEGINNING
+                    Regeneration(user, conversation, None, answer, ("test",), BEGINNING)
                 )
             if goes_on:
                 await door.rpc(
@@ -213,10 +217,10 @@ async def test_a_queued_prompt_that_was_untold_comes_with_its_cancel(
             conversation = session["conversation"]
             turn = Turn(
                 user=user,
-                conversation=conversation,
+                conversation_id=conversation,
                 is_new=False,
-                message=prompt,
-                answer=answer,
+                message_id=prompt,
+                answer_id=answer,
                 parts=[TextPart("nobody hears of it")],
                 model="test",
                 title="",
@@ -224,7 +228,7 @@ async def test_a_queued_prompt_that_was_untold_comes_with_its_cancel(
                 since=BEGINNING,
             )
             async with dead_server(serverless) as turns:
-                assert (await turns.accept(turn)).start is None
+                assert (await turns.accept(turn)).status == "queued"
                 if dies_late:
                     assert (await turns.stop(user, conversation, answer)).cancelled
             if not dies_late:

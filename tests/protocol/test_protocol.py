@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from proxy_server import errors
-from proxy_server.calls.methods import Methods, PromptRules
+from proxy_server.calls.methods import Methods
 from proxy_server.protocol import chunks, messages, publications, sessions
 from proxy_server.protocol.messages import Status
 from testbed.deployment import Deployment
@@ -152,21 +152,10 @@ def test_a_deletion_names_its_conversation_on_the_users_own_channel_alone() -> N
 
 
 def test_the_document_has_each_method_with_its_fields_and_no_other() -> None:
-    nothing = cast(Any, None)
-    methods = Methods(
-        namespace="ai",
-        rules=PromptRules((), 0),
-        channels=nothing,
-        turns=nothing,
-        conversations=nothing,
-        runner=nothing,
-        publisher=nothing,
-        announcer=nothing,
-        api=nothing,
-    )
+    methods = Methods(cast(Any, None), namespace="ai", max_prompt_bytes=0)
     ours = {
         name: {field.name: not field.required for field in msgspec.structs.fields(request)}
-        for name, (request, _) in methods._table.items()
+        for name, (request, _) in methods.table.items()
     }
     rows = re.findall(r"^\| `(ai:\w+)` \| (.+?) \|", DOCUMENT, re.MULTILINE)
     told = {

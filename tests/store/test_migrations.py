@@ -14,7 +14,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from proxy_server.store import migrate
-from proxy_server.store.database import Store, schema
+from proxy_server.store.database import Store
+from proxy_server.store.schema import RETIRED, schema
 from testbed.deployment import Deployment
 from testbed.door import Door
 
@@ -76,7 +77,9 @@ def described(connection: sa.Connection) -> dict[str, Any]:
     return {
         table: {
             "columns": [
-                column | {"type": repr(column["type"])} for column in inspector.get_columns(table)
+                column | {"type": repr(column["type"])}
+                for column in inspector.get_columns(table)
+                if column["name"] not in RETIRED.get(table, ())
             ],
             "key": inspector.get_pk_constraint(table)["constrained_columns"],
             "unique": [one["column_names"] for one in inspector.get_unique_constraints(table)],

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from proxy_server.store.database import schema
+from proxy_server.store.schema import schema
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=schema)
 context.run_migrations()

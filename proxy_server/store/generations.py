@@ -1,25 +1,23 @@
-"""Who makes which answer: assignments, their leases and their checkpoints, as statements and rows.
+"""The table of generations: who makes which answer, their leases and their checkpoints.
 
-A row of `generations` is an answer that is queued or being made; its runner holds a lease on it.
-Every statement that writes for an assignment names the runner, so one that lost its lease writes
-nothing any more.
+A row is an answer that is queued or being made; its runner holds a lease on it. Every statement
+that writes for an assignment names the runner, so one that lost its lease writes nothing any more.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from proxy_server.protocol.encoding import encode
-from proxy_server.protocol.messages import Message, Metadata, Part, decode_parts
-from proxy_server.protocol.sessions import Position, Summary
-from proxy_server.store.database import Store, admissions, generations, now
-from proxy_server.store.outbox import LastPublication, keep
-from proxy_server.store.rows import Opening, position_of, set_status, store_message, untold
+from proxy_server.protocol.messages import decode_parts
+from proxy_server.protocol.sessions import Position
+from proxy_server.protocol.turns import Assignment, Checkpoint
+from proxy_server.store import admissions, messages
+from proxy_server.store.database import Store
+from proxy_server.store.schema import generations, now
 
-_MINUTE = 60.0
 _GRANT = {
     "status": "streaming",
     "runner": sa.bindparam("new_runner"),
@@ -28,6 +26,11 @@ _GRANT = {
 """The columns that give a generation to a runner."""
 _QUEUE = sa.insert(generations).values(status="queued")
 _BEGIN = sa.insert(generations).values(_GRANT)
+_UNFINISHED = (
+    sa.select(generations)
+    .where(generations.c.conversation == sa.bindparam("of_conversation"))
+    .order_by(generations.c.ordinal)
+)
 _FIRST = (
     sa.select(generations.c.message)
     .where(generations.c.conversation == sa.bindparam("of_conversation"))
@@ -48,7 +51,12 @@ _HELD = sa.and_(
     generations.c.message == sa.bindparam("of_message"),
     generations.c.runner == sa.bindparam("of_runner"),
 )
-_END = sa.delete(generations).where(_HELD).returning(generations.c.removed)
+_END = sa.delete(generations).where(_HELD)
+_THIS = generations.c.message == sa.bindparam("of_message")
+# Queued still: a replica that looks for orphans takes no lock on their users.
+_CANCEL = sa.delete(generations).where(_THIS, generations.c.status == "queued")
+_ASK_TO_STOP = sa.update(generations).where(_THIS).values(stop="stopped")
+_GIVE_BACK = sa.update(generations).where(_HELD).values(status="queued", runner=None, lease=None)
 _CHECKPOINT = (
     sa.update(generations)
     .where(_HELD)
@@ -60,8 +68,8 @@ _CHECKPOINT = (
     )
 )
 _SILENT = sa.and_(generations.c.status == "streaming", generations.c.lease < now())
-# In these three, which every server runs each second, PostgreSQL is given a value to compare with,
-# and not a clock that moves or a parameter: only then it asks the clock once and uses an index.
+# In these, which every server runs each second, PostgreSQL is given a value to compare with, and
+# not a clock that moves or a parameter: only then it asks the clock once and uses an index.
 _LOOK = sa.select(generations.c.message, generations.c.lease).where(
     generations.c.status == "streaming",
     generations.c.lease < sa.select(now()).scalar_subquery(),
@@ -78,51 +86,31 @@ _ORPHANS = (
     )
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
-_FORGET_ADMISSIONS = sa.delete(admissions).where(
-    admissions.c.at < sa.select(now() - _MINUTE).scalar_subquery()
-)
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """One answer to make or to end, with its checkpoint: `parts` are those up to `seq`.
-
-    `was_queued` tells that its position is older than other answers of the conversation, and
-    `prompt` is there where it is all that the conversation holds before the answer. `opening` is
-    there where another server may have left it untold.
-    """
-
-    conversation: str
-    message: str
-    owner: str
-    model: str
-    ordinal: int
-    created_at: float
-    seq: int
-    parts: list[Part]
-    position: Position
-    was_queued: bool = False
-    prompt: Message | None = None
-    opening: Opening | None = None
+def unfinished(connection: sa.Connection, conversation_id: str) -> Sequence[sa.Row[Any]]:
+    """The conversation's generations, in the order in which they are made."""
+    return connection.execute(_UNFINISHED, {"of_conversation": conversation_id}).all()
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    message: str
-    seq: int
-    parts: list[Part]
-    position: Position
+def cancel(connection: sa.Connection, message_id: str) -> bool:
+    """Takes a queued generation out; False where it is being made by now."""
+    return bool(connection.execute(_CANCEL, {"of_message": message_id}).rowcount)
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """An answer's end as stored: the queued one to start now, and the conversation as it stands.
+def ask_to_stop(connection: sa.Connection, message_id: str) -> None:
+    """Its runner learns of it with the next renewal of its lease."""
+    connection.execute(_ASK_TO_STOP, {"of_message": message_id})
 
-    `summary` is None where the conversation was deleted meanwhile.
-    """
 
-    next: Assignment | None
-    summary: Summary | None
+def remove_all(connection: sa.Connection, conversation_id: str) -> list[str]:
+    """Takes out all generations of a conversation; gives their messages' ids."""
+    ended = connection.execute(
+        sa.delete(generations)
+        .where(generations.c.conversation == conversation_id)
+        .returning(generations.c.message)
+    )
+    return list(ended.scalars())
 
 
 class Leases:
@@ -136,39 +124,53 @@ class Leases:
         # the leases that had run out at the last look, by message
         self._silent: dict[str, float] = {}
 
-    def enter(
-        self,
-        connection: sa.Connection,
-        assignment: Assignment,
-        *,
-        queued: bool,
-        removed: Sequence[str] = (),
-    ) -> None:
-        """Part of a transaction: the answer is queued, or this runner's from now on.
-
-        removed: the messages that it replaces.
-        """
+    def insert(self, connection: sa.Connection, assignment: Assignment, *, queued: bool) -> None:
+        """Part of a transaction: the answer is queued, or this runner's from now on."""
         values = {
-            "message": assignment.message,
-            "conversation": assignment.conversation,
+            "message": assignment.message_id,
+            "conversation": assignment.conversation_id,
             "ordinal": assignment.ordinal,
-            "owner": assignment.owner,
+            "owner": assignment.user,
             "model": assignment.model,
             "created_at": assignment.created_at,
             "position_offset": assignment.position.offset,
             "position_epoch": assignment.position.epoch,
-            "removed": encode(removed).decode() if removed else None,
+            "data": assignment.data,
+            "meta": assignment.meta,
         }
         if queued:
             connection.execute(_QUEUE, values)
         else:
             connection.execute(_BEGIN, values | self._granted)
 
+    def end(self, connection: sa.Connection, message_id: str) -> bool:
+        """Part of a transaction: the answer is at its end; False where the lease was lost."""
+        held = {"of_message": message_id, "of_runner": self._runner}
+        return bool(connection.execute(_END, held).rowcount)
+
+    def claim(
+        self,
+        connection: sa.Connection,
+        conversation_id: str,
+        position: Position | None = None,
+    ) -> Assignment | None:
+        """Takes the first queued answer of a conversation in which none is being made.
+
+        position: where that one can be followed from, if later than where it was queued.
+        """
+        claimed = {"of_conversation": conversation_id} | self._granted
+        claim = _CLAIM
+        if position is not None:
+            claim = _CLAIM_AT
+            claimed |= {"offset": position.offset, "epoch": position.epoch}
+        row = connection.execute(claim, claimed).first()
+        return _assignment(connection, row, was_queued=True) if row else None
+
     async def renew(self, held: Sequence[str]) -> dict[str, str | None]:
         """Renews the leases of these messages; gives those still ours with why to stop, if so.
 
         Not all leases under this runner's name: one that nobody here works on, because its
-        generation crashed or the reply to its transaction was lost, is to run out.
+        generation crashed, is to run out.
         """
 
         # In the order of checkpoints: PostgreSQL would end one of two transactions that lock the
@@ -191,62 +193,39 @@ class Leases:
 
         return await self._store.write(work)
 
+    async def unknown(self, known: Sequence[str]) -> list[Assignment]:
+        """This runner's answers besides those: what a COMMIT whose reply was lost has begun.
+
+        It reads all generations, so it is for such a moment alone.
+        """
+        statement = sa.select(generations).where(
+            generations.c.runner == self._runner, generations.c.message.not_in(known)
+        )
+
+        def work(connection: sa.Connection) -> list[Assignment]:
+            rows = connection.execute(statement).all()
+            return [_assignment(connection, row, was_queued=True) for row in rows]
+
+        return await self._store.read(work)
+
     async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> None:
         rows = [
             {
-                "of_message": checkpoint.message,
+                "of_message": checkpoint.message_id,
                 "of_runner": self._runner,
                 "new_seq": checkpoint.seq,
                 "new_parts": encode(checkpoint.parts).decode(),
                 "offset": checkpoint.position.offset,
                 "epoch": checkpoint.position.epoch,
             }
-            for checkpoint in sorted(checkpoints, key=lambda checkpoint: checkpoint.message)
+            for checkpoint in sorted(checkpoints, key=lambda checkpoint: checkpoint.message_id)
         ]
         await self._store.write(lambda connection: connection.execute(_CHECKPOINT, rows))
 
-    async def finish(
-        self,
-        assignment: Assignment,
-        parts: Sequence[Part],
-        metadata: Metadata,
-        last: LastPublication | None,
-        *,
-        go_on: bool,
-        position: Position | None = None,
-    ) -> Finished | None:
-        """Stores an answer's end, and with `go_on` takes the next queued one of the conversation.
-
-        last: the publication that is to tell of it, if that has not been done.
-        position: where that one can be followed from, if later than where it was queued.
-        None, and nothing stored, where the lease was lost.
-        """
-
-        def work(connection: sa.Connection) -> Finished | None:
-            held = {"of_message": assignment.message, "of_runner": self._runner}
-            ended = connection.execute(_END, held).first()
-            if ended is None:
-                return None
-            store_message(connection, assignment.owner, assignment.message, parts, metadata)
-            if last is not None:
-                keep(connection, last, ended.removed)
-            following = (
-                self._claim(connection, assignment.conversation, position) if go_on else None
-            )
-            status = "streaming" if following else metadata.status or "complete"
-            summary = set_status(connection, assignment.conversation, status)
-            return Finished(following, summary)
-
-        return await self._store.write(work, assignment.owner)
-
-    async def give_back(self, message: str) -> None:
+    async def give_back(self, message_id: str) -> None:
         """Makes an answer that has not begun a queued one, so that any replica starts it."""
-        statement = (
-            sa.update(generations)
-            .where(generations.c.message == message, generations.c.runner == self._runner)
-            .values(status="queued", runner=None, lease=None)
-        )
-        await self._store.write(lambda connection: connection.execute(statement))
+        held = {"of_message": message_id, "of_runner": self._runner}
+        await self._store.write(lambda connection: connection.execute(_GIVE_BACK, held))
 
     async def take_over(self, limit: int) -> list[Assignment]:
         """Takes answers whose runner was silent at the last look and has been since.
@@ -271,10 +250,8 @@ class Leases:
                 .values(_GRANT)
                 .returning(*generations.c),
                 self._granted,
-            )
-            taken = rows.all()
-            openings = untold(connection, taken)
-            return [_assignment(row, openings.get(row.message)) for row in taken]
+            ).all()
+            return [_assignment(connection, row) for row in rows]
 
         return await self._store.write(work)
 
@@ -283,8 +260,8 @@ class Leases:
 
         def work(connection: sa.Connection) -> list[Assignment]:
             found = connection.execute(_ORPHANS, {"most": limit}).scalars().all()
-            claimed = [self._claim(connection, conversation) for conversation in found]
-            connection.execute(_FORGET_ADMISSIONS)
+            claimed = [self.claim(connection, conversation) for conversation in found]
+            admissions.forget(connection)
             return [assignment for assignment in claimed if assignment is not None]
 
         try:
@@ -293,35 +270,28 @@ class Leases:
             # Another replica started one of them in this very moment; the next look is soon.
             return []
 
-    def _claim(
-        self, connection: sa.Connection, conversation: str, position: Position | None = None
-    ) -> Assignment | None:
-        """Takes the first queued answer of a conversation in which none is being made."""
-        claimed = {"of_conversation": conversation} | self._granted
-        claim = _CLAIM
-        if position is not None:
-            claim = _CLAIM_AT
-            claimed |= {"offset": position.offset, "epoch": position.epoch}
-        row = connection.execute(claim, claimed).first()
-        if row is None:
-            return None
-        opening = untold(connection, [row]).get(row.message)
-        return _assignment(row, opening, was_queued=True)
-
 
 def _assignment(
-    row: sa.Row[Any], opening: Opening | None, *, was_queued: bool = False
+    connection: sa.Connection, row: sa.Row[Any], *, was_queued: bool = False
 ) -> Assignment:
+    prompt, after = (
+        messages.leading(connection, row.conversation, row.ordinal)
+        if row.seq == 0
+        else messages.Leading(None, None)
+    )
     return Assignment(
-        conversation=row.conversation,
-        message=row.message,
-        owner=row.owner,
+        conversation_id=row.conversation,
+        message_id=row.message,
+        user=row.owner,
         model=row.model,
         ordinal=row.ordinal,
         created_at=row.created_at,
+        position=Position(row.position_offset, row.position_epoch),
         seq=row.seq,
         parts=decode_parts(row.parts),
-        position=position_of(row),
         was_queued=was_queued,
-        opening=opening,
+        prompt=prompt,
+        after=after,
+        data=row.data,
+        meta=row.meta,
     )

@@ -1,0 +1,28 @@
+"""Checkpoints of growing answers: all of a process together, or one that cannot wait."""
+
+from collections.abc import Iterable
+
+from proxy_server.answers.progress import Progress
+from proxy_server.errors import StoreUnavailable
+from proxy_server.store.generations import Leases
+
+
+class Checkpoints:
+    """Stores how far answers have come. What could not be stored is given again the next time."""
+
+    def __init__(self, leases: Leases) -> None:
+        self._leases = leases
+
+    async def store(self, growing: Iterable[Progress]) -> None:
+        """Raises StoreUnavailable."""
+        known = list(growing)
+        found = [progress.checkpoint() for progress in known]
+        checkpoints = [checkpoint for checkpoint in found if checkpoint is not None]
+        if not checkpoints:
+            return
+        try:
+            await self._leases.checkpoint(checkpoints)
+        except StoreUnavailable:
+            for progress in known:
+                progress.checkpoint_again()
+            raise

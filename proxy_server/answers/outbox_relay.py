@@ -1,0 +1,76 @@
+"""From the outbox to Centrifugo: what was stored here at once, what others left when it is due."""
+
+import asyncio
+
+import structlog
+
+from proxy_server.delivery.announcements import Announcements
+from proxy_server.errors import ApiUnreachable
+from proxy_server.protocol.sessions import Position
+from proxy_server.protocol.turns import OutboxEntry
+from proxy_server.store import outbox
+from proxy_server.store.database import Store
+
+_LOOK_LIMIT = 50
+
+log = structlog.get_logger()
+
+
+class OutboxRelay:
+    """Publishes entries, and forgets those that Centrifugo has."""
+
+    def __init__(self, store: Store, announcements: Announcements) -> None:
+        self._store = store
+        self._announcements = announcements
+        # entries that are on their way from here, and those that have arrived
+        self._sending: set[str] = set()
+        self._arrived: list[OutboxEntry] = []
+
+    def send(self, entry: OutboxEntry) -> asyncio.Future[Position]:
+        """Publishes an entry; where that fails it stays in the outbox, and is found there later.
+
+        The future is that of the conversation's own channel.
+        """
+        publications = self._announcements.entry(entry)
+        waiting = set(publications)
+
+        def acknowledged(publication: asyncio.Future[Position]) -> None:
+            waiting.discard(publication)
+            if waiting:
+                return
+            if all(map(_is_settled, publications)):
+                self._arrived.append(entry)
+            else:
+                self._sending.discard(entry.key)
+
+        self._sending.add(entry.key)
+        for publication in publications:
+            publication.add_done_callback(acknowledged)
+        return publications[-1]
+
+    async def send_overdue(self) -> None:
+        """Publishes what the servers that stored it did not get out. Raises StoreUnavailable."""
+        for entry, user, summary in await outbox.overdue(self._store, _LOOK_LIMIT):
+            if entry.key in self._sending:
+                continue
+            log.warning("told_late", conversation=entry.conversation_id, entry=entry.id)
+            self.send(entry)
+            if user is not None and summary is not None:
+                self._announcements.summary(user, summary)
+
+    async def forget_arrived(self) -> None:
+        """Takes out of the outbox what Centrifugo has. Raises StoreUnavailable."""
+        if not self._arrived:
+            return
+        arrived, self._arrived = self._arrived, []
+        try:
+            await outbox.forget(self._store, arrived)
+        except BaseException:
+            self._arrived += arrived
+            raise
+        self._sending.difference_update(entry.key for entry in arrived)
+
+
+def _is_settled(publication: asyncio.Future[Position]) -> bool:
+    """Whether to try once more would change nothing."""
+    return not publication.cancelled() and not isinstance(publication.exception(), ApiUnreachable)

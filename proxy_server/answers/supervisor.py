@@ -1,0 +1,258 @@
+"""Which answers run in this process: started, stopped, kept alive, taken over and drained."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+from proxy_server import telemetry
+from proxy_server.answers.deadline import StopReason
+from proxy_server.answers.generation import Generation, Services
+from proxy_server.answers.outbox_relay import OutboxRelay
+from proxy_server.answers.takeover import Takeover
+from proxy_server.answers.titles import Titles
+from proxy_server.delivery.announcements import Announcements
+from proxy_server.errors import StoreUnavailable, Unavailable
+from proxy_server.protocol.turns import FIRST_ANSWER, Assignment, Finished
+
+_HEARTBEAT_SECONDS = 0.5
+_LOOK_SECONDS = 1.0
+_ORPHANS_LIMIT = 50
+_TAKEOVER_LIMIT = 500
+# How often a drain looks whether prompts that are being stored have become answers.
+_ADMITTED_SECONDS = 0.02
+# What a drain waits beyond the grace time: for ends to be stored.
+_STORING_SECONDS = 5
+
+log = structlog.get_logger()
+
+
+class Supervisor:
+    """Owns the generations of this process; their callers may come and go.
+
+    most: answers at once, with those that wait for one of the `places`.
+    """
+
+    def __init__(
+        self,
+        *,
+        services: Services,
+        relay: OutboxRelay,
+        takeover: Takeover,
+        announcements: Announcements,
+        titles: Titles | None,
+        places: int,
+        waiting: int,
+        checkpoint_seconds: float,
+    ) -> None:
+        self._services = services
+        self._relay = relay
+        self._takeover = takeover
+        self._announcements = announcements
+        self._titles = titles
+        self._places = places
+        self._slot = asyncio.Semaphore(places)
+        self._most = places + waiting
+        self._checkpoint_seconds = checkpoint_seconds
+        # the answers whose prompts are being stored
+        self._admitted: set[str] = set()
+        self._running: dict[str, Generation] = {}
+        self._taken_over: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+        self._loop = asyncio.get_running_loop()
+        # whether a COMMIT may have begun an answer here without a reply that says so
+        self._may_have_more = False
+        self.draining = False
+
+    def begin(self) -> None:
+        for work, seconds in (
+            (self._beat, _HEARTBEAT_SECONDS),
+            (self._checkpoint, self._checkpoint_seconds),
+            (self._look, _LOOK_SECONDS),
+        ):
+            self._loops.append(self._loop.create_task(self._repeat(work, seconds)))
+
+    @contextmanager
+    def admission(self, message_id: str) -> Iterator[None]:
+        """Holds a place for one answer while its prompt is being stored.
+
+        Raises Unavailable where this process takes no further one.
+        """
+        if self.draining:
+            raise Unavailable("The service is restarting. Try again in a second.")
+        if len(self._running) + len(self._admitted) >= self._most:
+            raise Unavailable("The service is full at the moment. Try again in a few seconds.")
+        self._admitted.add(message_id)
+        try:
+            yield
+        except StoreUnavailable:
+            self._may_have_more = True
+            raise
+        finally:
+            self._admitted.discard(message_id)
+
+    def start(self, assignment: Assignment) -> None:
+        """Makes an answer; one that is being made already goes on."""
+        if assignment.message_id in self._running:
+            return
+        generation = Generation(assignment, self._services)
+        self._running[assignment.message_id] = generation
+        if self.draining:
+            # its transaction began before: it goes back to the queue, for another server
+            generation.deadline.pull("shutdown")
+        self._count()
+        self._spawn(self._run(generation), f"generation {assignment.message_id}")
+
+    def stop(self, message_id: str, reason: StopReason = "stopped") -> None:
+        """Ends a generation, if it runs here."""
+        if generation := self._running.get(message_id):
+            generation.deadline.pull(reason)
+
+    async def drain(self, seconds: float) -> None:
+        """Lets running answers end within that time; the rest ends as interrupted.
+
+        What has not begun goes back to the queue, for another server.
+        """
+        self.draining = True
+        log.info("draining", generations=len(self._running), seconds=seconds)
+        for generation in self._running.values():
+            generation.deadline.pull("shutdown", seconds if generation.begun else 0)
+        until = self._loop.time() + seconds + _STORING_SECONDS
+        while (self._tasks or self._admitted) and self._loop.time() < until:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=until - self._loop.time())
+            else:
+                await asyncio.sleep(_ADMITTED_SECONDS)
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends all tasks at once."""
+        for task in (*self._loops, *self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._loops, *self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = self._loop.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("supervisor_failed", task=task.get_name(), exc_info=error)
+
+    async def _run(self, generation: Generation) -> None:
+        assignment = generation.assignment
+        try:
+            ended = await generation.run(self._slot, go_on=lambda: not self.draining)
+        finally:
+            del self._running[assignment.message_id]
+            self._count()
+        if ended is None:
+            # it may be the reply to the end that was lost, and then the next one is begun
+            self._may_have_more = True
+            return
+        finished, closing = ended
+        self._relay.send(closing)
+        self._follow_up(assignment, finished)
+
+    def _follow_up(self, assignment: Assignment, finished: Finished) -> None:
+        if finished.summary is not None:
+            self._announcements.summary(assignment.user, finished.summary)
+            if self._titles and assignment.ordinal == FIRST_ANSWER and not self.draining:
+                titled = self._entitle(self._titles, assignment)
+                self._spawn(titled, f"title {assignment.conversation_id}")
+        if finished.next is not None:
+            self._start_queued(finished.next)
+
+    def _start_queued(self, assignment: Assignment) -> None:
+        # the server that queued it may have died before anybody knew
+        self._announcements.joined(assignment)
+        self.start(assignment)
+
+    async def _entitle(self, titles: Titles, assignment: Assignment) -> None:
+        if made := await titles.make(assignment):
+            summary, entry = made
+            self._relay.send(entry)
+            self._announcements.summary(assignment.user, summary)
+
+    def _count(self) -> None:
+        running = len(self._running)
+        self._services.pacing.running = running
+        telemetry.ACTIVE.set(min(running, self._places))
+        telemetry.WAITING.set(max(0, running - self._places))
+
+    async def _repeat(self, work: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except StoreUnavailable as error:
+                log.warning("store_unavailable", error=str(error))
+            except Exception:
+                log.exception("supervisor_failed")
+
+    async def _beat(self) -> None:
+        held = [*self._running, *self._taken_over]
+        leases = await self._services.heartbeat.renew(held)
+        for message_id in held:
+            if message_id not in leases:
+                self.stop(message_id, "lost")
+            elif leases[message_id]:
+                self.stop(message_id)
+        await self._relay.forget_arrived()
+        if self._may_have_more:
+            await self._adopt()
+
+    async def _adopt(self) -> None:
+        """Runs what a COMMIT whose reply was lost has begun here."""
+        known = [*self._running, *self._taken_over, *self._admitted]
+        found = await self._services.leases.unknown(known)
+        # where an answer comes to its end in this moment, the next one is on its way already
+        busy = {running.assignment.conversation_id for running in self._running.values()}
+        self._may_have_more = any(assignment.conversation_id in busy for assignment in found)
+        for assignment in found:
+            if assignment.conversation_id not in busy:
+                log.warning("adopted", message=assignment.message_id)
+                self._start_queued(assignment)
+
+    async def _checkpoint(self) -> None:
+        running = list(self._running.values())
+        await self._services.checkpoints.store(generation.progress for generation in running)
+
+    async def _look(self) -> None:
+        if self.draining:
+            return
+        try:
+            await self._look_after_others()
+        except StoreUnavailable:
+            self._services.heartbeat.database_failed()
+            raise
+
+    async def _look_after_others(self) -> None:
+        leases = self._services.leases
+        if self._services.heartbeat.may_take_over():
+            for assignment in await leases.take_over(_TAKEOVER_LIMIT):
+                telemetry.TAKEN_OVER.inc()
+                log.warning(
+                    "taken_over",
+                    conversation=assignment.conversation_id,
+                    message=assignment.message_id,
+                )
+                self._spawn(self._close(assignment), f"takeover {assignment.message_id}")
+            await self._relay.send_overdue()
+        room = max(0, self._most - len(self._running) - len(self._admitted))
+        for assignment in await leases.start_orphans(min(_ORPHANS_LIMIT, room)):
+            self._start_queued(assignment)
+
+    async def _close(self, assignment: Assignment) -> None:
+        self._taken_over.add(assignment.message_id)
+        try:
+            finished = await self._takeover.close(assignment, go_on=not self.draining)
+        finally:
+            self._taken_over.discard(assignment.message_id)
+        if finished is not None:
+            self._follow_up(assignment, finished)

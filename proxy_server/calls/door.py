@@ -1,0 +1,45 @@
+"""The gRPC server that Centrifugo calls: its port, its health, its reflection."""
+
+from functools import partial
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from proxy_server.calls.servicer import Servicer
+from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
+
+_SERVICE = proxy_pb2.DESCRIPTOR.services_by_name["CentrifugoProxy"].full_name
+_STOP_SECONDS = 1
+
+
+class Door:
+    """listen: host:port; certificate, key: files of a chain and its key, both or neither."""
+
+    def __init__(self, servicer: Servicer, listen: str, certificate: str, key: str) -> None:
+        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        proxy_pb2_grpc.add_CentrifugoProxyServicer_to_server(servicer, self._server)
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        services = (_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(services, self._server)
+        bind = partial(self._server.add_insecure_port, listen)
+        if certificate:
+            pair = (Path(key).read_bytes(), Path(certificate).read_bytes())
+            credentials = grpc.ssl_server_credentials([pair])
+            bind = partial(self._server.add_secure_port, listen, credentials)
+        bind()
+
+    async def open(self) -> None:
+        serving = health_pb2.HealthCheckResponse.SERVING
+        await self._health.set(_SERVICE, serving)
+        await self._server.start()
+
+    async def say_closing(self) -> None:
+        """Balancers take their calls elsewhere; those that still come are answered."""
+        for name in ("", _SERVICE):
+            await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    async def close(self) -> None:
+        await self._server.stop(_STOP_SECONDS)

@@ -1,0 +1,85 @@
+"""What a client may send: checked before anything is touched."""
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Raw
+
+from proxy_server.errors import Malformed, TooLarge
+from proxy_server.protocol.messages import FilePart, Part, TextPart
+from proxy_server.protocol.requests import Send
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_KEY = re.compile(r"[A-Za-z0-9_.:-]{1,128}", re.ASCII)
+_MOST_PARTS = 20
+_MOST_TITLE_CHARACTERS = 200
+_MOST_DATA_BYTES = 8192
+_MOST_PAGE = 200
+
+
+def check_id(field: str, value: str | None) -> None:
+    """Raises Malformed."""
+    if value is not None and not _ID.fullmatch(value):
+        raise Malformed(f"The field {field} must be 1 to 64 letters, digits, - or _.")
+
+
+def check_key(value: str | None) -> None:
+    """Raises Malformed."""
+    if value is not None and not _KEY.fullmatch(value):
+        raise Malformed("The field key must be 1 to 128 letters, digits, -, _, ., or :.")
+
+
+def page_size(limit: int) -> int:
+    """Raises Malformed."""
+    if limit < 1:
+        raise Malformed("The field limit must be at least 1.")
+    return min(limit, _MOST_PAGE)
+
+
+def title_from(title: str) -> str:
+    """Raises Malformed where nothing is left of it."""
+    words = " ".join(title.replace("\0", "").split())[:_MOST_TITLE_CHARACTERS]
+    if not words:
+        raise Malformed("The field title is empty.")
+    return words
+
+
+def data_from(data: Raw | None) -> str | None:
+    """What travels along with a prompt, as JSON. Raises TooLarge."""
+    if data is None:
+        return None
+    if len(bytes(data)) > _MOST_DATA_BYTES:
+        raise TooLarge(f"The field data is larger than {_MOST_DATA_BYTES} bytes.")
+    return bytes(data).decode()
+
+
+def parts_from(request: Send, most_bytes: int) -> list[Part]:
+    """The parts of a prompt. Raises Malformed and TooLarge."""
+    if (request.text is None) == (request.parts is None):
+        raise Malformed("Give either the field text or the field parts.")
+    parts: Sequence[TextPart | FilePart] = (
+        [TextPart(request.text)] if request.text is not None else request.parts or []
+    )
+    if len(parts) > _MOST_PARTS:
+        raise TooLarge(f"A prompt has at most {_MOST_PARTS} parts.")
+    size = sum(map(_checked_size, parts))
+    if size > most_bytes:
+        raise TooLarge(f"The prompt is larger than {most_bytes} bytes.")
+    if not any(isinstance(part, FilePart) or part.text.strip() for part in parts):
+        raise Malformed("The prompt is empty.")
+    return [part for part in parts if isinstance(part, FilePart) or part.text]
+
+
+def _checked_size(part: TextPart | FilePart) -> int:
+    content = part.url if isinstance(part, FilePart) else part.text
+    if "\0" in content:
+        raise Malformed("The prompt contains a NUL character.")
+    if isinstance(part, FilePart):
+        if not part.media_type.startswith("image/"):
+            raise Malformed("The field parts may hold text and images.")
+        # Some model servers fetch it themselves: services of theirs that speak plain HTTP, such as
+        # a cloud's metadata, are out of reach.
+        if not part.url.startswith(("https://", "data:image/")):
+            raise Malformed("The url of an image must begin with https:// or data:image/.")
+        content += part.media_type + (part.filename or "")
+    return len(content.encode())

@@ -1,0 +1,285 @@
+"""The use cases: what a user does with conversations, and what follows from each.
+
+Every one raises a Refusal where it says no, and StoreUnavailable where the database is away.
+"""
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+
+import structlog
+from msgspec import UNSET
+
+from proxy_server.access.channels import Channels
+from proxy_server.answers.outbox_relay import OutboxRelay
+from proxy_server.answers.supervisor import Supervisor
+from proxy_server.answers.titles import title_of
+from proxy_server.delivery.announcements import Announcements
+from proxy_server.delivery.publisher import Publisher
+from proxy_server.delivery.server_api import ServerApi
+from proxy_server.errors import ApiRejected, ApiUnreachable, Forbidden, NotFound, Unavailable
+from proxy_server.protocol.messages import Part
+from proxy_server.protocol.requests import Listed, Page
+from proxy_server.protocol.sessions import BEGINNING, Position, Session
+from proxy_server.protocol.turns import Accepted, Regeneration, Stopped, Turn, View, WhenBusy
+from proxy_server.store import conversations, messages, outbox
+from proxy_server.store.database import Store
+from proxy_server.store.turns import Turns
+
+# A deletion is stored by then; to wait for its publication is a courtesy to other tabs.
+_UNSUBSCRIBE_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrompt:
+    """A prompt as its client sent it, found to be in order.
+
+    message_id: its client's id for it, by which it is known again.
+    data, meta: JSON that goes with it, from the client and from Centrifugo.
+    """
+
+    parts: list[Part]
+    conversation_id: str | None = None
+    key: str | None = None
+    message_id: str | None = None
+    model: str | None = None
+    when_busy: WhenBusy = "reject"
+    data: str | None = None
+    meta: str | None = None
+
+
+class Chat:
+    """models: those that prompts may name, the usual one first."""
+
+    def __init__(
+        self,
+        *,
+        models: tuple[str, ...],
+        store: Store,
+        turns: Turns,
+        channels: Channels,
+        supervisor: Supervisor,
+        relay: OutboxRelay,
+        publisher: Publisher,
+        announcements: Announcements,
+        api: ServerApi,
+    ) -> None:
+        self._models = models
+        self._store = store
+        self._turns = turns
+        self._channels = channels
+        self._supervisor = supervisor
+        self._relay = relay
+        self._publisher = publisher
+        self._announcements = announcements
+        self._api = api
+
+    async def send(self, user: str, prompt: NewPrompt) -> Session:
+        try:
+            return await self._accept(user, prompt)
+        except Unavailable:
+            # no place for a new answer is no reason to be silent on one that is being made
+            repeated = prompt.message_id and await self._turns.repeated(user, prompt.message_id)
+            if not repeated:
+                raise
+            return self._session(repeated.conversation_id, repeated.view, BEGINNING)
+
+    async def _accept(self, user: str, prompt: NewPrompt) -> Session:
+        answer_id = str(uuid.uuid4())
+        with self._supervisor.admission(answer_id):
+            turn = await self._turn(user, prompt, answer_id)
+            accepted = await self._turns.accept(turn)
+            if accepted.assignment is not None:
+                log.info(
+                    "prompt_accepted",
+                    conversation=accepted.conversation_id,
+                    message=answer_id,
+                    user=user,
+                    queued=accepted.status == "queued",
+                )
+            self._carry_out(user, accepted)
+        return self._session(accepted.conversation_id, accepted.view, turn.since)
+
+    async def _turn(self, user: str, prompt: NewPrompt, answer_id: str) -> Turn:
+        model = prompt.model or self._models[0]
+        if model not in self._models:
+            raise NotFound("There is no such model.")
+        known = prompt.conversation_id
+        if known is not None:
+            self._check_owned(user, known)
+        elif prompt.key is not None:
+            known = await self._of_key(user, prompt.key)
+        since = await self._position(user, known)
+        return Turn(
+            user=user,
+            conversation_id=known or self._channels.new_conversation(user),
+            is_new=known is None,
+            message_id=prompt.message_id or str(uuid.uuid4()),
+            answer_id=answer_id,
+            parts=prompt.parts,
+            model=model,
+            title=title_of(prompt.parts),
+            when_busy=prompt.when_busy,
+            since=since,
+            key=prompt.key,
+            data=prompt.data,
+            meta=prompt.meta,
+        )
+
+    async def regenerate(
+        self,
+        user: str,
+        conversation_id: str,
+        message_id: str | None = None,
+        answer_id: str | None = None,
+        *,
+        data: str | None = None,
+        meta: str | None = None,
+    ) -> Session:
+        """message_id: the answer to make anew, by default the last; answer_id: of the new one."""
+        self._check_owned(user, conversation_id)
+        answer_id = answer_id or str(uuid.uuid4())
+        with self._supervisor.admission(answer_id):
+            since = await self._position(user, conversation_id)
+            accepted = await self._turns.regenerate(
+                Regeneration(
+                    user=user,
+                    conversation_id=conversation_id,
+                    message_id=message_id,
+                    answer_id=answer_id,
+                    models=self._models,
+                    since=since,
+                    data=data,
+                    meta=meta,
+                )
+            )
+            self._carry_out(user, accepted)
+        return self._session(conversation_id, accepted.view, since)
+
+    async def stop(self, user: str, conversation_id: str, message_id: str | None = None) -> bool:
+        """Whether there was anything to stop."""
+        self._check_owned(user, conversation_id)
+        stopped = await self._turns.stop(user, conversation_id, message_id)
+        self._end(user, stopped)
+        return bool(stopped.running or stopped.cancelled)
+
+    async def open(
+        self, user: str, conversation_id: str | None, key: str | None, limit: int
+    ) -> Session:
+        """Raises NotFound where there is no conversation of that key."""
+        if conversation_id is None:
+            conversation_id = key and await self._of_key(user, key)
+        if not conversation_id:
+            raise NotFound("There is no conversation of that key.")
+        self._check_owned(user, conversation_id)
+        since = await self._top(self._channels.of_conversation(conversation_id))
+        view = await messages.view(self._store, user, conversation_id, limit)
+        return self._session(conversation_id, view, since)
+
+    async def list(self, user: str, limit: int, before: str | None) -> Listed:
+        channel = self._channels.of_user(user)[0]
+        since = await self._top(channel)
+        found, cursor = await conversations.listed(self._store, user, limit, before)
+        return Listed(found, channel, since, cursor or UNSET)
+
+    async def history(
+        self, user: str, conversation_id: str, limit: int, before: str | None
+    ) -> Page:
+        self._check_owned(user, conversation_id)
+        view = await messages.view(self._store, user, conversation_id, limit, before)
+        return Page(view.messages, view.next or UNSET)
+
+    async def rename(self, user: str, conversation_id: str, title: str) -> None:
+        self._check_owned(user, conversation_id)
+        summary, entry = await self._turns.rename(user, conversation_id, title)
+        self._relay.send(entry)
+        self._announcements.summary(user, summary)
+
+    async def delete(self, user: str, conversation_id: str) -> None:
+        self._check_owned(user, conversation_id)
+        for message_id in await self._turns.delete(user, conversation_id):
+            self._supervisor.stop(message_id, "lost")
+        channel = self._channels.of_conversation(conversation_id)
+        published = self._relay.send(outbox.deletion(user, conversation_id))
+        try:
+            async with asyncio.timeout(_UNSUBSCRIBE_SECONDS):
+                await asyncio.shield(published)
+                await self._api.unsubscribe(channel, user)
+        except (ApiUnreachable, ApiRejected, TimeoutError) as error:
+            log.warning("unsubscribe_failed", channel=channel, error=repr(error))
+
+    def _carry_out(self, user: str, accepted: Accepted) -> None:
+        """What follows from a turn that was stored; of one that was stored before, nothing."""
+        assignment = accepted.assignment
+        if assignment is None:
+            return
+        if accepted.removed:
+            self._announcements.removed(assignment, accepted.removed)
+        else:
+            self._announcements.joined(assignment, queued=accepted.status == "queued")
+        self._end(user, accepted.stopped)
+        if accepted.summary is not None:
+            self._announcements.summary(user, accepted.summary)
+        if accepted.status == "streaming":
+            self._supervisor.start(assignment)
+
+    def _end(self, user: str, stopped: Stopped) -> None:
+        for message_id in stopped.running:
+            self._supervisor.stop(message_id)
+        for closing in stopped.cancelled:
+            self._relay.send(closing)
+        if stopped.summary is not None:
+            self._announcements.summary(user, stopped.summary)
+
+    async def _position(self, user: str, conversation_id: str | None) -> Position:
+        """Where the conversation's channel stands: asked before anything is stored.
+
+        What is published after this moment a client receives, so it must come before the store is
+        read. It also refuses prompts whose answers could not be delivered.
+        """
+        if conversation_id is None and self._publisher.reachable:
+            return BEGINNING
+        channel = (
+            self._channels.of_user(user)[0]
+            if conversation_id is None
+            else self._channels.of_conversation(conversation_id)
+        )
+        try:
+            top = (await self._api.history(channel, limit=0)).top
+        except (ApiUnreachable, ApiRejected) as error:
+            raise Unavailable("Answers cannot be delivered at the moment. Try again.") from error
+        return BEGINNING if conversation_id is None else top
+
+    async def _top(self, channel: str) -> Position:
+        """Where a channel stands.
+
+        Where Centrifugo is away it is the beginning: a client that follows from there gets more
+        than it needs, or opens again.
+        """
+        try:
+            return (await self._api.history(channel, limit=0)).top
+        except (ApiUnreachable, ApiRejected):
+            return BEGINNING
+
+    async def _of_key(self, user: str, key: str) -> str | None:
+        return await self._store.read(
+            lambda connection: conversations.id_of_key(connection, user, key)
+        )
+
+    def _check_owned(self, user: str, conversation_id: str) -> None:
+        if not self._channels.owns(user, conversation_id):
+            raise Forbidden
+
+    def _session(self, conversation_id: str, view: View, since: Position) -> Session:
+        return Session(
+            conversation_id,
+            self._channels.of_conversation(conversation_id),
+            view.title,
+            view.messages,
+            view.since or since,
+            view.generation,
+            view.next or UNSET,
+            view.key or UNSET,
+        )

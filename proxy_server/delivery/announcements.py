@@ -1,0 +1,74 @@
+"""Publications besides the pieces of an answer: to a conversation's channel, and to its user's."""
+
+import asyncio
+from collections.abc import Sequence
+
+from proxy_server.access.channels import Channels
+from proxy_server.delivery.publisher import Publisher
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.messages import Message, Metadata
+from proxy_server.protocol.publications import (
+    ConversationPublication,
+    DeletedPublication,
+    MessagePublication,
+    Publication,
+    RemovedPublication,
+)
+from proxy_server.protocol.sessions import Position, Summary
+from proxy_server.protocol.turns import Assignment, OutboxEntry
+
+
+class Announcements:
+    """Tells those who look on what has changed besides a text.
+
+    Each has a key that follows from what it is, so that Centrifugo drops what two servers tell.
+    What is not in the outbox may be lost with its server: a reader finds it in an answer's first
+    publication, or sees by `after` or `version` that something is missing or old.
+    """
+
+    def __init__(self, publisher: Publisher, channels: Channels) -> None:
+        self._publisher = publisher
+        self._channels = channels
+
+    def removed(self, assignment: Assignment, removed: Sequence[str]) -> None:
+        """What an answer replaces."""
+        publication = RemovedPublication(list(removed))
+        self._to_conversation(assignment, publication, "removed")
+
+    def joined(self, assignment: Assignment, *, queued: bool = False) -> None:
+        """The prompt that an answer is to be made for; with it the answer, if that has to wait."""
+        prompt = assignment.prompt
+        if prompt is None:
+            return
+        self._to_conversation(assignment, MessagePublication(prompt, assignment.after), "user")
+        if queued:
+            metadata = Metadata(assignment.created_at, "queued", assignment.model)
+            answer = Message(assignment.message_id, "assistant", [], metadata)
+            self._to_conversation(assignment, MessagePublication(answer, prompt.id), "assistant")
+
+    def entry(self, entry: OutboxEntry, *, urgent: bool = False) -> list[asyncio.Future[Position]]:
+        """What the outbox holds; the one on the conversation's own channel comes last."""
+        told: list[asyncio.Future[Position]] = []
+        if entry.deleted_for is not None:
+            deleted = DeletedPublication(entry.conversation_id)
+            told += self._to_user(entry.deleted_for, deleted, f"{entry.conversation_id}:deleted")
+        channel = self._channels.of_conversation(entry.conversation_id)
+        return [*told, self._publisher.post(channel, entry.data, entry.key, urgent=urgent)]
+
+    def summary(self, user: str, summary: Summary) -> None:
+        """How a conversation stands in its user's list."""
+        self._to_user(
+            user, ConversationPublication(summary), f"{summary.id}:{summary.version}:summary"
+        )
+
+    def _to_conversation(self, assignment: Assignment, publication: Publication, kind: str) -> None:
+        channel = self._channels.of_conversation(assignment.conversation_id)
+        self._publisher.post(channel, encode(publication), f"{assignment.message_id}:{kind}")
+
+    def _to_user(
+        self, user: str, publication: Publication, key: str
+    ) -> list[asyncio.Future[Position]]:
+        data = encode(publication)
+        return [
+            self._publisher.post(channel, data, key) for channel in self._channels.of_user(user)
+        ]

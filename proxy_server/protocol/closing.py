@@ -1,0 +1,30 @@
+"""The last publication of an answer, whoever makes it: its server, its heir, or who cancels it."""
+
+from collections.abc import Sequence
+
+from proxy_server.protocol.chunks import Chunk, Start, closing
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.messages import Message, Metadata
+from proxy_server.protocol.publications import ChunksPublication
+from proxy_server.protocol.turns import OutboxEntry
+
+
+def closing_entry(
+    conversation_id: str,
+    message_id: str,
+    seq: int,
+    chunks: Sequence[Chunk],
+    metadata: Metadata,
+    *,
+    prompt: Message | None = None,
+    after: str | None = None,
+) -> OutboxEntry:
+    """The publication of that number, which closes the message after the chunks given.
+
+    prompt, after: what the answer joins with, where this is its first publication as well.
+    """
+    publication = ChunksPublication(message_id, seq, [*chunks, closing(metadata)])
+    if seq == 1:
+        publication.chunks = [Start(message_id, metadata), *publication.chunks]
+        publication.prompt, publication.after = prompt, after
+    return OutboxEntry(message_id, conversation_id, seq, encode(publication))

@@ -1,0 +1,165 @@
+"""What layers hand each other on the way of a prompt: values, without a database or an edge."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from proxy_server.protocol.messages import Message, Part, Status
+from proxy_server.protocol.publications import idempotency_key
+from proxy_server.protocol.sessions import GenerationState, Position, Summary
+
+WhenBusy = Literal["reject", "queue", "interrupt"]
+
+FIRST_PROMPT, FIRST_ANSWER = 1, 2
+"""Ordinals of a conversation's first messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A prompt that was checked as far as that goes without the database.
+
+    conversation_id: where `key` is given, that of a conversation to begin if there is none of it.
+    message_id: the id its client gave it; answer_id: the one of the answer to come.
+    since: where the conversation's channel stood before anything was stored.
+    """
+
+    user: str
+    conversation_id: str
+    is_new: bool
+    message_id: str
+    answer_id: str
+    parts: list[Part]
+    model: str
+    title: str
+    when_busy: WhenBusy
+    since: Position
+    key: str | None = None
+    data: str | None = None
+    meta: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Regeneration:
+    """An answer that is to be made anew.
+
+    message_id: the one to replace, by default the last; answer_id: the one in its place.
+    models: those allowed, the usual one first; the answer's own stays where it is one of them.
+    """
+
+    user: str
+    conversation_id: str
+    message_id: str | None
+    answer_id: str
+    models: tuple[str, ...]
+    since: Position
+    data: str | None = None
+    meta: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One answer to make or to end, with its checkpoint: `parts` are those up to `seq`.
+
+    was_queued: its position is older than other answers of the conversation.
+    prompt, after: where nothing is known to be published of the answer: what it answers, and the
+        id of the message before that. They go out with the first publication.
+    data, meta: JSON that came with the prompt, from the client and from Centrifugo.
+    """
+
+    conversation_id: str
+    message_id: str
+    user: str
+    model: str
+    ordinal: int
+    created_at: float
+    position: Position
+    seq: int = 0
+    parts: list[Part] = field(default_factory=list)
+    was_queued: bool = False
+    prompt: Message | None = None
+    after: str | None = None
+    data: str | None = None
+    meta: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """An answer as of one acknowledged publication: its text, its number and its position."""
+
+    message_id: str
+    seq: int
+    parts: list[Part]
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """A publication that is stored until Centrifugo has it, so that any server can send it.
+
+    id: of the answer that it ends, of the conversation that it deletes, or of a state, such as the
+        title, of which only the newest version counts.
+    version: the answer's `seq`, or the conversation's version.
+    deleted_for: the user from whose list the conversation goes as well.
+    """
+
+    id: str
+    conversation_id: str
+    version: int
+    data: bytes
+    deleted_for: str | None = None
+
+    @property
+    def key(self) -> str:
+        return idempotency_key(self.id, self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An answer's end as stored: the queued one to start now, and the conversation as it stands.
+
+    `summary` is None where the conversation was deleted meanwhile.
+    """
+
+    next: Assignment | None
+    summary: Summary | None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Messages, oldest first; the answer being made, and the position of its checkpoint."""
+
+    title: str
+    messages: list[Message]
+    generation: GenerationState | None = None
+    since: Position | None = None
+    next: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What a stop found: answers that are being made somewhere, and the ends of queued ones.
+
+    `summary` is the conversation as it stands, where the stop has changed that.
+    """
+
+    running: list[str] = field(default_factory=list)
+    cancelled: list[OutboxEntry] = field(default_factory=list)
+    summary: Summary | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A stored turn: what to show, the conversation as it stands, and the answer to come.
+
+    assignment: None where the turn had been stored before, and nothing was changed.
+    status: whether the answer is to be started now.
+    removed: the ids of the messages that the answer replaces.
+    """
+
+    conversation_id: str
+    view: View
+    summary: Summary | None = None
+    assignment: Assignment | None = None
+    status: Status = "streaming"
+    removed: list[str] = field(default_factory=list)
+    stopped: Stopped = field(default_factory=Stopped)

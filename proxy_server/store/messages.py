@@ -1,0 +1,266 @@
+"""The table of messages: stored, shown, and what stands before an answer."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from proxy_server.errors import NotFound
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.messages import (
+    Message,
+    Metadata,
+    Part,
+    Role,
+    decode_metadata,
+    decode_parts,
+)
+from proxy_server.protocol.sessions import GenerationState, Position
+from proxy_server.protocol.turns import FIRST_PROMPT, View
+from proxy_server.store.conversations import Owned, check_owned
+from proxy_server.store.cursors import parse_cursor
+from proxy_server.store.database import Store
+from proxy_server.store.schema import generations, messages
+
+_CURSOR = re.compile(r"([0-9]{1,9})", re.ASCII)
+# Centrifugo disconnects a client for whom more than `client.queue_max_size` waits, 1 MB by default:
+# a larger reply would do so each time it is asked for.
+_PAGE_BYTES = 400_000
+
+_CONVERSATION = messages.c.conversation == sa.bindparam("of_conversation")
+_INSERT = sa.insert(messages)
+_STORE = (
+    sa.update(messages)
+    .where(messages.c.owner == sa.bindparam("of_owner"), messages.c.id == sa.bindparam("of_id"))
+    .values(parts=sa.bindparam("new_parts"), metadata=sa.bindparam("new_metadata"))
+)
+_LAST = (
+    sa.select(messages.c.ordinal, messages.c.id)
+    .where(_CONVERSATION)
+    .order_by(messages.c.ordinal.desc())
+    .limit(1)
+)
+_LEADING = (
+    sa.select(messages)
+    .where(
+        _CONVERSATION,
+        messages.c.ordinal.between(sa.bindparam("first"), sa.bindparam("last")),
+    )
+    .order_by(messages.c.ordinal)
+)
+_FIND = sa.select(messages.c.conversation, messages.c.ordinal, messages.c.role).where(
+    messages.c.owner == sa.bindparam("of_owner"), messages.c.id == sa.bindparam("of_id")
+)
+# Messages with their generations, in one statement: both are of one moment.
+_WITH_GENERATIONS = (
+    sa.select(
+        messages,
+        generations.c.status.label("generation"),
+        generations.c.seq,
+        generations.c.parts.label("checkpoint"),
+        generations.c.position_offset,
+        generations.c.position_epoch,
+    )
+    .select_from(messages)
+    .outerjoin(
+        generations,
+        (generations.c.message == messages.c.id) & (generations.c.owner == messages.c.owner),
+    )
+    .where(_CONVERSATION)
+)
+_FIRST_UNFINISHED = sa.select(sa.func.min(generations.c.ordinal)).where(
+    generations.c.conversation == sa.bindparam("of_conversation")
+)
+
+
+class Leading(NamedTuple):
+    """What stands before an answer: its prompt, and the id of the message before that."""
+
+    prompt: Message | None
+    after: str | None
+
+
+class Place(NamedTuple):
+    """Where a message stands."""
+
+    conversation_id: str
+    ordinal: int
+    role: Role
+
+
+class Last(NamedTuple):
+    """A conversation's last message."""
+
+    ordinal: int
+    id: str | None
+
+
+def message_of(row: sa.Row[Any]) -> Message:
+    return Message(row.id, row.role, decode_parts(row.parts), decode_metadata(row.metadata))
+
+
+def insert(
+    connection: sa.Connection, user: str, conversation_id: str, ordinal: int, message: Message
+) -> None:
+    connection.execute(
+        _INSERT,
+        {
+            "conversation": conversation_id,
+            "ordinal": ordinal,
+            "owner": user,
+            "id": message.id,
+            "role": message.role,
+            "parts": encode(message.parts).decode(),
+            "metadata": encode(message.metadata).decode(),
+        },
+    )
+
+
+def store(
+    connection: sa.Connection,
+    user: str,
+    message_id: str,
+    parts: Sequence[Part],
+    metadata: Metadata,
+) -> None:
+    """Gives an answer its last form."""
+    connection.execute(
+        _STORE,
+        {
+            "of_owner": user,
+            "of_id": message_id,
+            "new_parts": encode(parts).decode(),
+            "new_metadata": encode(metadata).decode(),
+        },
+    )
+
+
+def last(connection: sa.Connection, conversation_id: str) -> Last:
+    row = connection.execute(_LAST, {"of_conversation": conversation_id}).first()
+    return Last(row.ordinal, row.id) if row else Last(FIRST_PROMPT - 1, None)
+
+
+def leading(connection: sa.Connection, conversation_id: str, ordinal: int) -> Leading:
+    """What stands before the answer of that ordinal."""
+    where = {"of_conversation": conversation_id, "first": ordinal - 2, "last": ordinal - 1}
+    rows = connection.execute(_LEADING, where).all()
+    prompt = message_of(rows[-1]) if rows and rows[-1].ordinal == ordinal - 1 else None
+    after = rows[0].id if rows and rows[0].ordinal == ordinal - 2 else None
+    return Leading(prompt, after)
+
+
+def find(connection: sa.Connection, user: str, message_id: str) -> Place | None:
+    """Where a user's message stands; None where there is none of that id."""
+    row = connection.execute(_FIND, {"of_owner": user, "of_id": message_id}).first()
+    return Place(*row) if row else None
+
+
+def answer(
+    connection: sa.Connection, conversation_id: str, message_id: str | None
+) -> tuple[int, str | None]:
+    """The ordinal and the model of the assistant message of that id, or of the last one.
+
+    Raises NotFound.
+    """
+    statement = sa.select(messages.c.ordinal, messages.c.metadata).where(
+        messages.c.conversation == conversation_id, messages.c.role == "assistant"
+    )
+    if message_id is not None:
+        statement = statement.where(messages.c.id == message_id)
+    row = connection.execute(statement.order_by(messages.c.ordinal.desc()).limit(1)).first()
+    if row is None:
+        raise NotFound("There is no such answer in this conversation.")
+    return row.ordinal, decode_metadata(row.metadata).model
+
+
+def remove_from(connection: sa.Connection, conversation_id: str, ordinal: int) -> list[str]:
+    """Removes the messages from there on; gives their ids."""
+    removed = connection.execute(
+        sa.delete(messages)
+        .where(messages.c.conversation == conversation_id, messages.c.ordinal >= ordinal)
+        .returning(messages.c.id)
+    )
+    return list(removed.scalars())
+
+
+def shown(
+    connection: sa.Connection, user: str, conversation_id: str, first: int, last: int
+) -> View:
+    """The messages between two ordinals, both included. Raises Forbidden."""
+    conversation = check_owned(connection, user, conversation_id)
+    rows = connection.execute(
+        _WITH_GENERATIONS.where(messages.c.ordinal.between(first, last)).order_by(
+            messages.c.ordinal
+        ),
+        {"of_conversation": conversation_id},
+    ).all()
+    return _view(conversation, rows)
+
+
+async def view(
+    store: Store, user: str, conversation_id: str, limit: int, before: str | None = None
+) -> View:
+    """The last messages, or the last before a cursor. Raises Forbidden and Malformed.
+
+    Fewer than `limit` where they are large, and more where more are unfinished: nobody could
+    follow an answer that was left out.
+    """
+    statement = _WITH_GENERATIONS.order_by(messages.c.ordinal.desc())
+    if before is not None:
+        (ordinal,) = parse_cursor(_CURSOR, before)
+        statement = statement.where(messages.c.ordinal < int(ordinal))
+    where = {"of_conversation": conversation_id}
+
+    def work(connection: sa.Connection) -> View:
+        conversation = check_owned(connection, user, conversation_id)
+        first = connection.execute(_FIRST_UNFINISHED, where).scalar()
+        rows = _fitting(connection.execute(statement.limit(limit), where), first)
+        if first is not None and rows and rows[-1].ordinal > first:
+            rest = statement.where(messages.c.ordinal >= first)
+            rows = list(connection.execute(rest, where))
+        return _view(conversation, rows[::-1])
+
+    return await store.read(work)
+
+
+async def beginning(store: Store, conversation_id: str) -> tuple[Message, Message] | None:
+    """The first prompt and its answer; None where they are gone."""
+    rows = await store.read(
+        lambda connection: connection.execute(
+            _LEADING, {"of_conversation": conversation_id, "first": 1, "last": 2}
+        ).all()
+    )
+    return (message_of(rows[0]), message_of(rows[1])) if len(rows) == 2 else None
+
+
+def _fitting(rows: sa.CursorResult[Any], first_unfinished: int | None) -> list[sa.Row[Any]]:
+    """The rows, newest first, that fit into one reply: one at least, and all unfinished ones."""
+    fitting: list[sa.Row[Any]] = []
+    size = 0
+    for row in rows:
+        size += len(row.parts.encode()) + len((row.checkpoint or "").encode())
+        unfinished = first_unfinished is not None and row.ordinal >= first_unfinished
+        if fitting and size > _PAGE_BYTES and not unfinished:
+            break
+        fitting.append(row)
+    rows.close()
+    return fitting
+
+
+def _view(conversation: Owned, rows: Sequence[sa.Row[Any]]) -> View:
+    """From rows of `_WITH_GENERATIONS`, oldest first."""
+    cursor = str(rows[0].ordinal) if rows and rows[0].ordinal > FIRST_PROMPT else None
+    found = [message_of(row) for row in rows]
+    state: GenerationState | None = None
+    since: Position | None = None
+    for row, message in zip(rows, found, strict=True):
+        if row.generation is None:
+            continue
+        message.parts = decode_parts(row.checkpoint)
+        message.metadata.status = row.generation
+        # The answer that is being made, or else the one that is next.
+        if state is None or row.generation == "streaming":
+            state = GenerationState(message.id, row.seq, row.generation)
+            since = Position(row.position_offset, row.position_epoch)
+    return View(conversation.title, found, state, since, cursor, conversation.key)

@@ -1,0 +1,135 @@
+"""The tables, and the clock that all replicas share."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+schema = sa.MetaData()
+
+# `version` grows with each change of a row; `key` is its client's own name for a conversation.
+conversations = sa.Table(
+    "conversations",
+    schema,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("updated_at", sa.Double, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("key", sa.Text),
+    sa.Index("conversations_of_owner", "owner", "updated_at", "id"),
+    sa.Index(
+        "conversations_by_key",
+        "owner",
+        "key",
+        unique=True,
+        sqlite_where=sa.text("key IS NOT NULL"),
+        postgresql_where=sa.text("key IS NOT NULL"),
+    ),
+)
+
+messages = sa.Table(
+    "messages",
+    schema,
+    sa.Column("conversation", sa.Text, nullable=False),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("parts", sa.Text, nullable=False),
+    sa.Column("metadata", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("conversation", "ordinal"),
+    # A message's id is its client's: unique for one user, meaningless between users.
+    sa.UniqueConstraint("owner", "id"),
+)
+
+# What is queued or running, and nothing else: a row goes when its answer ends. `parts`, `seq`,
+# `position_offset` and `position_epoch` are the checkpoint, always of one moment. `data` and `meta`
+# came with the prompt, as JSON.
+generations = sa.Table(
+    "generations",
+    schema,
+    sa.Column("message", sa.Text, primary_key=True),
+    sa.Column("conversation", sa.Text, nullable=False),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("runner", sa.Text),
+    sa.Column("lease", sa.Double),
+    sa.Column("stop", sa.Text),
+    sa.Column("seq", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("parts", sa.Text, nullable=False, server_default=sa.text("'[]'")),
+    sa.Column("position_offset", sa.BigInteger, nullable=False),
+    sa.Column("position_epoch", sa.Text, nullable=False),
+    sa.Column("data", sa.Text),
+    sa.Column("meta", sa.Text),
+    sa.Index("generations_of_conversation", "conversation", "ordinal"),
+    sa.Index("generations_of_owner", "owner"),
+    sa.Index(
+        "queued_generations",
+        "conversation",
+        "ordinal",
+        sqlite_where=sa.text("status = 'queued'"),
+        postgresql_where=sa.text("status = 'queued'"),
+    ),
+    sa.Index(
+        "one_running_generation",
+        "conversation",
+        unique=True,
+        sqlite_where=sa.text("status = 'streaming'"),
+        postgresql_where=sa.text("status = 'streaming'"),
+    ),
+    # room beside each row for its renewals, which then touch no index
+    postgresql_with={"fillfactor": 50},
+)
+
+# What Centrifugo is not known to have: the last publication of each answer whose end is stored, the
+# one of each conversation that is deleted, with its `owner`, and the newest title of each whose
+# title was changed. `message` is what OutboxEntry calls its id, `seq` its version. The server that
+# stored it sends it at once; after `due`, any server does, under the same idempotency key.
+outbox = sa.Table(
+    "outbox",
+    schema,
+    sa.Column("message", sa.Text, primary_key=True),
+    sa.Column("conversation", sa.Text, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.Column("due", sa.Double, nullable=False),
+    sa.Column("owner", sa.Text),
+)
+
+# When each user last asked for answers: what the limit per minute counts. Regenerating removes
+# messages, so those cannot be counted instead.
+admissions = sa.Table(
+    "admissions",
+    schema,
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Index("admissions_of_owner", "owner", "at"),
+    sa.Index("admissions_by_time", "at"),
+)
+
+
+RETIRED = {"generations": ["removed"], "outbox": ["removed"]}
+"""Columns that a migrated database still has, for servers of the version before beside this one."""
+
+
+class now(FunctionElement[float]):  # noqa: N801 -- reads like the SQL function it stands for
+    """The database's clock in Unix seconds: the one that all replicas share."""
+
+    type = sa.Double()
+    inherit_cache = True
+
+
+@compiles(now, "sqlite")
+def _sqlite_now(*_: Any, **__: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(now, "postgresql")
+def _postgresql_now(*_: Any, **__: Any) -> str:
+    return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
