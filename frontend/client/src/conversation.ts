@@ -144,6 +144,7 @@ export class Conversation {
       const session = await this.#connection.call("regenerate", {
         conversation: this.id,
         message,
+        id: newId(),
       });
       // its publication may come later than this reply: never show both answers
       this.#follower.deliver({ type: "removed", messages: removed });

@@ -15,25 +15,37 @@ export interface ListState {
   readonly next: string | null;
 }
 
-/** The list after a publication; one that is older than what is known is a replay. */
+/**
+ * The list after a publication. One that is older than what is known is a replay, and one of a conversation that is
+ * among the `deleted` came late.
+ */
 export function reduceList(
   conversations: readonly Summary[],
   publication: ListPublication,
+  deleted: Set<string> = new Set(),
 ): readonly Summary[] {
   if (publication.type === "deleted") {
+    deleted.add(publication.conversation);
     return conversations.filter(({ id }) => id !== publication.conversation);
   }
   if (publication.type !== "conversation") return conversations;
   const changed = publication.conversation;
+  if (deleted.has(changed.id)) return conversations;
   const known = conversations.find(({ id }) => id === changed.id);
-  if (known !== undefined && known.updated_at > changed.updated_at) return conversations;
+  if (known !== undefined && isOlder(changed, known)) return conversations;
   return [changed, ...conversations.filter((other) => other !== known)].sort(
     (one, other) => other.updated_at - one.updated_at,
   );
 }
 
+function isOlder(one: Summary, other: Summary): boolean {
+  if (one.version !== undefined && other.version !== undefined) return one.version < other.version;
+  return one.updated_at < other.updated_at;
+}
+
 export class ConversationList {
   readonly #connection: Link;
+  readonly #deleted = new Set<string>();
   readonly #state = new Cell<ListState>({ conversations: [], next: null });
   readonly #follower: Follower<ConversationPage, ListPublication>;
 
@@ -45,7 +57,10 @@ export class ConversationList {
       show: ({ conversations, next }) => this.#state.set({ conversations, next: next ?? null }),
       receive: (publication) => {
         const { conversations, next } = this.#state.value;
-        this.#state.set({ conversations: reduceList(conversations, publication), next });
+        this.#state.set({
+          conversations: reduceList(conversations, publication, this.#deleted),
+          next,
+        });
       },
       // a page that was asked for while the channel is followed leaves nothing out
       settled: () => true,

@@ -47,6 +47,8 @@ export interface Session {
   generation: { message: string; seq: number; status: Status } | null;
   /** From `open`: the cursor of `history` for the messages before these, where there are any. */
   next?: string;
+  /** The client's own name for the conversation. */
+  key?: string;
 }
 
 export type Chunk =
@@ -59,10 +61,19 @@ export type Chunk =
 
 /** What arrives on a conversation's channel. */
 export type Publication =
-  | { type: "message"; message: Message }
-  | { type: "chunks"; message: string; seq: number; chunks: readonly Chunk[] }
+  /** `after` is the id of the message before it. */
+  | { type: "message"; message: Message; after?: string }
+  /** The first piece has what the answer joins with: its prompt, and the id of the message before that. */
+  | {
+      type: "chunks";
+      message: string;
+      seq: number;
+      chunks: readonly Chunk[];
+      prompt?: Message;
+      after?: string;
+    }
   | { type: "removed"; messages: readonly string[] }
-  | { type: "title"; title: string }
+  | { type: "title"; title: string; version?: number }
   | { type: "deleted" };
 
 export interface Summary {
@@ -71,6 +82,9 @@ export interface Summary {
   /** Unix seconds. */
   updated_at: number;
   status: Status;
+  /** Grows with each change of the conversation. */
+  version?: number;
+  key?: string;
 }
 
 /** What arrives on the user's own channel. */

@@ -13,7 +13,10 @@ export interface ConversationState {
   readonly messages: readonly Message[];
   readonly progress: ReadonlyMap<string, number>;
   readonly ahead: ReadonlyMap<string, ReadonlyMap<number, readonly Chunk[]>>;
+  /** Whether something joined behind a message that is not here. */
+  readonly lost: boolean;
   readonly title: string | null;
+  readonly titleVersion: number;
   readonly deleted: boolean;
 }
 
@@ -41,13 +44,15 @@ export const emptyConversation: ConversationState = {
   messages: [],
   progress: new Map(),
   ahead: new Map(),
+  lost: false,
   title: null,
+  titleVersion: 0,
   deleted: false,
 };
 
 /** Whether publications are missing between those that were applied and those that arrived. */
 export function hasHole(state: ConversationState): boolean {
-  return state.ahead.size > 0;
+  return state.lost || state.ahead.size > 0;
 }
 
 /** The last `seq` that is contained in what is shown of a message; infinite for one that is closed. */
@@ -63,13 +68,16 @@ export const reduce: Reduce = (state, event) => {
     case "history":
       return { ...state, messages: [...earlierThan(state, event.messages), ...state.messages] };
     case "message":
-      return { ...state, messages: [...state.messages, ...unknownOf(state, [event.message])] };
-    case "chunks":
-      return chunked(state, event.message, event.seq, event.chunks);
+      return followed(state, event.message, event.after) ?? { ...state, lost: true };
+    case "chunks": {
+      const placed = behindPrompt(state, event);
+      if (placed === null) return { ...state, lost: true };
+      return chunked(placed, event.message, event.seq, event.chunks);
+    }
     case "removed":
       return without(state, new Set(event.messages));
     case "title":
-      return { ...state, title: event.title };
+      return retitled(state, event.title, event.version ?? state.titleVersion);
     case "deleted":
       return { ...state, deleted: true };
     default:
@@ -87,8 +95,31 @@ function earlierThan(state: ConversationState, page: readonly Message[]): readon
   return known < 0 ? page : page.slice(0, known);
 }
 
-function unknownOf(state: ConversationState, messages: readonly Message[]): readonly Message[] {
-  return messages.filter((message) => find(state, message.id) === undefined);
+/** A message joins behind another one; null where that one is not here, and something was missed. */
+function followed(
+  state: ConversationState,
+  message: Message,
+  after: string | undefined,
+): ConversationState | null {
+  if (find(state, message.id) !== undefined) return state;
+  if (after !== undefined && find(state, after) === undefined) return null;
+  return { ...state, messages: [...state.messages, message] };
+}
+
+/** Makes room for the first piece of an answer that is unknown: its prompt is the last message before it. */
+function behindPrompt(
+  state: ConversationState,
+  { message, prompt, after }: Extract<Publication, { type: "chunks" }>,
+): ConversationState | null {
+  if (prompt === undefined || find(state, message) !== undefined) return state;
+  const placed = followed(state, prompt, after);
+  if (placed === null) return null;
+  const at = placed.messages.findIndex(({ id }) => id === prompt.id);
+  return without(placed, new Set(placed.messages.slice(at + 1).map(({ id }) => id)));
+}
+
+function retitled(state: ConversationState, title: string, version: number): ConversationState {
+  return version < state.titleVersion ? state : { ...state, title, titleVersion: version };
 }
 
 function chunked(
@@ -163,7 +194,7 @@ function replaced(state: ConversationState, session: Session): ConversationState
   // arrived before the session was asked for will never be preceded by those that are missing.
   const merged = joined(without(state, new Set(gone)), session);
   const latest = session.messages.flatMap(({ id }) => find(merged, id) ?? []);
-  return { ...merged, messages: [...earlier, ...latest], title: session.title };
+  return { ...merged, messages: [...earlier, ...latest], lost: false, title: session.title };
 }
 
 /** Takes from the session each message that is unknown here, or stands further there. */

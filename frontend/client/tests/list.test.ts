@@ -27,3 +27,17 @@ test("a change that is older than what is known is a replay", () => {
 test("a conversation that was deleted leaves", () => {
   expect(reduceList(list, { type: "deleted", conversation: "b" })).toEqual([summary("a", 1)]);
 });
+
+test("an older version is a replay, whenever it was made", () => {
+  const known = [{ ...summary("a", 1, "renamed"), version: 3 }];
+  const late: Summary = { ...summary("a", 2, "old"), version: 2 };
+  expect(reduceList(known, { type: "conversation", conversation: late })).toBe(known);
+});
+
+test("a summary that comes after the deletion brings nothing back", () => {
+  const deleted = new Set<string>();
+  const left = reduceList(list, { type: "deleted", conversation: "b" }, deleted);
+  expect(reduceList(left, { type: "conversation", conversation: summary("b", 9) }, deleted)).toBe(
+    left,
+  );
+});
