@@ -134,10 +134,11 @@ frontend/client/dist/client.js: frontend/node_modules/.installed $(CLIENT_SOURCE
 page: frontend/page/dist/index.html frontend/client/dist/client.js ## builds the page and the client library
 
 .PHONY: lint
-lint: $(VENV)/.dev frontend/node_modules/.installed ## ruff, mypy --strict, and the frontend's own
+lint: $(VENV)/.dev frontend/node_modules/.installed ## ruff, mypy --strict, the rooms' imports, and the frontend's own
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	cd frontend && npm run --silent lint
 
 .PHONY: format

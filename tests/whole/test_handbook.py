@@ -41,7 +41,7 @@ class Event(NamedTuple):
 
 def logged() -> Iterator[Event]:
     """Each event where it is logged; a field that is not always there counts."""
-    for file in PACKAGE.glob("*.py"):
+    for file in PACKAGE.rglob("*.py"):
         tree = ast.parse(file.read_text())
         bound = {
             ast.unparse(node.targets[0]): {keyword.arg or "" for keyword in node.value.keywords}
@@ -79,6 +79,8 @@ def _by_case(tree: ast.Module) -> Iterator[tuple[ast.Call, str]]:
                 for case in node.cases
                 if isinstance(case.pattern, ast.MatchValue)
             ]
+            if not names:
+                continue
             (rest,) = returned - set(names)
             for case, name in zip(node.cases, [*names, rest], strict=True):
                 for inner in ast.walk(case):
