@@ -31,6 +31,7 @@ from proxy_server.delivery.publisher import Publisher
 from proxy_server.delivery.server_api import ServerApi, server_api
 from proxy_server.errors import StoreUnavailable
 from proxy_server.responders.openai_chat import OpenAIChat
+from proxy_server.responders.openai_client import Server
 from proxy_server.responders.responder import Responder
 from proxy_server.settings import Settings
 from proxy_server.store.admissions import Limits
@@ -189,11 +190,16 @@ class App:
 
 def _responder(settings: Settings) -> Responder:
     return OpenAIChat(
-        base_url=settings.openai_base_url,
-        api_key=settings.openai_api_key.get_secret_value(),
-        connections=settings.max_generations + _SPARE_CONNECTIONS,
-        first_token_seconds=settings.first_token_seconds,
-        idle_seconds=settings.idle_seconds,
-        system_prompt=settings.system_prompt,
-        max_output_tokens=settings.max_output_tokens,
+        Server(
+            base_url=settings.openai_base_url,
+            api_key=settings.openai_api_key.get_secret_value(),
+            connections=settings.max_generations + _SPARE_CONNECTIONS,
+            first_token_seconds=settings.first_token_seconds,
+            idle_seconds=settings.idle_seconds,
+            system_prompt=settings.system_prompt,
+            max_output_tokens=settings.max_output_tokens,
+            options=settings.model_options,
+            headers=settings.openai_headers,
+            reasoning_tags=settings.reasoning_tags,
+        )
     )

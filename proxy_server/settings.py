@@ -1,6 +1,8 @@
 """One frozen object of settings, built from the environment; nobody else reads that."""
 
-from typing import Annotated, Literal
+import json
+import re
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -8,6 +10,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 _Seconds = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(ge=1)]
 _CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+_Json = Annotated[dict[str, Any], NoDecode]
+_Headers = Annotated[dict[str, str], NoDecode]
 _LAST_PORT = 65_535
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
@@ -53,6 +57,20 @@ class Settings(BaseSettings):
         pattern=r"^https?://",
     )
     openai_model: str = Field("gpt-5-mini", description="The model, unless a prompt names another")
+    openai_headers: _Headers = Field(
+        {},
+        description="Headers of each request to the model: a JSON object, or `Name: value, …`",
+        repr=False,
+    )
+    model_options: _Json = Field(
+        {},
+        description="A JSON object merged into each request to the model: temperature, reasoning "
+        "effort, routing, tools of the provider's own",
+    )
+    reasoning_tags: _CommaSeparated = Field(
+        ("think", "thinking"),
+        description="Tags at the beginning of a text whose content is reasoning; `off` for none",
+    )
     models: _CommaSeparated = Field((), description="Further models that prompts may name")
     system_prompt: str = Field("", description="Put before every conversation")
     context_characters: _Count = Field(
@@ -96,7 +114,43 @@ class Settings(BaseSettings):
         "info", description="`debug`, `info`, `warning` or `error`"
     )
 
-    @field_validator("signing_secrets", "models", mode="before")
+    @field_validator("model_options", mode="before")
+    @classmethod
+    def _object(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            found = json.loads(value)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise ValueError('give a JSON object, such as {"temperature": 0.2}')
+        return found
+
+    @field_validator("openai_headers", mode="before")
+    @classmethod
+    def _headers(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("{"):
+            return cls._object(value)
+        pairs = [
+            re.split("[:=]", pair, maxsplit=1) for pair in re.split("[,\n]", value) if pair.strip()
+        ]
+        if any(len(pair) == 1 for pair in pairs):
+            raise ValueError("give a JSON object, or Name: value, …")
+        return {name.strip(): content.strip() for name, content in pairs}
+
+    @field_validator("reasoning_tags", mode="after")
+    @classmethod
+    def _tags(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value in (("off",), ("false",), ("0",), ("no",), ("none",)):
+            return ()
+        if value in (("on",), ("true",), ("1",), ("yes",)):
+            return ("think", "thinking")
+        return tuple(tag.strip("<>") for tag in value)
+
+    @field_validator("signing_secrets", "models", "reasoning_tags", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -14,6 +14,7 @@ import uvloop
 
 from proxy_server.protocol.messages import Message, Metadata, TextPart
 from proxy_server.responders.openai_chat import OpenAIChat
+from proxy_server.responders.openai_client import Server
 from proxy_server.responders.responder import Prompt
 
 _ASKED_AT_ONCE = 20
@@ -21,7 +22,9 @@ _ASKED_AT_ONCE = 20
 
 async def main(url: str) -> None:
     model = OpenAIChat(
-        base_url=url, api_key="none", connections=2000, first_token_seconds=60, idle_seconds=60
+        Server(
+            base_url=url, api_key="none", connections=2000, first_token_seconds=60, idle_seconds=60
+        )
     )
     async with AsyncExitStack() as held:
         held.push_async_callback(model.close)

@@ -1,27 +1,21 @@
 """What a responder is given: the conversation before an answer, within a budget."""
 
-import sqlalchemy as sa
-
-from proxy_server.protocol.messages import Message
-from proxy_server.protocol.turns import FIRST_ANSWER, Assignment
+from proxy_server.protocol.messages import FilePart, Message, TextPart
+from proxy_server.protocol.turns import FIRST_ANSWER, FIRST_PROMPT, Assignment
 from proxy_server.store.database import Store
-from proxy_server.store.messages import message_of
-from proxy_server.store.schema import messages
+from proxy_server.store.messages import page_before
 
-_MOST_MESSAGES = 200
-_BEFORE = (
-    sa.select(messages)
-    .where(
-        messages.c.conversation == sa.bindparam("of_conversation"),
-        messages.c.ordinal < sa.bindparam("before"),
-    )
-    .order_by(messages.c.ordinal.desc())
-    .limit(_MOST_MESSAGES)
-)
+_PAGE_MESSAGES = 50
+_PAGE_BYTES = 256_000
+# What a picture is to a model, whatever the length of its base64: some thousand tokens.
+_IMAGE_CHARACTERS = 4_000
 
 
 class History:
-    """The history of every answer of this service."""
+    """The history of every answer of this service.
+
+    characters: the budget, in which what the model is not sent costs nothing.
+    """
 
     def __init__(self, store: Store, characters: int) -> None:
         self._store = store
@@ -31,13 +25,30 @@ class History:
         """Oldest first; the last is the prompt, which is always there."""
         if assignment.ordinal == FIRST_ANSWER and assignment.prompt is not None:
             return [assignment.prompt]
-        where = {"of_conversation": assignment.conversation_id, "before": assignment.ordinal}
-        rows = await self._store.read(lambda connection: connection.execute(_BEFORE, where).all())
-        left = self._characters
+        left, ordinal = self._characters, assignment.ordinal
         chosen: list[Message] = []
-        for row in rows:
-            left -= len(row.parts)
-            if chosen and left < 0:
+        while ordinal > FIRST_PROMPT:
+            page = await page_before(
+                self._store, assignment.conversation_id, ordinal, _PAGE_MESSAGES, _PAGE_BYTES
+            )
+            if not page:
                 break
-            chosen.append(message_of(row))
+            for _, message in reversed(page):
+                left -= _cost(message)
+                if chosen and left < 0:
+                    return chosen[::-1]
+                chosen.append(message)
+            ordinal = page[0][0]
         return chosen[::-1]
+
+
+def _cost(message: Message) -> int:
+    """Characters that the model is sent: reasoning is not among them."""
+    return sum(
+        len(part.text)
+        if isinstance(part, TextPart)
+        else _IMAGE_CHARACTERS
+        if isinstance(part, FilePart)
+        else 0
+        for part in message.parts
+    )

@@ -1,5 +1,6 @@
 """Values to JSON, and what clients send to values."""
 
+import json
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,13 +22,31 @@ def decode_ids(raw: str) -> list[str]:
     return _ids.decode(raw)
 
 
+def _mended(data: bytes) -> bytes:
+    """Half a surrogate, which JavaScript sends where it cut a text, becomes U+FFFD.
+
+    Raises DecodeError and RecursionError for what is no JSON.
+    """
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise msgspec.DecodeError(str(error)) from error
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
+
 def decode_request(data: bytes, shape: type[_T]) -> _T:
     """A client's request; fields that the shape does not know are ignored.
 
     Raises Malformed with a sentence that names the field.
     """
     try:
-        return msgspec.json.decode(data or b"{}", type=shape)
+        try:
+            return msgspec.json.decode(data or b"{}", type=shape)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            return msgspec.json.decode(_mended(data), type=shape)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at ")
         # without the value that was given, which may be long and is not for the log
@@ -35,5 +54,5 @@ def decode_request(data: bytes, shape: type[_T]) -> _T:
         name = place.strip("`").removeprefix("$").removeprefix(".")
         where = f"The field {name}" if name else "The request"
         raise Malformed(f"{where} is not valid: {problem[:1].lower()}{problem[1:]}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Malformed("The request is not valid JSON.") from error

@@ -1,216 +1,273 @@
-"""The stream of a chat completion: server-sent events in, our own events out.
+"""The stream of a chat completion: what was read in, our own events out.
 
 Read below the SDK's chunk objects, which cost several times the rest of a token's way. Nothing is
 read ahead: what the caller does not take stays in the socket, where TCP slows the provider down.
+
+Three things hold whatever a server sends. Text that came is never lost. Bookkeeping never ends an
+answer. And an answer is complete only if its end was said.
 """
 
-import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Literal
 
 import msgspec
-from msgspec import Struct
 
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Event, Finish, FinishReason, Reasoning, Text
 from proxy_server.protocol.messages import Usage
-from proxy_server.responders.time_limit import Patience
-from proxy_server.responders.transport import Stream
+from proxy_server.responders.characters import Characters
+from proxy_server.responders.chat_payloads import (
+    Chunk,
+    chunk_decoder,
+    chunks_decoder,
+    gave_up,
+    read_leniently,
+    usage_of,
+)
+from proxy_server.responders.chat_payloads import Event as ChatEvent
+from proxy_server.responders.failures import BROKEN_OFF, NO_ANSWER, NO_SENSE, WITHHELD
+from proxy_server.responders.framing import Frames, OversizedError, Payload
+from proxy_server.responders.reasoning_tags import ReasoningTags
+from proxy_server.responders.source import Source
 
-_MAX_EVENT = 1 << 20
-BAD_ANSWER = "The model gave an answer that makes no sense. Try again."
-_BROKEN_OFF = "The model broke off its answer. Try again."
+_DONE = (b"done", b"[done]")
+_DONE_EVENTS = (b"done", b"end", b"close")
 
 
 class ChatStream:
-    """Iteration gives all events that one read of the socket brought, the end in a list alone."""
+    """Iteration gives all events that one read brought, the end in a list of its own."""
 
-    def __init__(self, stream: Stream, patience: Patience, idle_seconds: float) -> None:
-        self._stream = stream
-        self._patience = patience
-        self._idle_seconds = idle_seconds
-        self._finish_reason: str | None = None
+    def __init__(self, source: Source, tags: ReasoningTags) -> None:
+        self._source = source
+        self._tags = tags
+        self._frames = Frames()
+        self._text = Characters()
+        self._reasoning = Characters()
+        self._reason: str | None = None
         self._usage: Usage | None = None
+        # what came last had a reason to end beside its text, and yet more came
+        self._reasons_lie = False
+        # whether there was any event, any text, any that is more than white space
+        self._heard = False
         self._spoke = False
-        self._rest = b""
-        self._done = False
-        self._told = False
-        self._halves = False
-        self._surrogate = ""
+        self._has_words = False
+        self._state: Literal["reading", "ended", "told"] = "reading"
         self._failure: ResponderFailed | None = None
 
     def __aiter__(self) -> "ChatStream":
         return self
 
     async def __anext__(self) -> Sequence[Event]:
-        if self._failure is not None:
-            raise self._failure
-        while not self._done:
-            if said := self._parse(await self._read()):
-                self._patience.renew(self._idle_seconds)
+        while self._state == "reading" and self._failure is None:
+            if said := await self._next():
                 return said
-        if self._told:
-            raise StopAsyncIteration
-        self._told = True
-        finish = Finish(_FINISH_REASONS.get(self._finish_reason or "", "other"))
-        return [finish] if self._usage is None else [self._usage, finish]
+        if self._state == "told":
+            raise self._failure or StopAsyncIteration
+        self._state = "told"
+        return self._last()
 
-    async def _read(self) -> bytes:
-        """What the socket has; nothing at the stream's end, if the answer is whole by then."""
+    async def _next(self) -> list[Text | Reasoning]:
+        """What one read brought; nothing where that was no text."""
         try:
-            with self._patience:
-                data = await self._stream.read()
-            cause = "the stream ended early"
-        except TimeoutError as error:
-            if self._finish_reason is None:
-                reason = "idle_timeout" if self._spoke else "first_token_timeout"
-                raise too_late(reason) from error
-            data, cause = b"", "silence"
+            data = await self._source.read(spoke=self._spoke)
         except ConnectionError as error:
-            data, cause = b"", repr(error)
-        if not data:
-            if self._finish_reason is None:
-                raise ResponderFailed("broken_off", _BROKEN_OFF, cause)
-            self._done = True
-        return data
-
-    def _parse(self, data: bytes) -> list[Text | Reasoning]:
-        if b"\r" in data:
-            # JSON escapes a carriage return, so each one here belongs to a line's end.
-            data = data.replace(b"\r", b"")
-        *events, self._rest = (self._rest + data).split(b"\n\n")
-        if len(self._rest) > _MAX_EVENT:
-            raise ResponderFailed("malformed", BAD_ANSWER, f"an event beyond {_MAX_EVENT} bytes")
-        said: list[Text | Reasoning] = []
-        try:
-            for event in events:
-                if self._done:
-                    break
-                self._take_event(event, said)
+            return self._at_the_end(f"cut: {error}", clean=False)
         except ResponderFailed as failure:
-            if not said:
-                raise
-            # what was said before is part of the answer
+            # silence behind a reason to end is no failure
+            if not self._is_said():
+                self._failure = failure
+            self._state = "ended"
+            return self._held_back()
+        if not data:
+            return self._at_the_end("the stream ended early", clean=True)
+        try:
+            said = self._take(self._frames.feed(data))
+            if self._frames.kind == "other":
+                raise ResponderFailed("not_sse", NO_SENSE, self._source.described)
+        except ResponderFailed as failure:
             self._failure = failure
+            return self._held_back()
+        except OversizedError as error:
+            self._failure = ResponderFailed("malformed", NO_SENSE, str(error))
+            return self._held_back()
+        return said + self._held_back() if self._state == "ended" or self._failure else said
+
+    def _at_the_end(self, cause: str, *, clean: bool) -> list[Text | Reasoning]:
+        """The body is over; what stands in its last line was not looked at yet."""
+        said = self._take(self._frames.end())
+        if self._failure is not None and self._failure.reason == "malformed":
+            # half an event, because the rest of it did not come
+            self._failure = None
+        if self._state == "reading" and self._failure is None:
+            self._state = "ended"
+            if not self._is_said() and not (clean and self._reason):
+                self._failure = self._no_end(cause)
+        return said + self._held_back()
+
+    def _no_end(self, cause: str) -> ResponderFailed:
+        if not self._heard:
+            return ResponderFailed("not_sse", NO_SENSE, f"{cause}; {self._source.described}")
+        return ResponderFailed("broken_off", BROKEN_OFF, cause)
+
+    def _is_said(self) -> bool:
+        """Whether a reason to end was given that can be believed."""
+        return self._reason is not None and not self._reasons_lie
+
+    def _take(self, payloads: Sequence[Payload]) -> list[Text | Reasoning]:
+        said: list[Text | Reasoning] = []
+        self._heard = self._heard or bool(payloads)
+        if len(payloads) > 1 and self._take_together(payloads, said):
+            return said
+        for payload in payloads:
+            if self._state != "reading" or self._failure is not None:
+                break
+            self._take_one(payload, said)
         return said
 
-    def _take_event(self, event: bytes, said: list[Text | Reasoning]) -> None:
-        if event.startswith(b"data: ") and b"\n" not in event:
-            payload = event[6:]
-        else:
-            payload = _payload(event)
-        if payload == b"[DONE]":
-            if self._finish_reason is None and not self._spoke:
-                raise ResponderFailed("empty", BAD_ANSWER, "no chunk before [DONE]")
-            self._finish_reason = self._finish_reason or "stop"
-            self._done = True
-        elif payload:
-            self._take(payload, said)
-
-    def _take(self, payload: bytes, said: list[Text | Reasoning]) -> None:
+    def _take_together(self, payloads: Sequence[Payload], said: list[Text | Reasoning]) -> bool:
+        """JSON has no raw line end, so the events of one read can be decoded in one call."""
         try:
-            chunk = _chunks.decode(payload)
-        except msgspec.ValidationError as error:
-            raise ResponderFailed("malformed", BAD_ANSWER, repr(error)) from error
-        except msgspec.DecodeError:
-            # The typed decoder refuses half a surrogate pair, which some providers do send.
-            self._halves = True
-            chunk = _decode_leniently(payload)
-        if chunk.error is not None:
-            raise ResponderFailed("provider_error", _BROKEN_OFF, codes(chunk.error))
-        if chunk.usage is not None:
-            self._usage = chunk.usage.counted()
-        for choice in chunk.choices:
-            delta = choice.delta
-            if choice.finish_reason is not None:
-                self._finish_reason = choice.finish_reason
-            if delta is None:
-                continue
+            chunks = chunks_decoder.decode(b"[%b]" % b",".join([data for data, _ in payloads]))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return False
+        if len(chunks) != len(payloads) or not all(map(_is_usual, chunks)):
+            return False
+        for chunk in chunks:
+            self._take_chunk(chunk, said)
+            if self._failure is not None:
+                break
+        return True
+
+    def _take_one(self, payload: Payload, said: list[Text | Reasoning]) -> None:
+        data, event = payload
+        if data.strip(b"\"' ").lower() in _DONE or (
+            event in _DONE_EVENTS and b"choices" not in data
+        ):
+            self._done()
+            return
+        try:
+            chunk = chunk_decoder.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self._take_leniently(payload, said)
+            return
+        if not event and _is_usual(chunk):
+            self._take_chunk(chunk, said)
+        else:
+            self._take_leniently(payload, said)
+
+    def _take_chunk(self, chunk: Chunk, said: list[Text | Reasoning]) -> None:
+        (choice,) = chunk.choices
+        delta = choice.delta
+        if delta is not None:
             if reasoning := delta.reasoning_content or delta.reasoning:
-                self._spoke = True
-                if not self._halves or (reasoning := self._whole(reasoning)):
-                    said.append(Reasoning(reasoning))
+                self._say(Reasoning(reasoning), said)
             if text := delta.content or delta.refusal:
-                self._spoke = True
-                if not self._halves or (text := self._whole(text)):
-                    said.append(Text(text))
+                self._say(Text(text), said)
+        if chunk.usage is not None:
+            self._usage = usage_of(chunk.usage) or self._usage
+        if choice.finish_reason:
+            self._end_for(choice.finish_reason)
+        if choice.native_finish_reason and gave_up(choice.native_finish_reason):
+            self._end_for(choice.native_finish_reason)
 
-    def _whole(self, text: str) -> str:
-        """Joins a character that the provider split between two events as escaped surrogates."""
-        text = self._surrogate + text
-        self._surrogate = ""
-        if "\ud800" <= text[-1] <= "\udbff":
-            self._surrogate, text = text[-1], text[:-1]
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    def _take_leniently(self, payload: Payload, said: list[Text | Reasoning]) -> None:
+        try:
+            event, stray = read_leniently(payload.data, payload.event.decode("ascii", "replace"))
+        except ResponderFailed as failure:
+            self._failure = failure
+            return
+        for piece in event.said:
+            self._say(piece, said, stray=stray)
+        self._note(event)
+
+    def _note(self, event: ChatEvent) -> None:
+        self._usage = event.usage or self._usage
+        if event.reason is not None:
+            self._end_for(event.reason)
+        if event.failure is not None:
+            self._failure = event.failure
+        elif event.whole and self._failure is None:
+            self._done()
+
+    def _say(
+        self, piece: Text | Reasoning, said: list[Text | Reasoning], *, stray: bool = False
+    ) -> None:
+        """Adds what is whole of a piece; what came before a piece of the other kind is over."""
+        self._spoke = True
+        if self._reason is not None:
+            self._reasons_lie = True
+        if isinstance(piece, Reasoning):
+            if text := self._reasoning.join(piece.text, from_bytes=stray):
+                said.append(Reasoning(text))
+            return
+        text = self._text.join(piece.text, from_bytes=stray)
+        if not text:
+            return
+        if self._tags.done:
+            said.append(Text(text))
+            self._has_words = self._has_words or not text.isspace()
+        else:
+            self._add(self._tags.split(text), said)
+
+    def _add(self, pieces: Sequence[Text | Reasoning], said: list[Text | Reasoning]) -> None:
+        for piece in pieces:
+            said.append(piece)
+            if isinstance(piece, Text) and not piece.text.isspace():
+                self._has_words = True
+
+    def _held_back(self) -> list[Text | Reasoning]:
+        """Halves of characters, and what might have been a tag: nothing that came is lost."""
+        said: list[Text | Reasoning] = []
+        if rest := self._reasoning.end():
+            said.append(Reasoning(rest))
+        if rest := self._text.end():
+            self._add(self._tags.split(rest), said)
+        self._add(self._tags.end(), said)
+        return said
+
+    def _end_for(self, reason: str) -> None:
+        self._reason = reason
+        if gave_up(reason):
+            details = f"finish reason {reason[:50]}"
+            self._failure = ResponderFailed("provider_error", BROKEN_OFF, details)
+
+    def _done(self) -> None:
+        self._reason = self._reason or "stop"
+        self._reasons_lie = False
+        self._state = "ended"
+
+    def _last(self) -> list[Event]:
+        """Usage and the reason to end; a failure is raised behind what is known of the usage."""
+        usage: list[Event] = [self._usage] if self._usage is not None else []
+        reason = _REASONS.get((self._reason or "").lower(), "other")
+        if self._failure is None and not self._has_words:
+            sentence = WITHHELD if reason == "content-filter" else NO_ANSWER
+            self._failure = ResponderFailed("empty", sentence, f"finish reason {reason}, no word")
+        return usage if self._failure is not None else [*usage, Finish(reason)]
 
 
-class _UsageDetails(Struct, gc=False):
-    reasoning_tokens: int | None = None
-    cached_tokens: int | None = None
+def _is_usual(chunk: Chunk) -> bool:
+    """Whether the strict reader has seen all that there is."""
+    if len(chunk.choices) != 1:
+        return False
+    (choice,) = chunk.choices
+    return choice.index == 0 and choice.delta is not None
 
 
-class _Usage(Struct, gc=False):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    completion_tokens_details: _UsageDetails | None = None
-    prompt_tokens_details: _UsageDetails | None = None
-
-    def counted(self) -> Usage:
-        none = _UsageDetails()
-        return Usage(
-            input_tokens=self.prompt_tokens,
-            output_tokens=self.completion_tokens,
-            reasoning_tokens=(self.completion_tokens_details or none).reasoning_tokens or 0,
-            cached_input_tokens=(self.prompt_tokens_details or none).cached_tokens or 0,
-        )
-
-
-class _Delta(Struct, gc=False):
-    content: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    refusal: str | None = None
-
-
-class _Choice(Struct, gc=False):
-    delta: _Delta | None = None
-    finish_reason: str | None = None
-
-
-class _Chunk(Struct, gc=False):
-    choices: list[_Choice] = []
-    usage: _Usage | None = None
-    error: Any = None
-
-
-_chunks = msgspec.json.Decoder(_Chunk)
-_FINISH_REASONS: dict[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "content_filter": "content-filter",
-    "tool_calls": "tool-calls",
+_REASONS: dict[str, FinishReason] = {
+    **dict.fromkeys(
+        ("stop", "eos", "eos_token", "end", "end_turn", "stop_sequence", "complete", "completed"),
+        "stop",
+    ),
+    **dict.fromkeys(
+        ("length", "max_tokens", "max_output_tokens", "max_length", "model_length"), "length"
+    ),
+    **dict.fromkeys(
+        (
+            *("content_filter", "content-filter", "safety", "recitation", "blocklist"),
+            *("prohibited_content", "spii", "sensitive", "refusal"),
+        ),
+        "content-filter",
+    ),
+    **dict.fromkeys(("tool_calls", "function_call", "tool_use"), "tool-calls"),
 }
-
-
-def _decode_leniently(payload: bytes) -> _Chunk:
-    try:
-        return msgspec.convert(json.loads(payload), _Chunk)
-    except (ValueError, RecursionError, msgspec.ValidationError) as error:
-        raise ResponderFailed("malformed", BAD_ANSWER, f"{error} ({len(payload)} bytes)") from error
-
-
-def _payload(event: bytes) -> bytes:
-    """The data of an event that has more lines than one, or a comment, or no space."""
-    lines = (line for line in event.split(b"\n") if line.startswith(b"data:"))
-    return b"\n".join(line[5:].removeprefix(b" ") for line in lines)
-
-
-def too_late(reason: str) -> ResponderFailed:
-    return ResponderFailed(reason, "The model did not answer in time. Try again.")
-
-
-def codes(error: object) -> str:
-    """A provider's error without its words: they may quote the prompt, or the answer."""
-    known = error if isinstance(error, dict) else {}
-    said = {name: str(known[name])[:100] for name in ("type", "code", "param") if known.get(name)}
-    return "; ".join(f"{name} {value}" for name, value in said.items()) or "no code"

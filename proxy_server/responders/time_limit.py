@@ -1,4 +1,4 @@
-"""A bound on waiting for the model, renewed by progress."""
+"""A bound on waiting for a provider, renewed by signs of life."""
 
 import asyncio
 from typing import Any
@@ -7,7 +7,7 @@ from typing import Any
 _LAST_LOOK_SECONDS = 0.1
 
 
-class Patience:
+class TimeLimit:
     """A bound on waiting, renewed by progress; time spent elsewhere does not count.
 
     One timer serves many waits: it looks, when it fires, whether its time has really come. A

@@ -10,9 +10,13 @@ from urllib.request import getproxies_environment
 
 import aiohttp
 import httpx2
+from yarl import URL
 
 _CONNECT_SECONDS = 10
 _RETRY_SECONDS = 2
+# Each is asked with the same method and body: what answers is a chat completion or nothing.
+_REDIRECTS = (301, 302, 307, 308)
+_MOST_REDIRECTS = 3
 STREAM = "stream"
 """The extension of a response that holds its Stream."""
 
@@ -31,14 +35,16 @@ class Transport(httpx2.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        url = URL(str(request.url))
         try:
-            response = await self._session.request(
-                request.method,
-                str(request.url),
-                headers=request.headers.multi_items(),
-                data=request.content or None,
-                allow_redirects=False,
-            )
+            response = await self._request(request, url)
+            for _ in range(_MOST_REDIRECTS):
+                target = _redirect(url, response)
+                if target is None:
+                    break
+                response.release()
+                url = target
+                response = await self._request(request, url)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise httpx2.ConnectError(str(error) or repr(error), request=request) from error
         stream = Stream(response)
@@ -56,6 +62,28 @@ class Transport(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._session.close()
+
+    async def _request(self, request: httpx2.Request, url: URL) -> aiohttp.ClientResponse:
+        return await self._session.request(
+            request.method,
+            url,
+            headers=request.headers.multi_items(),
+            data=request.content or None,
+            allow_redirects=False,
+        )
+
+
+def _redirect(url: URL, response: aiohttp.ClientResponse) -> URL | None:
+    """Where to ask in place of that: on the same host alone, because the key goes along."""
+    place = response.headers.get("location")
+    if response.status not in _REDIRECTS or place is None:
+        return None
+    try:
+        target = url.join(URL(place))
+    except ValueError:
+        return None
+    is_weaker = url.scheme == "https" and target.scheme != "https"
+    return target if target.host == url.host and not is_weaker else None
 
 
 def _asks_for_patience(response: aiohttp.ClientResponse) -> bool:

@@ -21,12 +21,13 @@ from proxy_server.protocol.turns import FIRST_PROMPT, View
 from proxy_server.store.conversations import Owned, check_owned
 from proxy_server.store.cursors import parse_cursor
 from proxy_server.store.database import Store
-from proxy_server.store.schema import generations, messages
+from proxy_server.store.schema import generations, messages, octets
 
 _CURSOR = re.compile(r"([0-9]{1,9})", re.ASCII)
 # Centrifugo disconnects a client for whom more than `client.queue_max_size` waits, 1 MB by default:
 # a larger reply would do so each time it is asked for.
 _PAGE_BYTES = 400_000
+_BEYOND_ALL = 1 << 30
 
 _CONVERSATION = messages.c.conversation == sa.bindparam("of_conversation")
 _INSERT = sa.insert(messages)
@@ -41,16 +42,13 @@ _LAST = (
     .order_by(messages.c.ordinal.desc())
     .limit(1)
 )
-_LEADING = (
-    sa.select(messages)
-    .where(
-        _CONVERSATION,
-        messages.c.ordinal.between(sa.bindparam("first"), sa.bindparam("last")),
-    )
-    .order_by(messages.c.ordinal)
-)
+_BETWEEN = messages.c.ordinal.between(sa.bindparam("first"), sa.bindparam("last"))
+_LEADING = sa.select(messages).where(_CONVERSATION, _BETWEEN).order_by(messages.c.ordinal)
 _FIND = sa.select(messages.c.conversation, messages.c.ordinal, messages.c.role).where(
     messages.c.owner == sa.bindparam("of_owner"), messages.c.id == sa.bindparam("of_id")
+)
+_ITS_GENERATION = (generations.c.message == messages.c.id) & (
+    generations.c.owner == messages.c.owner
 )
 # Messages with their generations, in one statement: both are of one moment.
 _WITH_GENERATIONS = (
@@ -63,12 +61,22 @@ _WITH_GENERATIONS = (
         generations.c.position_epoch,
     )
     .select_from(messages)
-    .outerjoin(
-        generations,
-        (generations.c.message == messages.c.id) & (generations.c.owner == messages.c.owner),
-    )
+    .outerjoin(generations, _ITS_GENERATION)
     .where(_CONVERSATION)
 )
+# Sizes first: a conversation may hold many times what fits into a reply, or into a model.
+_SIZES = (
+    sa.select(
+        messages.c.ordinal,
+        (octets(messages.c.parts) + sa.func.coalesce(octets(generations.c.parts), 0)).label("size"),
+    )
+    .select_from(messages)
+    .outerjoin(generations, _ITS_GENERATION)
+    .where(_CONVERSATION, messages.c.ordinal < sa.bindparam("before"))
+    .order_by(messages.c.ordinal.desc())
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_SHOWN = _WITH_GENERATIONS.where(_BETWEEN).order_by(messages.c.ordinal)
 _FIRST_UNFINISHED = sa.select(sa.func.min(generations.c.ordinal)).where(
     generations.c.conversation == sa.bindparam("of_conversation")
 )
@@ -189,13 +197,8 @@ def shown(
 ) -> View:
     """The messages between two ordinals, both included. Raises Forbidden."""
     conversation = check_owned(connection, user, conversation_id)
-    rows = connection.execute(
-        _WITH_GENERATIONS.where(messages.c.ordinal.between(first, last)).order_by(
-            messages.c.ordinal
-        ),
-        {"of_conversation": conversation_id},
-    ).all()
-    return _view(conversation, rows)
+    where = {"of_conversation": conversation_id, "first": first, "last": last}
+    return _view(conversation, connection.execute(_SHOWN, where).all())
 
 
 async def view(
@@ -206,20 +209,27 @@ async def view(
     Fewer than `limit` where they are large, and more where more are unfinished: nobody could
     follow an answer that was left out.
     """
-    statement = _WITH_GENERATIONS.order_by(messages.c.ordinal.desc())
-    if before is not None:
-        (ordinal,) = parse_cursor(_CURSOR, before)
-        statement = statement.where(messages.c.ordinal < int(ordinal))
-    where = {"of_conversation": conversation_id}
+    end = int(parse_cursor(_CURSOR, before)[0]) if before is not None else _BEYOND_ALL
 
     def work(connection: sa.Connection) -> View:
-        conversation = check_owned(connection, user, conversation_id)
-        first = connection.execute(_FIRST_UNFINISHED, where).scalar()
-        rows = _fitting(connection.execute(statement.limit(limit), where), first)
-        if first is not None and rows and rows[-1].ordinal > first:
-            rest = statement.where(messages.c.ordinal >= first)
-            rows = list(connection.execute(rest, where))
-        return _view(conversation, rows[::-1])
+        first = connection.execute(_FIRST_UNFINISHED, {"of_conversation": conversation_id}).scalar()
+        begin = _first_that_fits(connection, conversation_id, end, limit, _PAGE_BYTES)
+        if first is not None:
+            begin = min(begin, first)
+        return shown(connection, user, conversation_id, begin, end - 1)
+
+    return await store.read(work)
+
+
+async def page_before(
+    store: Store, conversation_id: str, ordinal: int, limit: int, most_bytes: int
+) -> list[tuple[int, Message]]:
+    """The last messages before an ordinal with their own, oldest first: one at least, if any."""
+
+    def work(connection: sa.Connection) -> list[tuple[int, Message]]:
+        first = _first_that_fits(connection, conversation_id, ordinal, limit, most_bytes)
+        where = {"of_conversation": conversation_id, "first": first, "last": ordinal - 1}
+        return [(row.ordinal, message_of(row)) for row in connection.execute(_LEADING, where)]
 
     return await store.read(work)
 
@@ -234,18 +244,18 @@ async def beginning(store: Store, conversation_id: str) -> tuple[Message, Messag
     return (message_of(rows[0]), message_of(rows[1])) if len(rows) == 2 else None
 
 
-def _fitting(rows: sa.CursorResult[Any], first_unfinished: int | None) -> list[sa.Row[Any]]:
-    """The rows, newest first, that fit into one reply: one at least, and all unfinished ones."""
-    fitting: list[sa.Row[Any]] = []
-    size = 0
-    for row in rows:
-        size += len(row.parts.encode()) + len((row.checkpoint or "").encode())
-        unfinished = first_unfinished is not None and row.ordinal >= first_unfinished
-        if fitting and size > _PAGE_BYTES and not unfinished:
+def _first_that_fits(
+    connection: sa.Connection, conversation_id: str, before: int, limit: int, most_bytes: int
+) -> int:
+    """The ordinal from which on messages fit: of one at least."""
+    where = {"of_conversation": conversation_id, "before": before, "most": limit}
+    first = before
+    for row in connection.execute(_SIZES, where):
+        most_bytes -= row.size
+        if most_bytes < 0 and first < before:
             break
-        fitting.append(row)
-    rows.close()
-    return fitting
+        first = row.ordinal
+    return first
 
 
 def _view(conversation: Owned, rows: Sequence[sa.Row[Any]]) -> View:

@@ -125,6 +125,23 @@ class now(FunctionElement[float]):  # noqa: N801 -- reads like the SQL function 
     inherit_cache = True
 
 
+class octets(FunctionElement[int]):  # noqa: N801
+    """The bytes of a text: PostgreSQL knows them without reading it."""
+
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(octets, "sqlite")
+def _sqlite_octets(element: octets, compiler: Any, **options: Any) -> str:
+    return f"length(CAST({compiler.process(element.clauses, **options)} AS BLOB))"
+
+
+@compiles(octets, "postgresql")
+def _postgresql_octets(element: octets, compiler: Any, **options: Any) -> str:
+    return f"octet_length({compiler.process(element.clauses, **options)})"
+
+
 @compiles(now, "sqlite")
 def _sqlite_now(*_: Any, **__: Any) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)"

@@ -11,7 +11,7 @@ from testbed.deployment import Deployment
 from testbed.text import text
 
 SYSTEM = {"role": "system", "content": "Be brief."}
-BUDGET = 2000
+BUDGET = 6000
 IMAGE = {"type": "file", "mediaType": "image/png", "url": "https://example.com/a.png"}
 
 
@@ -93,9 +93,12 @@ async def test_the_oldest_messages_are_left_out_beyond_the_budget(chat: Chat) ->
     second = await chat.asked(f"/tokens 4 note={long}")
     assert second["messages"] == [SYSTEM, prompt_of(second)]
 
+    # and an answer whose prompt is left out is left out as well: models want the user first
     third = await chat.asked("/tokens 5")
-    answer = {"role": "assistant", "content": text(4)}
-    assert third["messages"] == [SYSTEM, answer, prompt_of(third)]
+    assert third["messages"] == [SYSTEM, prompt_of(third)]
+    fourth = await chat.asked("/tokens 3")
+    answer = {"role": "assistant", "content": text(5)}
+    assert fourth["messages"] == [SYSTEM, prompt_of(third), answer, prompt_of(fourth)]
 
 
 async def test_images_and_another_model_reach_the_provider(chat: Chat) -> None:

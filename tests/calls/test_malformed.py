@@ -25,15 +25,16 @@ INTERNALS = ("Traceback", "proxy_server", "sqlalchemy", "msgspec", ".py", "Error
 STRANGERS = ("bert", "", "\0", "a" * 5000, "ü\u2028")
 
 # what no field may hold, and what each may not hold beside
-OTHERS: tuple[object, ...] = (-1, 1e308, 2**63, 2**70, "\0", "\ud800", [], {}, [[]], True)
+NO_TEXT: tuple[object, ...] = (-1, 1e308, 2**63, 2**70, "\0", [], {}, [[]], True)
+OTHERS = (*NO_TEXT, "\ud800")
 IMAGE: Json = {"type": "file", "mediaType": "image/png", "url": "https://example.com/a.png"}
 WRONG: Mapping[str, Sequence[object]] = {
     "conversation": (*OTHERS, "", "c" + "x" * 38, "x" * 5000, "../../etc/passwd", "ü"),
-    "text": (*OTHERS, "", " \n\t ", "a\0b", "x" * 50_000),
+    "text": (*NO_TEXT, "", " \n\t ", "a\0b", "x" * 50_000),
     "parts": (
         *(-1, "a", {}, [], [[]], [None], [{}]),
         *([{"type": kind, "text": "a"}] for kind in ("", "unknown", "reasoning", 5, None)),
-        *([{"type": "text", "text": text}] for text in (*OTHERS, "", " ", None)),
+        *([{"type": "text", "text": text}] for text in (*NO_TEXT, "", " ", None)),
         *([IMAGE | {"url": url}] for url in ("", "file:///etc/passwd", "http://10.0.0.1/", "\0")),
         *([IMAGE | {"mediaType": kind}] for kind in ("text/html", "", 5, None)),
         *([IMAGE] * 21, [IMAGE | {"filename": "x" * 50_000}]),
@@ -44,7 +45,7 @@ WRONG: Mapping[str, Sequence[object]] = {
     "when_busy": (*OTHERS, "", "never", "Queue", None),
     "limit": (0, -1, 1.5, "5", None, [], {}, True),
     "before": (*OTHERS, "", "_", "1.5_", "-1", "9" * 400, "1' OR '1'='1", "1_x\n", "٣"),
-    "title": (*OTHERS, "", " \n ", "\0\0", None),
+    "title": (*NO_TEXT, "", " \n ", "\0\0", None),
 }
 
 
@@ -162,7 +163,7 @@ class Attacker:
         await self._rpc(self._user, self._misspelt(method), data)
 
     async def _connect(self) -> None:
-        data = json.dumps({"token": self._chance.choice([-1, True, [], {}, "\ud800"])}).encode()
+        data = json.dumps({"token": self._chance.choice([-1, True, [], {}])}).encode()
         if self._chance.random() < 0.5:
             data = self._broken(b"[%b]" % data)
         request = proxy_pb2.ConnectRequest(data=data)

@@ -1,8 +1,6 @@
 """Servers at the edges that answer in ways the real ones rarely do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
@@ -14,8 +12,9 @@ from proxy_server.protocol.events import Finish, Text
 from proxy_server.protocol.messages import Message, Metadata, TextPart
 from proxy_server.protocol.sessions import Position
 from proxy_server.responders.openai_chat import OpenAIChat
+from proxy_server.responders.openai_client import Server
 from proxy_server.responders.responder import Prompt
-from testbed.ports import free_port
+from tests.responders.serving import serving
 
 PROMPT = Prompt(
     user="anna",
@@ -24,22 +23,6 @@ PROMPT = Prompt(
     model="test",
     history=[Message("prompt", "user", [TextPart("a")], Metadata(0))],
 )
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@asynccontextmanager
-async def serving(path: str, handler: Handler) -> AsyncIterator[str]:
-    """The address of a server that handles POST at that path."""
-    application = web.Application()
-    application.router.add_post(path, handler)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        await runner.cleanup()
 
 
 async def test_an_answer_is_whole_although_its_stream_stays_open() -> None:
@@ -56,7 +39,9 @@ async def test_an_answer_is_whole_although_its_stream_stays_open() -> None:
 
     async with serving("/chat/completions", complete) as url:
         model = OpenAIChat(
-            base_url=url, api_key="none", connections=1, first_token_seconds=3, idle_seconds=0.3
+            Server(
+                base_url=url, api_key="none", connections=1, first_token_seconds=3, idle_seconds=0.3
+            )
         )
         async with model.answer(PROMPT) as answer:
             said = [event async for events in answer for event in events]
@@ -114,7 +99,9 @@ async def test_what_was_said_before_an_error_is_part_of_the_answer() -> None:
 
     async with serving("/chat/completions", complete) as url:
         model = OpenAIChat(
-            base_url=url, api_key="none", connections=1, first_token_seconds=3, idle_seconds=3
+            Server(
+                base_url=url, api_key="none", connections=1, first_token_seconds=3, idle_seconds=3
+            )
         )
         said: list[str] = []
 
@@ -141,7 +128,9 @@ async def test_a_provider_that_asks_for_patience_is_not_waited_for(after: str) -
 
     async with serving("/chat/completions", complete) as url:
         model = OpenAIChat(
-            base_url=url, api_key="none", connections=1, first_token_seconds=3, idle_seconds=3
+            Server(
+                base_url=url, api_key="none", connections=1, first_token_seconds=3, idle_seconds=3
+            )
         )
         with pytest.raises(ResponderFailed) as failed:
             async with model.answer(PROMPT):

@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from proxy_server.responders.time_limit import Patience
+from proxy_server.responders.time_limit import TimeLimit
 
 BOUND = 0.2
 
 
 async def test_silence_ends_a_wait() -> None:
-    patience = Patience(BOUND)
+    patience = TimeLimit(BOUND)
     with pytest.raises(TimeoutError), patience:
         await asyncio.Event().wait()
 
@@ -20,7 +20,7 @@ async def test_silence_ends_a_wait() -> None:
 async def test_what_came_while_the_process_stood_still_is_taken() -> None:
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=ours)
-    patience = Patience(BOUND)
+    patience = TimeLimit(BOUND)
 
     async def read() -> bytes:
         with patience:
@@ -36,7 +36,7 @@ async def test_what_came_while_the_process_stood_still_is_taken() -> None:
 
 
 async def test_waits_that_bring_nothing_do_not_renew_it() -> None:
-    patience = Patience(BOUND)
+    patience = TimeLimit(BOUND)
 
     async def wait() -> None:
         while True:

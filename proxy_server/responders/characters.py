@@ -1,0 +1,37 @@
+"""Characters that a provider split between two events, as bytes or as escaped surrogates."""
+
+import codecs
+
+_HIGH = ("\ud800", "\udbff")
+
+
+class Characters:
+    """Joins the halves of characters over the pieces of one text."""
+
+    def __init__(self) -> None:
+        self._high = ""
+        self._bytes = codecs.getincrementaldecoder("utf-8")("replace")
+        self._has_bytes = False
+
+    def join(self, text: str, *, from_bytes: bool = False) -> str:
+        """What is whole of the text so far and was not given yet.
+
+        from_bytes: the event was no UTF-8, and stray bytes stand in the text as surrogates.
+        """
+        if from_bytes:
+            self._has_bytes = True
+            return self._bytes.decode(text.encode("utf-8", "surrogateescape"))
+        text = self.end() + text if self._has_bytes else self._high + text
+        self._high = ""
+        if text and _HIGH[0] <= text[-1] <= _HIGH[1]:
+            self._high, text = text[-1], text[:-1]
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+    def end(self) -> str:
+        """What is left at the end: half a character is U+FFFD."""
+        rest = self._bytes.decode(b"", final=True)
+        self._has_bytes = False
+        if self._high:
+            self._high = ""
+            rest += "\ufffd"
+        return rest

@@ -1,0 +1,292 @@
+"""One event of a chat completion, read strictly where that is cheap, and else by what is there.
+
+What is bookkeeping (usage, ids, reasons) and cannot be understood is as if it were not there.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from proxy_server.errors import ResponderFailed
+from proxy_server.protocol.events import Reasoning, Text
+from proxy_server.protocol.messages import Usage
+from proxy_server.responders.failures import BROKEN_OFF, NO_SENSE, codes
+
+# Reasons that mean giving up, by what is in them: each server has its own words for that.
+_GAVE_UP = (
+    *("abort", "cancel", "crash", "disconnect", "error", "evict", "exception", "exhaust", "fail"),
+    *("insufficient", "interrupt", "kill", "malformed", "overload", "preempt", "timeout"),
+    *("time_out", "unavailable", "unexpected"),
+)
+_FIRST_ERROR_STATUS = 400
+_TEXT_KEYS = ("text", "value", "content", "output_text", "refusal")
+_REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "thought")
+_REASONING_LISTS = ("reasoning_details", "thinking_blocks")
+
+
+class Event(NamedTuple):
+    """What one event says. failure: why there is no more, or that there is not all."""
+
+    said: list[Text | Reasoning]
+    reason: str | None = None
+    usage: Usage | None = None
+    failure: ResponderFailed | None = None
+    whole: bool = False
+    """Whether it is a whole completion, and not a piece of one."""
+
+
+class Delta(Struct, gc=False):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    # in these shapes it is for the lenient reader
+    thinking: None = None
+    thinking_blocks: None = None
+    reasoning_details: None = None
+    reasoning_text: None = None
+    thought: None = None
+    error: None = None
+    finish_reason: None = None
+
+
+class Choice(Struct, gc=False):
+    delta: Delta | None = None
+    finish_reason: str | None = None
+    index: int = 0
+    error: None = None
+    message: None = None
+    usage: None = None
+    native_finish_reason: str | None = None
+
+
+class Chunk(Struct, gc=False):
+    choices: list[Choice]
+    usage: Any = None
+    error: None = None
+    errors: None = None
+    finish_reason: None = None
+    x_groq: None = None
+
+
+chunk_decoder = msgspec.json.Decoder(Chunk)
+chunks_decoder = msgspec.json.Decoder(list[Chunk])
+
+
+def gave_up(reason: str) -> bool:
+    """Whether a finish reason means that the answer is not whole."""
+    lower = reason.lower()
+    return any(word in lower for word in _GAVE_UP)
+
+
+def usage_of(found: object) -> Usage | None:
+    """Tokens, under either API's names; None where there is nothing to count."""
+    if not isinstance(found, dict):
+        return None
+    given = _count(found, "prompt_tokens", "input_tokens")
+    made = _count(found, "completion_tokens", "output_tokens")
+    if not given and not made:
+        return None
+    of_output = found.get("completion_tokens_details") or found.get("output_tokens_details")
+    of_input = found.get("prompt_tokens_details") or found.get("input_tokens_details")
+    return Usage(
+        input_tokens=given,
+        output_tokens=made,
+        reasoning_tokens=_count(of_output, "reasoning_tokens") or _count(found, "reasoning_tokens"),
+        cached_input_tokens=_count(of_input, "cached_tokens")
+        or _count(found, "prompt_cache_hit_tokens", "cached_tokens"),
+    )
+
+
+def read_leniently(payload: bytes, event: str) -> tuple[Event, bool]:
+    """An event of any shape, and whether stray bytes stand in its text as surrogates.
+
+    Raises ResponderFailed where it is an object that was cut or garbled: it may have held text.
+    """
+    try:
+        text, stray = payload.decode(), False
+    except UnicodeDecodeError:
+        text, stray = payload.decode("utf-8", "surrogateescape"), True
+    try:
+        found = json.loads(text, strict=False)
+    except (ValueError, RecursionError) as error:
+        if payload[:1] in (b"{", b"["):
+            details = f"{type(error).__name__} in an event of {len(payload)} bytes"
+            raise ResponderFailed("malformed", NO_SENSE, details) from error
+        found = text if event == "error" else None
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    if not isinstance(found, dict):
+        return _word(event), stray
+    return _object(found, event), stray
+
+
+def _word(event: str) -> Event:
+    """An event that is no object: a sign of life, unless its type says otherwise."""
+    if event == "error":
+        return Event([], failure=ResponderFailed("provider_error", BROKEN_OFF, "an error event"))
+    return Event([])
+
+
+def _object(found: dict[str, Any], event: str) -> Event:
+    choice = _first_choice(found.get("choices"))
+    message, whole = choice.get("delta"), False
+    if message is None and choice.get("message") is not None:
+        message, whole = choice["message"], True
+    whole = whole or ("choices" not in found and found.get("done") is True)
+    if isinstance(message, str | list):
+        message = {"content": message}
+    if not isinstance(message, dict):
+        message = {"content": choice["text"]} if "text" in choice else {}
+    said = [*_reasoning(message), *_text(message)]
+    reason = _reason(choice, message, found)
+    groq = found.get("x_groq")
+    usage = (
+        usage_of(found.get("usage"))
+        or usage_of(choice.get("usage"))
+        or usage_of(groq.get("usage") if isinstance(groq, dict) else None)
+    )
+    return Event(said, reason, usage, _failure(found, choice, message, event), whole)
+
+
+def _first_choice(choices: object) -> dict[str, Any]:
+    """The first choice alone counts, whatever else was made; empty where it is not there."""
+    if isinstance(choices, dict):
+        choices = (
+            [choices] if {"delta", "message", "text"} & choices.keys() else [*choices.values()]
+        )
+    if not isinstance(choices, list):
+        return {}
+    for choice in choices:
+        if isinstance(choice, dict) and not _number(choice.get("index")):
+            return choice
+    return {}
+
+
+def _reason(choice: dict[str, Any], message: dict[str, Any], found: dict[str, Any]) -> str | None:
+    """Why it ended, wherever that stands; what says so only to say failure counts first."""
+    reasons = [
+        place.get(name)
+        for place in (choice, message, found)
+        for name in ("finish_reason", "native_finish_reason")
+    ]
+    said = [reason for reason in reasons if isinstance(reason, str) and reason.strip()]
+    failing = [reason for reason in said if gave_up(reason)]
+    if failing:
+        return failing[0]
+    own = choice.get("finish_reason") or message.get("finish_reason") or found.get("finish_reason")
+    return own.strip() or None if isinstance(own, str) else None
+
+
+def _failure(
+    found: dict[str, Any], choice: dict[str, Any], message: dict[str, Any], event: str
+) -> ResponderFailed | None:
+    """The error in an event, in any of the places and shapes that servers put it."""
+    for place in (found, choice, message):
+        for name in ("error", "errors", "error_message", "error_msg", "error_code"):
+            if _means_something(place.get(name)):
+                return _provider_error(place[name] if name in ("error", "errors") else place)
+    base = found.get("base_resp")
+    if isinstance(base, dict) and _number(base.get("status_code")):
+        return _provider_error({"code": base["status_code"]})
+    is_error = event == "error" or "error" in (found.get("object"), found.get("type"))
+    return _provider_error(found) if is_error or _is_bare_error(found) else None
+
+
+def _is_bare_error(found: dict[str, Any]) -> bool:
+    """Whether it is an object of another kind: for developers, and with no choices."""
+    if "choices" in found:
+        return False
+    words = [found.get(name) for name in ("message", "msg", "detail")]
+    return any(
+        _means_something(said) and not (said is words[0] and isinstance(said, dict))
+        for said in words
+    ) or any(_number(found.get(name)) >= _FIRST_ERROR_STATUS for name in ("code", "status"))
+
+
+def _means_something(error: object) -> bool:
+    """An empty error is none: `{}`, `""`, `null`, `0`, or an object of such."""
+    if isinstance(error, dict):
+        return any(map(_means_something, error.values()))
+    if isinstance(error, list):
+        return any(map(_means_something, error))
+    return bool(error) and error != "0"
+
+
+def _provider_error(error: object) -> ResponderFailed:
+    return ResponderFailed("provider_error", BROKEN_OFF, codes(error))
+
+
+def _text(message: dict[str, Any]) -> Iterator[Text | Reasoning]:
+    content = message.get("content")
+    if content in (None, "", []):
+        content = message.get("refusal")
+    for kind, text in _pieces(content):
+        if text:
+            yield Reasoning(text) if kind == "reasoning" else Text(text)
+
+
+def _reasoning(message: dict[str, Any]) -> Iterator[Reasoning]:
+    """From the first field that holds any: several say the same."""
+    for name in (*_REASONING_KEYS, *_REASONING_LISTS):
+        texts = [text for _, text in _pieces(message.get(name)) if text]
+        if texts:
+            yield Reasoning("".join(texts))
+            return
+
+
+def _pieces(content: object) -> Iterator[tuple[str, str]]:
+    """The kind and the text of each piece in content of any shape."""
+    if isinstance(content, str):
+        yield "text", content
+    elif isinstance(content, bool):
+        return
+    elif isinstance(content, int | float):
+        yield "text", str(content)
+    elif isinstance(content, list):
+        for part in content:
+            yield from _pieces(part)
+    elif isinstance(content, dict):
+        yield from _part(content)
+
+
+def _part(part: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    kind = str(part.get("type") or "")
+    if (
+        "thinking" in kind
+        or "reasoning" in kind
+        or "thought" in kind
+        or part.get("thought") is True
+    ):
+        for name in ("thinking", "reasoning", "summary", *_TEXT_KEYS):
+            if part.get(name):
+                yield from (("reasoning", text) for _, text in _pieces(part[name]))
+                return
+        return
+    for name in (*_TEXT_KEYS, "summary"):
+        if part.get(name):
+            yield from _pieces(part[name])
+            return
+
+
+def _count(found: object, *names: str) -> int:
+    if not isinstance(found, dict):
+        return 0
+    return next((count for name in names if (count := _number(found.get(name)))), 0)
+
+
+def _number(value: object) -> int:
+    """A count, as a number or as its text; 0 for everything else."""
+    if isinstance(value, bool):
+        return 0
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return 0
+    if isinstance(value, int | float) and 0 < value < 1e15:
+        return int(value)
+    return 0

@@ -1,0 +1,121 @@
+"""What went wrong at a provider: a sentence for the person, and for the log no word of theirs."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import openai
+
+from proxy_server.errors import ResponderFailed
+
+BROKEN_OFF = "The model broke off its answer. Try again."
+NO_SENSE = "The model gave an answer that makes no sense. Try again."
+NO_ANSWER = "The model ended without an answer. Try again."
+WITHHELD = "The provider's content filter withheld the answer."
+_TOO_LONG = "This conversation is too long for the model."
+_MODERATED = "The provider's moderation refused this prompt."
+# A code, and not a sentence that may quote the prompt.
+_WORD = re.compile(r"[\w.:/\[\]-]{1,100}", re.ASCII)
+_LENGTH = re.compile(
+    r"context.?(length|window|size)|maximum.{0,20}(context|tokens|length)|too (long|many tokens)"
+    r"|(reduce|shorten).{0,20}(length|messages|prompt)|exceed.{0,40}(context|tokens|length)"
+    r"|max_model_len|input.{0,10}length",
+    re.IGNORECASE,
+)
+_MODERATION = re.compile(
+    r"moderat|content.?(policy|filter|management)|responsible.?ai|flagged|safety", re.IGNORECASE
+)
+_REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "cf-ray")
+
+
+def first_token_timeout(seconds: float) -> ResponderFailed:
+    return ResponderFailed(
+        "first_token_timeout",
+        f"The model did not begin to answer within {seconds:g} seconds. Try again.",
+        f"silent for {seconds:g} s (FIRST_TOKEN_SECONDS)",
+    )
+
+
+def idle_timeout(seconds: float) -> ResponderFailed:
+    return ResponderFailed(
+        "idle_timeout",
+        f"The model fell silent for {seconds:g} seconds. Try again.",
+        f"silent for {seconds:g} s (IDLE_SECONDS)",
+    )
+
+
+def codes(error: object) -> str:
+    """A provider's error without its words: they may quote the prompt, or the answer."""
+    if isinstance(error, list) and error:
+        return codes(error[0])
+    if not isinstance(error, Mapping):
+        return "no code"
+    said = [f"{name} {value}" for name, value in _known_codes(error)]
+    inner = error.get("error")
+    if not said and isinstance(inner, Mapping | list):
+        return codes(inner)
+    return "; ".join(said) or "no code"
+
+
+def refused(error: openai.APIError, model: str) -> ResponderFailed:
+    """What the SDK raised, as a failure of ours."""
+    if not isinstance(error, openai.APIStatusError):
+        sentence = "The model cannot be reached. Try again in a moment."
+        return ResponderFailed("away", sentence, f"{type(error).__name__}: {error.message}")
+    status = error.status_code
+    details = [f"status {status}", codes(error.body)]
+    details += [
+        f"request {found}"
+        for name in _REQUEST_IDS
+        if (found := error.response.headers.get(name)) and _WORD.fullmatch(found)
+    ]
+    return ResponderFailed(f"status_{status}", _sentence(error, model), "; ".join(details))
+
+
+def is_too_long(error: openai.APIStatusError) -> bool:
+    """Whether the provider said that the conversation is longer than the model takes."""
+    if error.status_code == 413:
+        return True
+    return error.status_code in (400, 422, 500) and bool(_LENGTH.search(_said(error)))
+
+
+def _sentence(error: openai.APIStatusError, model: str) -> str:
+    status = error.status_code
+    if is_too_long(error):
+        return _TOO_LONG
+    if status in (400, 403, 422, 451) and _MODERATION.search(_said(error)):
+        return _MODERATED
+    match status:
+        case 401 | 403:
+            return "The model's provider does not accept this service's key."
+        case 402:
+            return "The model's provider asks for payment before it goes on."
+        case 404:
+            return f"The model {model} is not available."
+        case 429:
+            after = error.response.headers.get("retry-after", "")
+            when = f"in {after} seconds" if after.isdigit() else "in a moment"
+            return f"The model is busy. Try again {when}."
+        case 400 | 422:
+            return "The model does not accept this conversation."
+        case _:
+            return "The model has a problem. Try again in a moment."
+
+
+def _said(error: openai.APIStatusError) -> str:
+    """All that the provider said, to look for words in."""
+    return f"{error.message} {error.body}"
+
+
+def _known_codes(error: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    for name in ("type", "code", "param", "status", "loc"):
+        value = error.get(name)
+        if isinstance(value, list):
+            value = ".".join(map(str, value))
+        if value and isinstance(value, str | int) and _WORD.fullmatch(str(value)):
+            found.append((name, str(value)))
+    detail = error.get("detail")
+    if isinstance(detail, list) and detail and isinstance(detail[0], Mapping):
+        found += _known_codes(detail[0])
+    return found

@@ -1,0 +1,121 @@
+"""From bytes to payloads: server-sent events as servers really send them, and bodies of JSON.
+
+What a body is its first bytes say, not its label. Each line of data that is a JSON object by itself
+counts as an event at once: some servers end events with one line end, and none breaks an object
+after its end.
+"""
+
+from typing import NamedTuple
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_MAX_EVENT = 1 << 20
+_MAX_BODY = 8 << 20
+
+
+class OversizedError(ValueError):
+    """An event, or a body of JSON, beyond all measure."""
+
+
+class Payload(NamedTuple):
+    """The data of one event; `event` is its type where it has one."""
+
+    data: bytes
+    event: bytes = b""
+
+
+class Frames:
+    """Takes what was read and gives the payloads that are complete.
+
+    kind: `events`, `json` or `other`; empty until something but white space has come.
+    """
+
+    def __init__(self) -> None:
+        self.kind = ""
+        self._rest = b""
+        self._ended_in_cr = False
+        self._event = b""
+        # lines of data that are no object yet
+        self._lines: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[Payload]:
+        """Raises OversizedError."""
+        if not self.kind:
+            data = self._look(data)
+        if b"\r" in data or self._ended_in_cr:
+            data = self._with_one_line_end(data)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > (_MAX_BODY if self.kind == "json" else _MAX_EVENT):
+            raise OversizedError(f"no end of an event in {len(self._rest)} bytes")
+        return self._payloads(lines)
+
+    def end(self) -> list[Payload]:
+        """What stands at the end of the body without a line end."""
+        rest, self._rest = self._rest, b""
+        found = self._payloads([rest])
+        self._end_event(found)
+        return found
+
+    def _look(self, data: bytes) -> bytes:
+        """Sees what the body is; a byte order mark may be cut by reads."""
+        data, self._rest = self._rest + data, b""
+        if len(data) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(data):
+            self._rest = data
+            return b""
+        found = data.removeprefix(_BYTE_ORDER_MARK).lstrip()
+        if found:
+            first = found[:1]
+            self.kind = "json" if first in b"{[" else "other" if first == b"<" else "events"
+        return found
+
+    def _with_one_line_end(self, data: bytes) -> bytes:
+        # JSON escapes a carriage return, so each one here belongs to a line's end
+        if self._ended_in_cr and data.startswith(b"\n"):
+            data = data[1:]
+        self._ended_in_cr = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _payloads(self, lines: list[bytes]) -> list[Payload]:
+        found: list[Payload] = []
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._take(line[5:].strip(), found)
+            elif self.kind == "json":
+                self._take(line, found)
+            elif not line:
+                self._end_event(found)
+            elif line.startswith(b"event:"):
+                self._end_event(found)
+                self._event = line[6:].strip().lower()
+            else:
+                self._take_odd(line.strip(), found)
+        return found
+
+    def _take_odd(self, line: bytes, found: list[Payload]) -> None:
+        """A line that is no field: some errors come as bare objects between events."""
+        if line.startswith(b"data:"):
+            self._take(line[5:].strip(), found)
+        elif line[:1] == b"{":
+            self._take(line, found)
+
+    def _take(self, data: bytes, found: list[Payload]) -> None:
+        if not self._lines and (data[-1:] == b"}" or data[:1] not in (b"{", b"[")):
+            found.append(Payload(data, self._event))
+            return
+        self._lines.append(data)
+        if sum(map(len, self._lines)) > _MAX_BODY:
+            raise OversizedError(f"an event of more than {_MAX_BODY} bytes")
+        if self.kind == "json" or data[-1:] in (b"}", b"]"):
+            self._try_lines(found)
+
+    def _try_lines(self, found: list[Payload]) -> None:
+        """Whether the lines are an object by now, by their brackets at least."""
+        joined = b"\n".join(self._lines)
+        if joined.count(b"{") == joined.count(b"}") and joined.count(b"[") == joined.count(b"]"):
+            found.append(Payload(joined, self._event))
+            self._lines = []
+
+    def _end_event(self, found: list[Payload]) -> None:
+        if self._lines:
+            found.append(Payload(b"\n".join(self._lines), self._event))
+            self._lines = []
+        self._event = b""

@@ -1,0 +1,138 @@
+"""The request to an OpenAI-compatible server: the SDK's retries and errors, and our own patience.
+
+What a server refuses is left out and remembered; a conversation that it finds too long is asked
+for once more without its oldest turns.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+import httpx2
+import openai
+import structlog
+
+from proxy_server.errors import ResponderFailed
+from proxy_server.responders.failures import first_token_timeout, is_too_long, refused
+from proxy_server.responders.source import Source
+from proxy_server.responders.time_limit import TimeLimit
+from proxy_server.responders.transport import Transport
+
+_TRIES = 4
+
+log = structlog.get_logger()
+
+
+class Server(NamedTuple):
+    """Where a model is asked, and how.
+
+    base_url: may have a query, which goes with each request.
+    connections: the most at once; each answer holds one.
+    options: merged into each request's body; headers: sent with each.
+    max_output_tokens: the bound on an answer; 0 leaves it to the model.
+    """
+
+    base_url: str
+    api_key: str
+    connections: int
+    first_token_seconds: float
+    idle_seconds: float
+    system_prompt: str = ""
+    max_output_tokens: int = 0
+    options: Mapping[str, Any] = {}
+    headers: Mapping[str, str] = {}
+    reasoning_tags: tuple[str, ...] = ()
+
+
+class OpenAIClient:
+    """One server's connections."""
+
+    def __init__(self, server: Server) -> None:
+        parts = urlsplit(server.base_url)
+        self._server = server
+        # parameters that the server has refused
+        self._refused: set[str] = set()
+        self._client = openai.AsyncOpenAI(
+            api_key=server.api_key,
+            base_url=urlunsplit(parts._replace(query="")),
+            default_query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+            default_headers=dict(server.headers),
+            http_client=httpx2.AsyncClient(transport=Transport(server.connections), timeout=None),
+            max_retries=2,
+        )
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    @asynccontextmanager
+    async def asked(
+        self, path: str, body: dict[str, Any], shorter: dict[str, Any], optional: tuple[str, ...]
+    ) -> AsyncIterator[Source]:
+        """The body of the answer; leaving the context ends the provider's request.
+
+        shorter: what is asked for where the server finds the conversation too long.
+        optional: parameters that are left out where the server refuses them.
+        Raises ResponderFailed.
+        """
+        server = self._server
+        limit = TimeLimit(server.first_token_seconds)
+        try:
+            with limit:
+                response = await self._post(path, body, shorter, optional)
+        except TimeoutError as error:
+            raise first_token_timeout(server.first_token_seconds) from error
+        except openai.APIError as error:
+            raise refused(error, str(body["model"])) from error
+        try:
+            yield Source(
+                response,
+                limit,
+                first_token_seconds=server.first_token_seconds,
+                idle_seconds=server.idle_seconds,
+            )
+        finally:
+            limit.close()
+            await response.aclose()
+
+    async def _post(
+        self, path: str, body: dict[str, Any], shorter: dict[str, Any], optional: tuple[str, ...]
+    ) -> httpx2.Response:
+        for tries in range(1, _TRIES + 1):
+            asked = {name: body[name] for name in body if name not in self._refused}
+            try:
+                # not create(): it walks over all messages to bring them into the shape they have
+                response: httpx2.Response = await self._client.post(
+                    path,
+                    cast_to=httpx2.Response,
+                    stream=True,
+                    body=asked | dict(self._server.options),
+                    options={"headers": {"Accept-Encoding": "identity"}},
+                )
+            except openai.APIStatusError as error:
+                if tries == _TRIES:
+                    raise
+                if found := self._refuses(error, [name for name in optional if name in asked]):
+                    self._refused.update(found)
+                    log.warning("parameter_refused", parameters=found, status=error.status_code)
+                elif is_too_long(error) and body is not shorter:
+                    body = shorter
+                else:
+                    raise
+            else:
+                return response
+        raise ResponderFailed("refused", "The model has a problem. Try again in a moment.")
+
+    def _refuses(self, error: openai.APIStatusError, optional: list[str]) -> list[str]:
+        """Which optional parameters the server does not take."""
+        if error.status_code not in (400, 404, 422) or not optional:
+            return []
+        said = f"{error.message} {error.body}".lower()
+        # named first is what is refused; behind it may stand what to use in its place
+        named = sorted((name for name in optional if name in said), key=said.find)
+        if named or is_too_long(error):
+            return named[:1]
+        return optional[:1] if any(word in said for word in _UNKNOWN) else []
+
+
+_UNKNOWN = ("extra", "unknown", "unrecognized", "unsupported", "unexpected", "not permitted")

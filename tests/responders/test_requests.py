@@ -1,0 +1,317 @@
+"""How a model's server is asked: what it refuses, what it is sent beside, and what is logged."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from proxy_server.errors import ResponderFailed
+from proxy_server.protocol.events import Finish, Text
+from proxy_server.protocol.messages import (
+    FilePart,
+    Message,
+    Metadata,
+    Part,
+    ReasoningPart,
+    Role,
+    TextPart,
+)
+from proxy_server.responders.openai_chat import OpenAIChat
+from proxy_server.responders.openai_client import Server
+from proxy_server.responders.responder import Prompt
+from tests.responders.serving import serving
+from tests.responders.streams import END, HELLO, WORLD
+
+Json = dict[str, Any]
+LONG_WORDS = "the words of a conversation"
+
+
+def message(role: Role, *parts: Part) -> Message:
+    return Message("id", role, list(parts), Metadata(0))
+
+
+def prompt(*history: Message) -> Prompt:
+    asked = history or (message("user", TextPart(LONG_WORDS)),)
+    return Prompt("anna", "conversation", "answer", "test", asked)
+
+
+class Provider:
+    """Answers with the statuses and bodies given, and then as it should."""
+
+    def __init__(self, *refusals: tuple[int, object]) -> None:
+        self._refusals = list(refusals)
+        self.asked: list[Json] = []
+        self.requests: list[web.Request] = []
+
+    async def complete(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(await request.json())
+        self.requests.append(request)
+        if self._refusals:
+            status, body = self._refusals.pop(0)
+            return web.json_response(body, status=status, headers={"x-request-id": "req-7"})
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write("".join([HELLO, WORLD, *END]).encode())
+        return response
+
+
+@asynccontextmanager
+async def asking(provider: Provider, **settings: Any) -> AsyncIterator[OpenAIChat]:
+    async with serving("/v1/chat/completions", provider.complete) as url:
+        base = f"{url}/v1{settings.pop('query', '')}"
+        server = Server(base, "none", 1, first_token_seconds=3, idle_seconds=3, **settings)
+        responder = OpenAIChat(server)
+        try:
+            yield responder
+        finally:
+            await responder.close()
+
+
+async def text_of(responder: OpenAIChat, asked: Prompt) -> str:
+    async with responder.answer(asked) as answer:
+        said = [event async for events in answer for event in events]
+    assert said[-1] == Finish("stop")
+    return "".join(event.text for event in said if isinstance(event, Text))
+
+
+async def failure_of(responder: OpenAIChat, asked: Prompt) -> ResponderFailed:
+    with pytest.raises(ResponderFailed) as failed:
+        await text_of(responder, asked)
+    return failed.value
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"error": {"message": "Unknown parameter: 'stream_options'."}}, 400),
+        ({"detail": [{"loc": ["body", "stream_options"], "msg": "Extra inputs"}]}, 422),
+        ({"object": "error", "message": "stream_options is not supported"}, 400),
+        ({"detail": "Extra inputs are not permitted"}, 422),
+    ],
+)
+async def test_what_a_server_refuses_is_left_out_and_remembered(body: object, status: int) -> None:
+    provider = Provider((status, body))
+    async with asking(provider) as responder:
+        for _ in range(2):
+            assert await text_of(responder, prompt()) == "Hello world"
+    assert ["stream_options" in asked for asked in provider.asked] == [True, False, False]
+
+
+async def test_a_server_that_wants_the_older_name_of_the_bound() -> None:
+    refusal = {"error": {"message": "Unrecognized request argument: max_completion_tokens"}}
+    provider = Provider((400, refusal))
+    async with asking(provider, max_output_tokens=77) as responder:
+        assert await text_of(responder, prompt()) == "Hello world"
+    first, second = provider.asked
+    assert (first["max_completion_tokens"], second["max_tokens"]) == (77, 77)
+    assert "max_completion_tokens" not in second
+
+
+async def test_a_server_that_takes_the_newer_name_alone() -> None:
+    said = "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens'."
+    provider = Provider((400, {"error": {"message": said, "param": "max_tokens"}}))
+    async with asking(provider, max_output_tokens=77) as responder:
+        assert await text_of(responder, prompt()) == "Hello world"
+    assert "max_tokens" not in provider.asked[-1]
+    assert provider.asked[-1]["max_completion_tokens"] == 77
+
+
+async def test_options_headers_and_a_query_go_with_each_request() -> None:
+    provider = Provider()
+    async with asking(
+        provider,
+        options={"temperature": 0.2, "provider": {"order": ["a"]}},
+        headers={"X-Title": "chat"},
+        query="?api-version=2026-01-01",
+    ) as responder:
+        await text_of(responder, prompt())
+    assert provider.asked[0]["temperature"] == 0.2
+    assert provider.asked[0]["provider"] == {"order": ["a"]}
+    assert provider.requests[0].headers["X-Title"] == "chat"
+    assert provider.requests[0].query["api-version"] == "2026-01-01"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_on_the_same_host_is_followed_with_the_body(status: int) -> None:
+    provider = Provider()
+
+    async def moved(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, headers={"Location": "/v1/chat/completions"})
+
+    async with serving("/v1/chat/completions", provider.complete) as there:
+        application = web.Application()
+        application.router.add_post("/chat/completions", moved)
+        application.router.add_post("/v1/chat/completions", provider.complete)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        responder = OpenAIChat(Server(f"http://{host}:{port}", "none", 1, 3, 3))
+        assert await text_of(responder, prompt()) == "Hello world"
+        await responder.close()
+        await runner.cleanup()
+    assert provider.asked[0]["messages"]
+    assert there
+
+
+async def test_a_redirect_to_another_host_is_not_followed() -> None:
+    async def moved(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=307, headers={"Location": "https://example.com/v1"})
+
+    async with serving("/chat/completions", moved) as url:
+        responder = OpenAIChat(Server(url, "none", 1, 3, 3))
+        failure = await failure_of(responder, prompt())
+        await responder.close()
+    assert failure.reason == "status_307"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"error": {"code": "context_length_exceeded", "message": "no"}}),
+        (400, {"error": {"message": "This model's maximum context length is 8 tokens."}}),
+        (400, {"error": {"message": "prompt is too long: 9 tokens > 8 maximum"}}),
+        (413, {"error": {"message": "Request too large"}}),
+        (500, {"error": {"message": "the request exceeds the available context size"}}),
+    ],
+)
+async def test_a_conversation_that_is_too_long_is_asked_for_once_more_without_its_oldest_turns(
+    status: int, body: object
+) -> None:
+    told = [
+        message(role, TextPart(f"{role} {number}"))
+        for number in range(3)
+        for role in ("user", "assistant")
+    ]
+    last = message("user", TextPart("last"))
+    # a server's error is tried again by the SDK, as it may pass
+    tries = 3 if status == 500 else 1
+    provider = Provider(*[(status, body)] * tries)
+    async with asking(provider) as responder:
+        assert await text_of(responder, prompt(*told, last)) == "Hello world"
+    kept = provider.asked[-1]["messages"]
+    assert (kept[0]["role"], kept[-1]["content"]) == ("user", "last")
+    assert len(kept) < len(provider.asked[0]["messages"])
+
+    provider = Provider(*[(status, body)] * tries)
+    async with asking(provider) as responder:
+        failure = await failure_of(responder, prompt())
+    assert failure.sentence == "This conversation is too long for the model."
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "sentence"),
+    [
+        (401, {"error": {"code": "invalid_api_key"}}, "The model's provider does not accept"),
+        (403, {"error": {"message": "no access"}}, "The model's provider does not accept"),
+        (
+            403,
+            {"error": {"message": f"flagged: {LONG_WORDS}", "code": 403}},
+            "The provider's moderation refused",
+        ),
+        (
+            400,
+            {"error": {"code": "content_filter", "message": LONG_WORDS}},
+            "The provider's moderation refused",
+        ),
+        (400, {"error": {"message": LONG_WORDS, "param": "messages"}}, "The model does not accept"),
+        (404, {"error": {"code": "model_not_found"}}, "The model test is not available."),
+        (402, {"error": {"message": "credits"}}, "The model's provider asks for payment"),
+    ],
+)
+async def test_a_refusal_is_told_truly_and_logged_without_a_word_of_the_conversation(
+    status: int, body: object, sentence: str
+) -> None:
+    async with asking(Provider((status, body))) as responder:
+        failure = await failure_of(responder, prompt())
+    assert failure.sentence.startswith(sentence)
+    assert failure.reason == f"status_{status}"
+    assert f"status {status}" in str(failure)
+    assert "request req-7" in str(failure)
+    assert LONG_WORDS not in str(failure)
+
+
+async def test_the_field_that_a_refusal_names_is_logged() -> None:
+    body = {"detail": [{"loc": ["body", "messages", 0, "name"], "msg": LONG_WORDS}]}
+    async with asking(Provider((422, body))) as responder:
+        assert "body.messages.0.name" in str(await failure_of(responder, prompt()))
+
+
+async def test_a_parameter_that_is_left_out_is_logged_once() -> None:
+    refusal = {"error": {"message": "Unknown parameter: 'stream_options'."}}
+    with capture_logs() as logged:
+        async with asking(Provider((400, refusal))) as responder:
+            await text_of(responder, prompt())
+            await text_of(responder, prompt())
+    assert [(line["event"], line["parameters"]) for line in logged] == [
+        ("parameter_refused", ["stream_options"])
+    ]
+
+
+async def test_user_and_assistant_come_in_turn_and_the_user_first() -> None:
+    provider = Provider()
+    history = [
+        message("assistant", TextPart("cut off from its prompt")),
+        message("user", TextPart("one")),
+        message("assistant"),
+        message("user", TextPart("two")),
+        message("assistant", ReasoningPart("hm")),
+        message("user", TextPart("three"), FilePart("image/png", "https://example.com/a.png")),
+        message("assistant", ReasoningPart("hm"), TextPart("four")),
+        message("user", TextPart("five")),
+    ]
+    async with asking(provider, system_prompt="Be brief.") as responder:
+        await text_of(responder, prompt(*history))
+    asked: Sequence[Json] = provider.asked[0]["messages"]
+    assert [one["role"] for one in asked] == ["system", "user", "assistant", "user"]
+    texts = [part["text"] for part in asked[1]["content"] if part["type"] == "text"]
+    assert texts == ["one", "two", "three"]
+    assert [one["content"] for one in asked[2:]] == ["four", "five"]
+
+
+@pytest.mark.parametrize("sign", [": keep-alive\n\n", 'data: {"choices":[{"delta":{}}]}\n\n'])
+async def test_a_sign_of_life_renews_the_wait(sign: str) -> None:
+    async def complete(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for _ in range(6):
+            await response.write(sign.encode())
+            await asyncio.sleep(0.1)
+        await response.write("".join([HELLO, WORLD, *END]).encode())
+        return response
+
+    async with serving("/chat/completions", complete) as url:
+        responder = OpenAIChat(Server(url, "none", 1, first_token_seconds=0.4, idle_seconds=0.4))
+        assert await text_of(responder, prompt()) == "Hello world"
+        await responder.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "sentence"),
+    [
+        ("", "first_token_timeout", "The model did not begin to answer within 0.3 seconds."),
+        (HELLO, "idle_timeout", "The model fell silent for 0.2 seconds."),
+    ],
+)
+async def test_which_limit_ended_an_answer_is_told(said: str, reason: str, sentence: str) -> None:
+    closed = asyncio.Event()
+
+    async def complete(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(said.encode() or b":\n\n")
+        await closed.wait()
+        return response
+
+    async with serving("/chat/completions", complete) as url:
+        responder = OpenAIChat(Server(url, "none", 1, first_token_seconds=0.3, idle_seconds=0.2))
+        failure = await failure_of(responder, prompt())
+        closed.set()
+        await responder.close()
+    assert failure.reason == reason
+    assert failure.sentence.startswith(sentence)
