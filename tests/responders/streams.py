@@ -70,6 +70,12 @@ def say(content: object, finish: object = None, **more: Any) -> str:
 HELLO, WORLD = say("Hello"), say(" world")
 STOP = chunk(choice(finish="stop"))
 END = [STOP, DONE]
+SPREAD = """data: {
+data: "choices": [
+data: {"delta": {"content": "Hello world"}}
+data: ]}
+
+"""
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2}
 
 
@@ -552,8 +558,7 @@ FRAMES = [
     Stream(
         "an event in more lines",
         [
-            'data: {\ndata: "choices": [\ndata: {"delta": {"content": "Hello world"}}\n'
-            "data: ]}\n\n",
+            SPREAD,
             *END,
         ],
     ),
