@@ -11,6 +11,7 @@ import structlog
 
 from proxy_server import telemetry
 from proxy_server.access.channels import Channels
+from proxy_server.access.limits import AddressLimiter, CallLimiter, Places, Shares
 from proxy_server.access.signatures import Signer
 from proxy_server.access.visitors import Visitors
 from proxy_server.answers.checkpoints import Checkpoints
@@ -22,7 +23,7 @@ from proxy_server.answers.pacing import Pacing
 from proxy_server.answers.supervisor import Supervisor
 from proxy_server.answers.takeover import Takeover
 from proxy_server.answers.titles import Titles
-from proxy_server.calls.door import Door
+from proxy_server.calls.door import Door, Threshold
 from proxy_server.calls.methods import Methods
 from proxy_server.calls.servicer import Servicer
 from proxy_server.chat import Chat
@@ -93,9 +94,13 @@ class App:
         async with self, AsyncExitStack() as stack:
             door = Door(
                 self._servicer(),
-                settings.grpc_listen,
-                settings.grpc_tls_cert,
-                settings.grpc_tls_key,
+                Threshold(
+                    listen=settings.grpc_listen,
+                    credential=settings.grpc_credential.get_secret_value(),
+                    certificate=settings.grpc_tls_cert,
+                    key=settings.grpc_tls_key,
+                    most_calls=settings.max_calls,
+                ),
             )
             await door.open()
             stack.push_async_callback(door.close)
@@ -156,8 +161,11 @@ class App:
             takeover=Takeover(api, announcements, turns, self._channels),
             announcements=announcements,
             titles=Titles(responder, self.store, turns) if settings.titles == "model" else None,
-            places=settings.max_generations,
-            waiting=settings.max_waiting,
+            places=Places(
+                settings.max_generations + settings.max_waiting,
+                Shares(one=settings.user_share, visitors=settings.visitors_share),
+            ),
+            slots=settings.max_generations,
             checkpoint_seconds=settings.checkpoint_seconds,
         )
         stack.push_async_callback(self.supervisor.close)
@@ -176,12 +184,23 @@ class App:
 
     def _servicer(self) -> Servicer:
         settings = self._settings
+        addresses = AddressLimiter(
+            visitors_per_minute=settings.visitors_per_address,
+            prompts_per_minute=settings.prompts_per_address,
+        )
         return Servicer(
-            credential=settings.grpc_credential.get_secret_value(),
             visitors=Visitors(self._signer),
             channels=self._channels,
+            limiter=CallLimiter(
+                at_once=settings.calls_at_once,
+                per_second=settings.calls_per_second,
+                most=settings.max_calls,
+            ),
+            addresses=addresses,
+            proxies=settings.trusted_proxies,
             methods=Methods(
                 self.chat,
+                addresses,
                 namespace=settings.rpc_namespace,
                 max_prompt_bytes=settings.max_prompt_bytes,
             ),

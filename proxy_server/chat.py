@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 from msgspec import UNSET
 
+from proxy_server.access.callers import Caller
 from proxy_server.access.channels import Channels
 from proxy_server.answers.outbox_relay import OutboxRelay
 from proxy_server.answers.supervisor import Supervisor
@@ -38,6 +39,7 @@ class NewPrompt:
 
     message_id: its client's id for it, by which it is known again.
     data, meta: JSON that goes with it, from the client and from Centrifugo.
+    address: of its network, where that is known and counts.
     """
 
     parts: list[Part]
@@ -48,6 +50,7 @@ class NewPrompt:
     when_busy: WhenBusy = "reject"
     data: str | None = None
     meta: str | None = None
+    address: str = ""
 
 
 class Chat:
@@ -87,8 +90,9 @@ class Chat:
             return self._session(repeated.conversation_id, repeated.view, BEGINNING)
 
     async def _accept(self, user: str, prompt: NewPrompt) -> Session:
+        self._check_deliverable()
         answer_id = str(uuid.uuid4())
-        with self._supervisor.admission(answer_id):
+        with self._supervisor.admission(answer_id, Caller(user, prompt.address)):
             turn = await self._turn(user, prompt, answer_id)
             accepted = await self._turns.accept(turn)
             if accepted.assignment is not None:
@@ -137,11 +141,13 @@ class Chat:
         *,
         data: str | None = None,
         meta: str | None = None,
+        address: str = "",
     ) -> Session:
         """message_id: the answer to make anew, by default the last; answer_id: of the new one."""
         self._check_owned(user, conversation_id)
+        self._check_deliverable()
         answer_id = answer_id or str(uuid.uuid4())
-        with self._supervisor.admission(answer_id):
+        with self._supervisor.admission(answer_id, Caller(user, address)):
             since = await self._position(user, conversation_id)
             accepted = await self._turns.regenerate(
                 Regeneration(
@@ -193,12 +199,14 @@ class Chat:
 
     async def rename(self, user: str, conversation_id: str, title: str) -> None:
         self._check_owned(user, conversation_id)
+        self._check_deliverable()
         summary, entry = await self._turns.rename(user, conversation_id, title)
         self._relay.send(entry)
         self._announcements.summary(user, summary)
 
     async def delete(self, user: str, conversation_id: str) -> None:
         self._check_owned(user, conversation_id)
+        self._check_deliverable()
         for message_id in await self._turns.delete(user, conversation_id):
             self._supervisor.stop(message_id, "lost")
         channel = self._channels.of_conversation(conversation_id)
@@ -207,6 +215,7 @@ class Chat:
             async with asyncio.timeout(_UNSUBSCRIBE_SECONDS):
                 await asyncio.shield(published)
                 await self._api.unsubscribe(channel, user)
+                await self._api.history_remove(channel)
         except (ApiUnreachable, ApiRejected, TimeoutError) as error:
             log.warning("unsubscribe_failed", channel=channel, error=repr(error))
 
@@ -267,6 +276,10 @@ class Chat:
         return await self._store.read(
             lambda connection: conversations.id_of_key(connection, user, key)
         )
+
+    def _check_deliverable(self) -> None:
+        if self._publisher.full:
+            raise Unavailable("Too much waits for delivery at the moment. Try again in a second.")
 
     def _check_owned(self, user: str, conversation_id: str) -> None:
         if not self._channels.owns(user, conversation_id):

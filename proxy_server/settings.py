@@ -8,10 +8,12 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _Seconds = Annotated[float, Field(gt=0)]
+_Share = Annotated[float, Field(gt=0, le=1)]
 _Count = Annotated[int, Field(ge=1)]
 _CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 _Json = Annotated[dict[str, Any], NoDecode]
 _Headers = Annotated[dict[str, str], NoDecode]
+_LEAST_SECRET = 16
 _LAST_PORT = 65_535
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
@@ -90,6 +92,28 @@ class Settings(BaseSettings):
     )
     generations_per_user: _Count = Field(4, description="Answers of one user at once, with queued")
     prompts_per_minute: _Count = Field(30, description="Prompts of one user in a minute")
+    calls_at_once: _Count = Field(16, description="Calls of one user in flight; more are a 429")
+    calls_per_second: _Count = Field(
+        20, description="Calls of one user in a second, over time; twice as many at once"
+    )
+    max_calls: _Count = Field(1000, description="Calls of this process in flight; more are a 503")
+    trusted_proxies: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="How many proxies of yours stand before Centrifugo and append to "
+        "`X-Forwarded-For`, which it must hand on; 0: addresses are not known, nor limited",
+    )
+    visitors_per_address: _Count = Field(
+        30, description="New visitors from one network address in a minute"
+    )
+    prompts_per_address: _Count = Field(
+        120, description="Prompts from one network address in a minute"
+    )
+    user_share: _Share = Field(
+        0.25, description="Part of the places for answers that one user or address may hold"
+    )
+    visitors_share: _Share = Field(
+        0.9, description="Part of the places that all visitors together may hold"
+    )
     max_generations: _Count = Field(1000, description="Answers of this process at once")
     max_waiting: int = Field(200, ge=0, description="Answers that wait for a place beyond those")
 
@@ -160,8 +184,8 @@ class Settings(BaseSettings):
     @field_validator("signing_secrets")
     @classmethod
     def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if not value or any(len(secret.get_secret_value()) < 16 for secret in value):
-            raise ValueError("give at least one secret of at least 16 characters")
+        if not value or any(len(secret.get_secret_value()) < _LEAST_SECRET for secret in value):
+            raise ValueError(f"give at least one secret of at least {_LEAST_SECRET} characters")
         return value
 
     @field_validator("grpc_listen", "metrics_listen")
@@ -186,6 +210,13 @@ class Settings(BaseSettings):
         if bool(self.grpc_tls_cert) != bool(self.grpc_tls_key):
             raise ValueError("GRPC_TLS_CERT and GRPC_TLS_KEY go together")
         return self
+
+    @field_validator("grpc_credential")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < _LEAST_SECRET:
+            raise ValueError(f"give at least {_LEAST_SECRET} characters")
+        return value
 
     @property
     def allowed_models(self) -> tuple[str, ...]:

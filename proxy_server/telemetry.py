@@ -1,5 +1,7 @@
 """What Prometheus is told: counters and histograms that the other modules feed."""
 
+from time import monotonic
+
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.exposition import start_http_server
 
@@ -28,6 +30,28 @@ UNREACHABLE = Gauge("llm_centrifugo_unreachable", "1 while Centrifugo takes no p
 CALLS = Counter(
     "llm_proxy_calls_total", "Calls from Centrifugo, by method and code", ["method", "code"]
 )
+
+
+class LineLimit:
+    """Bounds how many lines of one kind are logged in a second, and counts what it leaves out."""
+
+    def __init__(self, per_second: int = 50) -> None:
+        self._per_second = per_second
+        self._second = 0
+        self._lines = 0
+        self._left_out = 0
+
+    def admit(self) -> dict[str, int] | None:
+        """None where a line is one too many, or else what to log beside it."""
+        second = int(monotonic())
+        if second != self._second:
+            self._second, self._lines = second, 0
+        self._lines += 1
+        if self._lines > self._per_second:
+            self._left_out += 1
+            return None
+        left_out, self._left_out = self._left_out, 0
+        return {"left_out": left_out} if left_out else {}
 
 
 def serve(listen: str) -> None:

@@ -85,6 +85,9 @@ class InMemoryCentrifugo:
     async def unsubscribe(self, channel: str, user: str) -> None:
         """There are no subscriptions."""
 
+    async def history_remove(self, channel: str) -> None:
+        self._channels[channel].history.clear()
+
     async def close(self) -> None:
         """Holds nothing."""
 

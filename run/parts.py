@@ -115,7 +115,7 @@ def _model(settings: Mapping[str, str], ports: Ports) -> Part:
 
 def _server(settings: Mapping[str, str], ports: Ports) -> Part:
     # whoever presses Ctrl-C waits for the answers that are being made
-    defaults = {"LOG_FORMAT": "console", "SHUTDOWN_GRACE_SECONDS": "2"}
+    defaults = {"LOG_FORMAT": "console", "SHUTDOWN_GRACE_SECONDS": "2", "TRUSTED_PROXIES": "1"}
     if wants_local_model(settings):
         defaults |= LOCAL_MODEL
         defaults["OPENAI_BASE_URL"] = f"http://127.0.0.1:{ports.local_model}/v1"

@@ -18,6 +18,8 @@ settings.load_profile("tests")
 
 SETTINGS = {
     "PROMPTS_PER_MINUTE": "1000",
+    "CALLS_AT_ONCE": "1000",
+    "CALLS_PER_SECOND": "100000",
     "FIRST_TOKEN_SECONDS": "3",
     "IDLE_SECONDS": "1",
     "LEASE_SECONDS": "2",

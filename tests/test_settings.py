@@ -95,7 +95,10 @@ def test_loopback_needs_no_credential(make: Make, listen: str) -> None:
 
 
 def test_a_credential_opens_the_door(make: Make) -> None:
-    assert make(GRPC_LISTEN="0.0.0.0:50051", GRPC_CREDENTIAL="known").grpc_listen == "0.0.0.0:50051"
+    assert (
+        make(GRPC_LISTEN="0.0.0.0:50051", GRPC_CREDENTIAL="a-known-credential").grpc_listen
+        == "0.0.0.0:50051"
+    )
 
 
 def test_secrets_are_not_in_the_repr(make: Make) -> None:

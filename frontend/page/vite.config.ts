@@ -8,7 +8,7 @@ const port = Number(process.env.PAGE_PORT || 9000);
 const origins = (process.env.PAGE_ORIGINS || "").split(" ").filter((text) => URL.canParse(text));
 const allowedHosts = origins.map((origin) => new URL(origin).hostname);
 const proxy = {
-  "/connection": { target: centrifugo, ws: true },
+  "/connection": { target: centrifugo, ws: true, xfwd: true },
   "/emulation": { target: centrifugo },
 };
 

@@ -5,6 +5,13 @@ from dataclasses import dataclass
 
 from proxy_server.access.signatures import Signer
 
+_PREFIX = "visitor-"
+
+
+def is_visitor(user: str) -> bool:
+    """Whether a user's name was given out by `Visitors`."""
+    return user.startswith(_PREFIX)
+
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
@@ -22,17 +29,14 @@ class Visitors:
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
 
-    def welcome(self, token: str | None) -> Visitor:
-        """The visitor of that token; a new one where there is none or it is not ours."""
-        return (token and self._known(token)) or self._new()
-
-    def _known(self, token: str) -> Visitor | None:
+    def known(self, token: str) -> Visitor | None:
+        """The visitor of that token; None where it is not ours."""
         user, _, signature = token.rpartition(".")
         if not self._signer.verify(signature, "visitor", user):
             return None
         # Signed again, so that after a rotation of secrets the page keeps the newer signature.
         return Visitor(user, f"{user}.{self._signer.sign('visitor', user)}")
 
-    def _new(self) -> Visitor:
-        user = f"visitor-{secrets.token_urlsafe(15)}"
+    def new(self) -> Visitor:
+        user = f"{_PREFIX}{secrets.token_urlsafe(15)}"
         return Visitor(user, f"{user}.{self._signer.sign('visitor', user)}")

@@ -8,6 +8,8 @@ from typing import Any
 import structlog
 
 from proxy_server import telemetry
+from proxy_server.access.callers import Caller
+from proxy_server.access.limits import Places
 from proxy_server.answers.deadline import StopReason
 from proxy_server.answers.generation import Generation, Services
 from proxy_server.answers.outbox_relay import OutboxRelay
@@ -32,7 +34,7 @@ log = structlog.get_logger()
 class Supervisor:
     """Owns the generations of this process; their callers may come and go.
 
-    most: answers at once, with those that wait for one of the `places`.
+    slots: how many answers are made at once; the other places are for those that wait.
     """
 
     def __init__(
@@ -43,8 +45,8 @@ class Supervisor:
         takeover: Takeover,
         announcements: Announcements,
         titles: Titles | None,
-        places: int,
-        waiting: int,
+        places: Places,
+        slots: int,
         checkpoint_seconds: float,
     ) -> None:
         self._services = services
@@ -53,8 +55,8 @@ class Supervisor:
         self._announcements = announcements
         self._titles = titles
         self._places = places
-        self._slot = asyncio.Semaphore(places)
-        self._most = places + waiting
+        self._slots = slots
+        self._slot = asyncio.Semaphore(slots)
         self._checkpoint_seconds = checkpoint_seconds
         # the answers whose prompts are being stored
         self._admitted: set[str] = set()
@@ -76,15 +78,14 @@ class Supervisor:
             self._loops.append(self._loop.create_task(self._repeat(work, seconds)))
 
     @contextmanager
-    def admission(self, message_id: str) -> Iterator[None]:
+    def admission(self, message_id: str, caller: Caller) -> Iterator[None]:
         """Holds a place for one answer while its prompt is being stored.
 
-        Raises Unavailable where this process takes no further one.
+        Raises Unavailable and LimitReached where this process takes no further one.
         """
         if self.draining:
             raise Unavailable("The service is restarting. Try again in a second.")
-        if len(self._running) + len(self._admitted) >= self._most:
-            raise Unavailable("The service is full at the moment. Try again in a few seconds.")
+        self._places.take(message_id, caller)
         self._admitted.add(message_id)
         try:
             yield
@@ -93,6 +94,8 @@ class Supervisor:
             raise
         finally:
             self._admitted.discard(message_id)
+            if message_id not in self._running:
+                self._places.give_back(message_id)
 
     def start(self, assignment: Assignment) -> None:
         """Makes an answer; one that is being made already goes on."""
@@ -100,6 +103,7 @@ class Supervisor:
             return
         generation = Generation(assignment, self._services)
         self._running[assignment.message_id] = generation
+        self._places.hold(assignment.message_id, Caller(assignment.user))
         if self.draining:
             # its transaction began before: it goes back to the queue, for another server
             generation.deadline.pull("shutdown")
@@ -150,6 +154,7 @@ class Supervisor:
             ended = await generation.run(self._slot, go_on=lambda: not self.draining)
         finally:
             del self._running[assignment.message_id]
+            self._places.give_back(assignment.message_id)
             self._count()
         if ended is None:
             # it may be the reply to the end that was lost, and then the next one is begun
@@ -182,8 +187,8 @@ class Supervisor:
     def _count(self) -> None:
         running = len(self._running)
         self._services.pacing.running = running
-        telemetry.ACTIVE.set(min(running, self._places))
-        telemetry.WAITING.set(max(0, running - self._places))
+        telemetry.ACTIVE.set(min(running, self._slots))
+        telemetry.WAITING.set(max(0, running - self._slots))
 
     async def _repeat(self, work: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
         while True:
@@ -244,8 +249,8 @@ class Supervisor:
                 )
                 self._spawn(self._close(assignment), f"takeover {assignment.message_id}")
             await self._relay.send_overdue()
-        room = max(0, self._most - len(self._running) - len(self._admitted))
-        for assignment in await leases.start_orphans(min(_ORPHANS_LIMIT, room)):
+        most = min(_ORPHANS_LIMIT, self._places.free)
+        for assignment in await leases.start_orphans(most):
             self._start_queued(assignment)
 
     async def _close(self, assignment: Assignment) -> None:

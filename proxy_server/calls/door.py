@@ -1,12 +1,15 @@
 """The gRPC server that Centrifugo calls: its port, its health, its reflection."""
 
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from proxy_server.calls.credential import CredentialCheck
 from proxy_server.calls.servicer import Servicer
 from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
 
@@ -14,22 +17,40 @@ _SERVICE = proxy_pb2.DESCRIPTOR.services_by_name["CentrifugoProxy"].full_name
 _STOP_SECONDS = 1
 
 
-class Door:
-    """listen: host:port; certificate, key: files of a chain and its key, both or neither."""
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Where and how the door stands.
 
-    def __init__(self, servicer: Servicer, listen: str, certificate: str, key: str) -> None:
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    listen: host:port; credential: what callers must send, if anything.
+    certificate, key: files of a chain and its key, both or neither.
+    most_calls: in flight; beyond twice as many gRPC itself refuses.
+    """
+
+    listen: str
+    credential: str
+    certificate: str
+    key: str
+    most_calls: int
+
+
+class Door:
+    """The server at one port."""
+
+    def __init__(self, servicer: Servicer, threshold: Threshold) -> None:
+        self._server = grpc.aio.server(
+            interceptors=[CredentialCheck(threshold.credential)] if threshold.credential else [],
+            options=[("grpc.so_reuseport", 0)],
+            maximum_concurrent_rpcs=2 * threshold.most_calls,
+        )
         proxy_pb2_grpc.add_CentrifugoProxyServicer_to_server(servicer, self._server)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         services = (_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(services, self._server)
-        bind = partial(self._server.add_insecure_port, listen)
-        if certificate:
-            pair = (Path(key).read_bytes(), Path(certificate).read_bytes())
-            credentials = grpc.ssl_server_credentials([pair])
-            bind = partial(self._server.add_secure_port, listen, credentials)
-        bind()
+        if threshold.certificate:
+            self._server.add_secure_port(threshold.listen, _credentials(threshold))
+        else:
+            self._server.add_insecure_port(threshold.listen)
 
     async def open(self) -> None:
         serving = health_pb2.HealthCheckResponse.SERVING
@@ -43,3 +64,34 @@ class Door:
 
     async def close(self) -> None:
         await self._server.stop(_STOP_SECONDS)
+
+
+def _credentials(threshold: Threshold) -> grpc.ServerCredentials:
+    """The certificate as its files have it at each handshake: a renewed one needs no restart."""
+    files = (Path(threshold.key), Path(threshold.certificate))
+    seen = _written_at(files)
+
+    def read() -> grpc.ServerCertificateConfiguration:
+        key, certificate = (file.read_bytes() for file in files)
+        return grpc.ssl_server_certificate_configuration([(key, certificate)])
+
+    def renewed() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal seen
+        try:
+            now = _written_at(files)
+            if now == seen:
+                return None
+            found = read()
+        except OSError:
+            # in the moment of being replaced: the next handshake looks again
+            return None
+        seen = now
+        return found
+
+    # None means that nothing has changed, which the stubs do not know
+    fetch = cast("Callable[[], grpc.ServerCertificateConfiguration]", renewed)
+    return grpc.dynamic_ssl_server_credentials(read(), fetch, require_client_authentication=False)
+
+
+def _written_at(files: tuple[Path, Path]) -> list[int]:
+    return [file.stat().st_mtime_ns for file in files]

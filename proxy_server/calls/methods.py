@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from proxy_server.access.callers import Caller
+from proxy_server.access.limits import AddressLimiter
 from proxy_server.calls.prompts import (
     check_id,
     check_key,
@@ -18,16 +20,12 @@ from proxy_server.protocol.encoding import decode_request, encode
 from proxy_server.protocol.sessions import Session
 
 
-class Caller(NamedTuple):
-    """Who calls: the user, and the connection's `meta` as Centrifugo vouches for it."""
-
-    user: str
-    meta: str | None = None
-
-
 class Method(NamedTuple):
+    """`reads`: whether it changes nothing, so that it may be left when nobody waits for it."""
+
     request: type[Any]
     answer: Callable[[Caller, Any], Awaitable[Any]]
+    reads: bool = False
 
 
 class Methods:
@@ -36,18 +34,21 @@ class Methods:
     namespace: of the RPC calls; max_prompt_bytes: of one prompt, as UTF-8.
     """
 
-    def __init__(self, chat: Chat, *, namespace: str, max_prompt_bytes: int) -> None:
+    def __init__(
+        self, chat: Chat, addresses: AddressLimiter, *, namespace: str, max_prompt_bytes: int
+    ) -> None:
         self._chat = chat
+        self._addresses = addresses
         self._max_prompt_bytes = max_prompt_bytes
         self.table = {
             f"{namespace}:{name}": method
             for name, method in {
                 "send": Method(requests.Send, self._send),
-                "open": Method(requests.Open, self._open),
+                "open": Method(requests.Open, self._open, reads=True),
                 "stop": Method(requests.Stop, self._stop),
                 "regenerate": Method(requests.Regenerate, self._regenerate),
-                "list": Method(requests.List, self._list),
-                "history": Method(requests.History, self._history),
+                "list": Method(requests.List, self._list, reads=True),
+                "history": Method(requests.History, self._history, reads=True),
                 "rename": Method(requests.Rename, self._rename),
                 "delete": Method(requests.Delete, self._delete),
             }.items()
@@ -56,15 +57,18 @@ class Methods:
     def __contains__(self, name: str) -> bool:
         return name in self.table
 
-    async def call(self, user: str, name: str, data: bytes, meta: bytes = b"") -> bytes:
-        """Calls a method for a user: JSON in, JSON out."""
-        if not user or "\0" in user:
+    def only_reads(self, name: str) -> bool:
+        method = self.table.get(name)
+        return method is not None and method.reads
+
+    async def call(self, caller: Caller, name: str, data: bytes) -> bytes:
+        """Calls a method: JSON in, JSON out."""
+        if not caller.user or "\0" in caller.user:
             raise NoUser
         method = self.table.get(name)
         if method is None:
             raise NotFound("There is no such method.")
         request = decode_request(data, method.request)
-        caller = Caller(user, meta.decode() if meta else None)
         return encode(await method.answer(caller, request))
 
     async def _send(self, caller: Caller, request: requests.Send) -> Session:
@@ -77,9 +81,11 @@ class Methods:
             when_busy=request.when_busy,
             data=data_from(request.data),
             meta=caller.meta,
+            address=caller.address,
         )
         check_id("id", request.id)
         check_key(request.key)
+        self._addresses.admit_prompt(caller.address)
         return await self._chat.send(caller.user, prompt)
 
     async def _open(self, caller: Caller, request: requests.Open) -> Session:
@@ -97,6 +103,7 @@ class Methods:
     async def _regenerate(self, caller: Caller, request: requests.Regenerate) -> Session:
         check_id("message", request.message)
         check_id("id", request.id)
+        self._addresses.admit_prompt(caller.address)
         return await self._chat.regenerate(
             caller.user,
             request.conversation,
@@ -104,6 +111,7 @@ class Methods:
             request.id,
             data=data_from(request.data),
             meta=caller.meta,
+            address=caller.address,
         )
 
     async def _list(self, caller: Caller, request: requests.List) -> requests.Listed:

@@ -1,22 +1,23 @@
 """Centrifugo's proxy calls: protobuf to values and back, for Connect, Subscribe and RPC."""
 
 import asyncio
-import hmac
 from base64 import b64decode
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-import grpc
 import structlog
 from msgspec import Struct
 
+from proxy_server.access.callers import Caller, address_of
 from proxy_server.access.channels import Channels
-from proxy_server.access.visitors import Visitors
+from proxy_server.access.limits import AddressLimiter, CallLimiter
+from proxy_server.access.visitors import Visitor, Visitors
 from proxy_server.calls.methods import Methods
 from proxy_server.errors import (
     ApiRejected,
     ApiUnreachable,
     Forbidden,
+    LimitReached,
     Malformed,
     NoUser,
     OurFault,
@@ -26,9 +27,13 @@ from proxy_server.errors import (
 )
 from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
 from proxy_server.protocol.encoding import decode_request, encode
-from proxy_server.telemetry import CALLS
+from proxy_server.telemetry import CALLS, LineLimit
 
-_CREDENTIAL = "x-centrifugo-credential"
+_FORWARDED = "x-forwarded-for"
+# A caller that asks again as soon as it is refused gets its refusals later: so each costs it time,
+# and us next to nothing. Below the second that Centrifugo waits for a call unless told otherwise.
+_HELD_SECONDS = 0.7
+_MOST_HELD = 500
 _T = TypeVar("_T")
 
 _WELCOMED = CALLS.labels("Connect", "ok")
@@ -42,22 +47,37 @@ class _ConnectData(Struct):
 
 
 class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
-    """Answers Centrifugo alone: who calls must send the credential, if one is set."""
+    """Answers Centrifugo's calls.
+
+    proxies: how many of our own stand before Centrifugo and say whom they serve.
+    """
 
     def __init__(
-        self, *, credential: str, visitors: Visitors, channels: Channels, methods: Methods
+        self,
+        *,
+        visitors: Visitors,
+        channels: Channels,
+        methods: Methods,
+        limiter: CallLimiter,
+        addresses: AddressLimiter,
+        proxies: int,
     ) -> None:
-        self._credential = credential.encode()
         self._visitors = visitors
         self._channels = channels
         self._methods = methods
+        self._limiter = limiter
+        self._addresses = addresses
+        self._proxies = proxies
         self._calls: set[asyncio.Future[Any]] = set()
+        self._lines = LineLimit()
+        self._held = 0
 
-    async def Connect(self, request: Any, context: Any) -> Any:
-        await self._authenticate(context)
+    async def Connect(
+        self, request: proxy_pb2.ConnectRequest, context: Any
+    ) -> proxy_pb2.ConnectResponse:
         try:
             data = decode_request(_data(request), _ConnectData)
-            visitor = self._visitors.welcome(data.token)
+            visitor = self._welcome(data.token, self._address(context))
         except Exception as error:
             return proxy_pb2.ConnectResponse(error=self._refused("Connect", "", error))
         _WELCOMED.inc()
@@ -66,8 +86,10 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
             result=proxy_pb2.ConnectResult(user=visitor.user, data=reply)
         )
 
-    async def Subscribe(self, request: Any, context: Any) -> Any:
-        await self._authenticate(context)
+    async def Subscribe(
+        self, request: proxy_pb2.SubscribeRequest, context: Any
+    ) -> proxy_pb2.SubscribeResponse:
+        del context
         if not self._channels.belongs_to(request.user, request.channel):
             refusal = Forbidden("This channel is not yours.") if request.user else NoUser()
             return proxy_pb2.SubscribeResponse(
@@ -76,28 +98,51 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
         _GRANTED.inc()
         return proxy_pb2.SubscribeResponse(result=proxy_pb2.SubscribeResult())
 
-    async def RPC(self, request: Any, context: Any) -> Any:
-        await self._authenticate(context)
+    async def RPC(self, request: proxy_pb2.RPCRequest, context: Any) -> proxy_pb2.RPCResponse:
+        method = request.method if request.method in self._methods else "unknown"
         try:
-            call = self._methods.call(request.user, request.method, _data(request))
-            reply = await self._to_its_end(call)
+            with self._limiter.call(request.user):
+                reply = await self._answer(request, context)
+        except LimitReached as error:
+            refused = self._refused(method, request.user, error)
+            await self._hold()
+            return proxy_pb2.RPCResponse(error=refused)
         except Exception as error:
-            method = request.method if request.method in self._methods else "unknown"
             return proxy_pb2.RPCResponse(error=self._refused(method, request.user, error))
-        CALLS.labels(request.method, "ok").inc()
+        CALLS.labels(method, "ok").inc()
         return proxy_pb2.RPCResponse(result=proxy_pb2.RPCResult(data=reply))
 
-    async def _authenticate(self, context: Any) -> None:
-        if not self._credential:
+    async def _answer(self, request: proxy_pb2.RPCRequest, context: Any) -> bytes:
+        meta = request.meta.decode() if request.meta else None
+        caller = Caller(request.user, self._address(context), meta)
+        call = self._methods.call(caller, request.method, _data(request))
+        if self._methods.only_reads(request.method):
+            # what Centrifugo has given up is not read any more
+            return await call
+        return await self._to_its_end(call)
+
+    async def _hold(self) -> None:
+        """Keeps a refusal for a while, as long as not too many are kept."""
+        if self._held >= _MOST_HELD:
             return
-        for key, value in context.invocation_metadata():
-            if key == _CREDENTIAL:
-                given = value.encode() if isinstance(value, str) else value
-                if hmac.compare_digest(given, self._credential):
-                    return
-        CALLS.labels("any", "unauthenticated").inc()
-        log.warning("caller_refused", peer=context.peer())
-        await context.abort(grpc.StatusCode.UNAUTHENTICATED, "The caller is not known.")
+        self._held += 1
+        try:
+            await asyncio.sleep(_HELD_SECONDS)
+        finally:
+            self._held -= 1
+
+    def _welcome(self, token: str | None, address: str) -> Visitor:
+        known = self._visitors.known(token) if token else None
+        if known is not None:
+            return known
+        self._addresses.admit_visitor(address)
+        return self._visitors.new()
+
+    def _address(self, context: Any) -> str:
+        if not self._proxies:
+            return ""
+        forwarded = [value for key, value in context.invocation_metadata() if key == _FORWARDED]
+        return address_of(forwarded, self._proxies)
 
     async def _to_its_end(self, work: Awaitable[_T]) -> _T:
         """Centrifugo cancels the call when the browser leaves: what was begun is not left half."""
@@ -115,7 +160,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
         if not task.cancelled():
             task.exception()
 
-    def _refused(self, method: str, user: str, error: Exception) -> Any:
+    def _refused(self, method: str, user: str, error: Exception) -> proxy_pb2.Error:
         """An error for the client; what it must not read goes into the log, in one line."""
         refusal, event = _as_refusal(error)
         code, why = refusal.code, str(refusal)
@@ -123,7 +168,8 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
         said = log.bind(method=method, user=user, code=code)
         match event:
             case "call_refused":
-                said.info(event, why=why)
+                if (more := self._lines.admit()) is not None:
+                    said.info(event, why=why, **more)
             case "store_unavailable":
                 said.warning(event, error=str(error))
             case "centrifugo_api_failed":
@@ -155,7 +201,7 @@ def _log_unseen(task: "asyncio.Future[Any]") -> None:
         log.error("call_failed", exc_info=error)
 
 
-def _data(request: Any) -> bytes:
+def _data(request: proxy_pb2.ConnectRequest | proxy_pb2.RPCRequest) -> bytes:
     """What the client sent: Centrifugo hands it over as bytes or, if so configured, as base64."""
     try:
         return request.data or b64decode(request.b64data)

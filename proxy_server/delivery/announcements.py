@@ -53,22 +53,23 @@ class Announcements:
             deleted = DeletedPublication(entry.conversation_id)
             told += self._to_user(entry.deleted_for, deleted, f"{entry.conversation_id}:deleted")
         channel = self._channels.of_conversation(entry.conversation_id)
-        return [*told, self._publisher.post(channel, entry.data, entry.key, urgent=urgent)]
+        last = self._publisher.post(channel, entry.data, entry.key, urgent=urgent, state=entry.id)
+        return [*told, last]
 
     def summary(self, user: str, summary: Summary) -> None:
         """How a conversation stands in its user's list."""
-        self._to_user(
-            user, ConversationPublication(summary), f"{summary.id}:{summary.version}:summary"
-        )
+        key = f"{summary.id}:{summary.version}:summary"
+        self._to_user(user, ConversationPublication(summary), key, state=summary.id)
 
     def _to_conversation(self, assignment: Assignment, publication: Publication, kind: str) -> None:
         channel = self._channels.of_conversation(assignment.conversation_id)
         self._publisher.post(channel, encode(publication), f"{assignment.message_id}:{kind}")
 
     def _to_user(
-        self, user: str, publication: Publication, key: str
+        self, user: str, publication: Publication, key: str, *, state: str | None = None
     ) -> list[asyncio.Future[Position]]:
         data = encode(publication)
         return [
-            self._publisher.post(channel, data, key) for channel in self._channels.of_user(user)
+            self._publisher.post(channel, data, key, state=state)
+            for channel in self._channels.of_user(user)
         ]

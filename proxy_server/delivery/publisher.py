@@ -34,6 +34,8 @@ _LAST_BACKOFF = 1.0
 _POST_SECONDS = 240.0
 # With nothing acknowledged for so long, failures of single channels are an outage of all.
 _SILENT_SECONDS = 1.0
+# Far more than a busy process has on its way; with Centrifugo away, some tens of megabytes.
+_MOST_WAITING = 20_000
 _SYNC = encode(SyncPublication())
 
 log = structlog.get_logger()
@@ -42,12 +44,17 @@ log = structlog.get_logger()
 class _Item:
     """A publication on its way; `acknowledged` is its position, or why there is none."""
 
-    __slots__ = ("acknowledged", "failures", "give_up_at", "publish")
+    __slots__ = ("acknowledged", "failures", "give_up_at", "publish", "state")
 
     def __init__(
-        self, publish: Publish, acknowledged: asyncio.Future[Position], give_up_at: float
+        self,
+        publish: Publish,
+        acknowledged: asyncio.Future[Position],
+        give_up_at: float,
+        state: str | None,
     ) -> None:
         self.publish = publish
+        self.state = state
         self.acknowledged = acknowledged
         self.give_up_at = give_up_at
         self.failures = 0
@@ -62,6 +69,7 @@ class Publisher:
         # A channel's queue. Its first item is ready, in flight, or held back after a failure; a
         # channel without items has no queue.
         self._queues: dict[str, deque[_Item]] = {}
+        self._backlog = 0
         self._ready: dict[str, None] = {}
         self._batches: set[asyncio.Task[None]] = set()
         self._backoff = 0.0
@@ -84,18 +92,29 @@ class Publisher:
         key: str,
         *,
         urgent: bool = False,
+        state: str | None = None,
         seconds: float = _POST_SECONDS,
     ) -> asyncio.Future[Position]:
         """Takes a publication over and tries for so many seconds to have it acknowledged.
+
+        state: what it tells the newest of, if it does: it takes the place of an older one that
+            still waits.
 
         One that is not urgent goes with the next that is, or on the next tick: alone it would
         cost ten times as much. The future need not be awaited; it raises ApiRejected or
         ApiUnreachable.
         """
-        item = _Item(
-            Publish(channel, data, key), self._loop.create_future(), self._loop.time() + seconds
-        )
         queue = self._queues.get(channel)
+        if queue is not None and (waiting := _waiting(queue, state)) is not None:
+            waiting.publish = Publish(channel, data, key)
+            return waiting.acknowledged
+        item = _Item(
+            Publish(channel, data, key),
+            self._loop.create_future(),
+            self._loop.time() + seconds,
+            state,
+        )
+        self._backlog += 1
         if queue is None:
             self._queues[channel] = deque((item,))
             self._ready[channel] = None
@@ -108,9 +127,10 @@ class Publisher:
             self._tick.add_done_callback(self._on_tick)
         return item.acknowledged
 
-    def backlog(self) -> int:
-        """Publications that are not acknowledged yet."""
-        return sum(len(queue) for queue in self._queues.values())
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that nothing is to be begun that adds to it."""
+        return self._backlog >= _MOST_WAITING
 
     async def drain(self, seconds: float) -> None:
         """Waits until all is acknowledged, but no longer than that."""
@@ -189,7 +209,7 @@ class Publisher:
         self._resync.forget(now)
         if self._broken and not self._failing:
             self._broken = False
-            log.info("centrifugo_reachable", backlog=self.backlog())
+            log.info("centrifugo_reachable", backlog=self._backlog)
             self._resync.outage_ends()
         self._flush()
 
@@ -215,6 +235,7 @@ class Publisher:
             self._failing.pop(channel, None)
         queue = self._queues[channel]
         queue.popleft()
+        self._backlog -= 1
         if queue:
             self._ready[channel] = None
         else:
@@ -259,7 +280,7 @@ class Publisher:
         self._failing.update((item.publish.channel, None) for item in items)
         if not self._broken:
             self._broken = True
-            log.warning("centrifugo_unreachable", error=str(error), backlog=self.backlog())
+            log.warning("centrifugo_unreachable", error=str(error), backlog=self._backlog)
             self._resync.outage_begins(self._loop.time())
         if everything:
             self._set_reachable(reachable=False)
@@ -271,3 +292,13 @@ class Publisher:
     def _speak(self, channel: str) -> None:
         if channel not in self._queues:
             self.post(channel, _SYNC, uuid.uuid4().hex)
+
+
+def _waiting(queue: deque[_Item], state: str | None) -> _Item | None:
+    """The item of that state which is not on its way yet: the first one may be."""
+    if state is None:
+        return None
+    for at in range(len(queue) - 1, 0, -1):
+        if queue[at].state == state:
+            return queue[at]
+    return None

@@ -71,6 +71,8 @@ class ServerApi(Protocol):
 
     async def unsubscribe(self, channel: str, user: str) -> None: ...
 
+    async def history_remove(self, channel: str) -> None: ...
+
     async def close(self) -> None: ...
 
 
@@ -129,6 +131,11 @@ class GrpcServerApi:
         response = await self._call(self._stub.Unsubscribe, request)
         _raise_for(response.error.code, response.error.message)
 
+    async def history_remove(self, channel: str) -> None:
+        request = api_pb2.HistoryRemoveRequest(channel=channel)
+        response = await self._call(self._stub.HistoryRemove, request)
+        _raise_for(response.error.code, response.error.message)
+
     async def close(self) -> None:
         await self._channel.close()
 
@@ -180,6 +187,9 @@ class HttpServerApi:
 
     async def unsubscribe(self, channel: str, user: str) -> None:
         await self._call("unsubscribe", {"channel": channel, "user": user}, _Envelope)
+
+    async def history_remove(self, channel: str) -> None:
+        await self._call("history_remove", {"channel": channel}, _Envelope)
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -125,3 +125,21 @@ class UnsubscribeResponse(_message.Message):
 class UnsubscribeResult(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class HistoryRemoveRequest(_message.Message):
+    __slots__ = ("channel",)
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    channel: str
+    def __init__(self, channel: _Optional[str] = ...) -> None: ...
+
+class HistoryRemoveResponse(_message.Message):
+    __slots__ = ("error", "result")
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    error: Error
+    result: HistoryRemoveResult
+    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., result: _Optional[_Union[HistoryRemoveResult, _Mapping]] = ...) -> None: ...
+
+class HistoryRemoveResult(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

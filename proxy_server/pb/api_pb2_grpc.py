@@ -49,6 +49,11 @@ class CentrifugoApiStub:
                 request_serializer=proxy__server_dot_pb_dot_api__pb2.UnsubscribeRequest.SerializeToString,
                 response_deserializer=proxy__server_dot_pb_dot_api__pb2.UnsubscribeResponse.FromString,
                 _registered_method=True)
+        self.HistoryRemove = channel.unary_unary(
+                '/centrifugal.centrifugo.api.CentrifugoApi/HistoryRemove',
+                request_serializer=proxy__server_dot_pb_dot_api__pb2.HistoryRemoveRequest.SerializeToString,
+                response_deserializer=proxy__server_dot_pb_dot_api__pb2.HistoryRemoveResponse.FromString,
+                _registered_method=True)
 
 
 class CentrifugoApiServicer:
@@ -74,6 +79,12 @@ class CentrifugoApiServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def HistoryRemove(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CentrifugoApiServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -91,6 +102,11 @@ def add_CentrifugoApiServicer_to_server(servicer, server):
                     servicer.Unsubscribe,
                     request_deserializer=proxy__server_dot_pb_dot_api__pb2.UnsubscribeRequest.FromString,
                     response_serializer=proxy__server_dot_pb_dot_api__pb2.UnsubscribeResponse.SerializeToString,
+            ),
+            'HistoryRemove': grpc.unary_unary_rpc_method_handler(
+                    servicer.HistoryRemove,
+                    request_deserializer=proxy__server_dot_pb_dot_api__pb2.HistoryRemoveRequest.FromString,
+                    response_serializer=proxy__server_dot_pb_dot_api__pb2.HistoryRemoveResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -174,6 +190,33 @@ class CentrifugoApi:
             '/centrifugal.centrifugo.api.CentrifugoApi/Unsubscribe',
             proxy__server_dot_pb_dot_api__pb2.UnsubscribeRequest.SerializeToString,
             proxy__server_dot_pb_dot_api__pb2.UnsubscribeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HistoryRemove(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/centrifugal.centrifugo.api.CentrifugoApi/HistoryRemove',
+            proxy__server_dot_pb_dot_api__pb2.HistoryRemoveRequest.SerializeToString,
+            proxy__server_dot_pb_dot_api__pb2.HistoryRemoveResponse.FromString,
             options,
             channel_credentials,
             insecure,

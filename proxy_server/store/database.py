@@ -1,15 +1,17 @@
 """The database: its connections, its transactions and its failures, for SQLite and PostgreSQL."""
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from proxy_server.errors import StoreUnavailable
 
@@ -20,6 +22,8 @@ _PATIENCE_SECONDS = 3.0
 _OUT_OF_SERVICE = ("08", "40", "53", "57")
 _DEADLOCK_OR_CONFLICT = "40"
 _ATTEMPTS = 3
+# Some seconds of work: who would wait longer is better told to come again.
+_MOST_QUEUED = 2_000
 # After a failover, connections of the pool may stand on what is now a replica.
 _READ_ONLY = "25006"
 _T = TypeVar("_T")
@@ -36,34 +40,45 @@ class Store:
         self._database: _Sqlite | _Postgresql = (
             _Sqlite(url) if url.startswith("sqlite:") else _Postgresql(url)
         )
+        self._users = _Turns()
 
     async def read(self, work: Callable[[sa.Connection], _T]) -> _T:
-        """Runs work whose statements stand alone."""
-        return await self._run(work, begin=False)
+        """Runs work whose statements stand alone. Cancelled before its turn, it never runs."""
+        return await self._run(work, begin=False, reserved=False)
 
-    async def write(self, work: Callable[[sa.Connection], _T], owner: str | None = None) -> _T:
+    async def write(
+        self,
+        work: Callable[[sa.Connection], _T],
+        owner: str | None = None,
+        *,
+        reserved: bool = False,
+    ) -> _T:
         """Runs work in a transaction: an exception rolls it back.
 
         With `owner`, no other such transaction for the same user runs beside it: what it counts
-        and checks holds until its end.
+        and checks holds until its end. `reserved` is for what must go on however busy the database
+        is kept by users: the signs of life of this process.
         """
         if owner is None or isinstance(self._database, _Sqlite):
-            return await self._run(work, begin=True)
+            return await self._run(work, begin=True, reserved=reserved)
 
         def locked(connection: sa.Connection) -> _T:
             key = sa.func.hashtextextended(owner, 0)
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
             return work(connection)
 
-        return await self._run(locked, begin=True)
+        # Before a connection is taken: one user's calls must not wait for each other in all of
+        # them. The lock in the database is for the calls of other replicas.
+        async with self._users.turn(owner):
+            return await self._run(locked, begin=True, reserved=reserved)
 
     async def close(self) -> None:
         await self._database.close()
 
-    async def _run(self, work: Callable[[sa.Connection], _T], *, begin: bool) -> _T:
+    async def _run(self, work: Callable[[sa.Connection], _T], *, begin: bool, reserved: bool) -> _T:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await self._database.run(work, begin=begin)
+                return await self._database.run(work, begin=begin, reserved=reserved)
             except (PoolTimeout, OSError, TimeoutError) as error:
                 raise StoreUnavailable(repr(error)) from error
             except DBAPIError as error:
@@ -88,11 +103,35 @@ def _sqlstate(error: object) -> str:
     return getattr(error, "sqlstate", None) or ""
 
 
+class _Turns:
+    """One lock for each name, there as long as somebody holds it or waits."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._waiting: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[None]:
+        lock = self._locks.setdefault(name, asyncio.Lock())
+        self._waiting[name] += 1
+        try:
+            async with lock:
+                yield
+        finally:
+            self._waiting[name] -= 1
+            if not self._waiting[name]:
+                del self._waiting[name], self._locks[name]
+
+
 class _Sqlite:
     """One connection and one thread: SQLite has one writer, and a queue is fair to it."""
 
     def __init__(self, url: str) -> None:
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(url.removeprefix("sqlite:///"))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Its owner's alone, before anything is written; SQLite gives its other files the same mode.
+        file.touch(mode=0o600)
+        self._queued = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._engine = sa.create_engine(
             url,
@@ -102,7 +141,10 @@ class _Sqlite:
         )
         sa.event.listen(self._engine, "connect", _configure_sqlite)
 
-    async def run(self, work: Callable[[sa.Connection], _T], *, begin: bool) -> _T:
+    async def run(self, work: Callable[[sa.Connection], _T], *, begin: bool, reserved: bool) -> _T:
+        if self._queued >= _MOST_QUEUED and not reserved:
+            raise StoreUnavailable(f"{self._queued} pieces of work wait for the database")
+
         def transaction() -> _T:
             with self._engine.connect() as connection:
                 if not begin:
@@ -118,7 +160,11 @@ class _Sqlite:
                     raise
                 return result
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
+        self._queued += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
+        finally:
+            self._queued -= 1
 
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
@@ -142,25 +188,35 @@ def _for_asyncpg(url: str) -> sa.URL:
 
 
 class _Postgresql:
-    def __init__(self, url: str) -> None:
-        self._engine = create_async_engine(
-            _for_asyncpg(url),
-            # errors are logged, and parameters are prompts
-            hide_parameters=True,
-            pool_size=8,
-            max_overflow=8,
-            pool_timeout=_PATIENCE_SECONDS,
-            pool_pre_ping=True,
-            connect_args={"timeout": _PATIENCE_SECONDS, "command_timeout": 2 * _PATIENCE_SECONDS},
-        )
-        sa.event.listen(self._engine.sync_engine, "handle_error", _leave_a_read_only_one)
+    """A pool for users' calls, and a small one for the signs of life of this process."""
 
-    async def run(self, work: Callable[[sa.Connection], _T], *, begin: bool) -> _T:
-        async with self._engine.begin() as connection:
+    def __init__(self, url: str) -> None:
+        self._engine = _pool(url, size=8, more=8)
+        self._reserve = _pool(url, size=2, more=0)
+
+    async def run(self, work: Callable[[sa.Connection], _T], *, begin: bool, reserved: bool) -> _T:
+        engine = self._reserve if reserved else self._engine
+        async with engine.begin() as connection:
             return await connection.run_sync(work)
 
     async def close(self) -> None:
         await self._engine.dispose()
+        await self._reserve.dispose()
+
+
+def _pool(url: str, *, size: int, more: int) -> AsyncEngine:
+    engine = create_async_engine(
+        _for_asyncpg(url),
+        # errors are logged, and parameters are prompts
+        hide_parameters=True,
+        pool_size=size,
+        max_overflow=more,
+        pool_timeout=_PATIENCE_SECONDS,
+        pool_pre_ping=True,
+        connect_args={"timeout": _PATIENCE_SECONDS, "command_timeout": 2 * _PATIENCE_SECONDS},
+    )
+    sa.event.listen(engine.sync_engine, "handle_error", _leave_a_read_only_one)
+    return engine
 
 
 def _leave_a_read_only_one(context: sa.ExceptionContext) -> None:

@@ -191,7 +191,7 @@ class Leases:
             )
             return {row.message: row.stop for row in rows}
 
-        return await self._store.write(work)
+        return await self._store.write(work, reserved=True)
 
     async def unknown(self, known: Sequence[str]) -> list[Assignment]:
         """This runner's answers besides those: what a COMMIT whose reply was lost has begun.
@@ -220,7 +220,9 @@ class Leases:
             }
             for checkpoint in sorted(checkpoints, key=lambda checkpoint: checkpoint.message_id)
         ]
-        await self._store.write(lambda connection: connection.execute(_CHECKPOINT, rows))
+        await self._store.write(
+            lambda connection: connection.execute(_CHECKPOINT, rows), reserved=True
+        )
 
     async def give_back(self, message_id: str) -> None:
         """Makes an answer that has not begun a queued one, so that any replica starts it."""

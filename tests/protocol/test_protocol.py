@@ -152,10 +152,10 @@ def test_a_deletion_names_its_conversation_on_the_users_own_channel_alone() -> N
 
 
 def test_the_document_has_each_method_with_its_fields_and_no_other() -> None:
-    methods = Methods(cast(Any, None), namespace="ai", max_prompt_bytes=0)
+    methods = Methods(cast(Any, None), cast(Any, None), namespace="ai", max_prompt_bytes=0)
     ours = {
         name: {field.name: not field.required for field in msgspec.structs.fields(request)}
-        for name, (request, _) in methods.table.items()
+        for name, (request, _, _) in methods.table.items()
     }
     rows = re.findall(r"^\| `(ai:\w+)` \| (.+?) \|", DOCUMENT, re.MULTILINE)
     told = {

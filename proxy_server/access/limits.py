@@ -1,0 +1,171 @@
+"""How much one user and one address may ask for: counted in memory, before anything is done."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from time import monotonic
+
+from proxy_server.access.callers import Caller
+from proxy_server.errors import LimitReached, Unavailable
+
+_MINUTE = 60.0
+# How many buckets are kept before those that are full again are let go.
+_MOST_BUCKETS = 20_000
+
+
+class Rate:
+    """So many in a second for each key, and so many at once after a pause: a token bucket each."""
+
+    def __init__(
+        self, per_second: float, burst: float, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._per_second = per_second
+        self._burst = max(1.0, burst)
+        self._clock = clock
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def take(self, key: str) -> float:
+        """0 where one more is allowed, or else in how many seconds it will be."""
+        now = self._clock()
+        left, at = self._buckets.get(key, (self._burst, now))
+        left = min(self._burst, left + (now - at) * self._per_second)
+        if left < 1:
+            self._buckets[key] = (left, now)
+            return (1 - left) / self._per_second
+        if len(self._buckets) >= _MOST_BUCKETS:
+            self._forget(now)
+        self._buckets[key] = (left - 1, now)
+        return 0
+
+    def _forget(self, now: float) -> None:
+        """Lets go of the buckets that are full by now: they are as good as new ones."""
+        full_after = self._burst / self._per_second
+        self._buckets = {
+            key: (left, at) for key, (left, at) in self._buckets.items() if now - at < full_after
+        }
+
+
+class CallLimiter:
+    """Calls in flight and calls in a second, for each user and for the process.
+
+    at_once, per_second: of one user; most: in flight in all.
+    """
+
+    def __init__(self, *, at_once: int, per_second: float, most: int) -> None:
+        self._at_once = at_once
+        self._most = most
+        self._rate = Rate(per_second, burst=2 * per_second)
+        self._in_flight: Counter[str] = Counter()
+        self._all = 0
+
+    @contextmanager
+    def call(self, user: str) -> Iterator[None]:
+        """Counts a call while it lasts. Raises LimitReached and Unavailable."""
+        if self._in_flight[user] >= self._at_once:
+            raise LimitReached("Too many calls at once. Try again in 1 second.")
+        if seconds := self._rate.take(user):
+            raise LimitReached(f"Too many calls. Try again in {_in_seconds(seconds)}.")
+        if self._all >= self._most:
+            raise Unavailable("The service is full at the moment. Try again in a few seconds.")
+        self._in_flight[user] += 1
+        self._all += 1
+        try:
+            yield
+        finally:
+            self._all -= 1
+            self._in_flight[user] -= 1
+            if not self._in_flight[user]:
+                del self._in_flight[user]
+
+
+class AddressLimiter:
+    """New visitors and prompts of one network address; without an address nothing is counted."""
+
+    def __init__(self, *, visitors_per_minute: int, prompts_per_minute: int) -> None:
+        self._visitors = Rate(visitors_per_minute / _MINUTE, visitors_per_minute)
+        self._prompts = Rate(prompts_per_minute / _MINUTE, prompts_per_minute)
+
+    def admit_visitor(self, address: str) -> None:
+        """Raises LimitReached."""
+        if address and (seconds := self._visitors.take(address)):
+            raise LimitReached(
+                f"Too many new visitors from your network. Try again in {_in_seconds(seconds)}."
+            )
+
+    def admit_prompt(self, address: str) -> None:
+        """Raises LimitReached."""
+        if address and (seconds := self._prompts.take(address)):
+            raise LimitReached(
+                f"Too many prompts from your network. Try again in {_in_seconds(seconds)}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Parts of the places, from 0 to 1: for one user or address, and for all visitors together."""
+
+    one: float = 1.0
+    visitors: float = 1.0
+
+
+class Places:
+    """Who holds the places for answers in this process.
+
+    most: places, with those to wait in.
+    """
+
+    def __init__(self, most: int, shares: Shares) -> None:
+        self._most = most
+        self._for_one = max(1, int(most * shares.one))
+        self._for_visitors = max(1, int(most * shares.visitors))
+        self._holders: dict[str, Caller] = {}
+        self._counts: Counter[str] = Counter()
+        self._visitors = 0
+
+    @property
+    def free(self) -> int:
+        return max(0, self._most - len(self._holders))
+
+    def take(self, place: str, caller: Caller) -> None:
+        """Raises Unavailable where all are taken, and LimitReached where the caller has enough."""
+        if not self.free:
+            raise Unavailable("The service is full at the moment. Try again in a few seconds.")
+        for name in _names(caller):
+            if self._counts[name] >= self._for_one:
+                raise LimitReached(
+                    "Too many answers are being written for you. Try again when one has ended."
+                )
+        if caller.is_visitor and self._visitors >= self._for_visitors:
+            raise Unavailable("The service is full at the moment. Try again in a few seconds.")
+        self.hold(place, caller)
+
+    def hold(self, place: str, caller: Caller) -> None:
+        """As `take`, whatever the limits: for an answer that was accepted before."""
+        if place in self._holders:
+            return
+        self._holders[place] = caller
+        self._counts.update(_names(caller))
+        self._visitors += caller.is_visitor
+
+    def give_back(self, place: str) -> None:
+        """A place that is not held is no error."""
+        caller = self._holders.pop(place, None)
+        if caller is None:
+            return
+        self._visitors -= caller.is_visitor
+        for name in _names(caller):
+            self._counts[name] -= 1
+            if not self._counts[name]:
+                del self._counts[name]
+
+
+def _names(caller: Caller) -> list[str]:
+    names = [f"user {caller.user}"]
+    return [*names, f"address {caller.address}"] if caller.address else names
+
+
+def _in_seconds(seconds: float) -> str:
+    whole = max(1, ceil(seconds))
+    return f"{whole} second" if whole == 1 else f"{whole} seconds"
