@@ -41,8 +41,8 @@ class LineLimit:
         self._lines = 0
         self._left_out = 0
 
-    def admit(self) -> dict[str, int] | None:
-        """None where a line is one too many, or else what to log beside it."""
+    def admit(self) -> int | None:
+        """None where a line is one too many, or else how many were left out before it."""
         second = int(monotonic())
         if second != self._second:
             self._second, self._lines = second, 0
@@ -51,7 +51,7 @@ class LineLimit:
             self._left_out += 1
             return None
         left_out, self._left_out = self._left_out, 0
-        return {"left_out": left_out} if left_out else {}
+        return left_out
 
 
 def serve(listen: str) -> None:

@@ -12,6 +12,7 @@ from proxy_server import telemetry
 from proxy_server.access.channels import Channels
 from proxy_server.answers.checkpoints import Checkpoints
 from proxy_server.answers.deadline import Deadline
+from proxy_server.answers.growing_message import within
 from proxy_server.answers.heartbeat import Heartbeat
 from proxy_server.answers.history import History
 from proxy_server.answers.pacing import Pacing
@@ -120,8 +121,7 @@ class Generation:
                 return self._cut_short()
             self._log.exception("generation_crashed")
         except ResponderFailed as error:
-            telemetry.MODEL_FAILURES.labels(error.reason).inc()
-            self._log.warning("model_failed", reason=error.reason, details=str(error))
+            self._failed(error.reason, str(error))
             return Outcome("failed", "error", error.sentence)
         except (ApiRejected, ApiUnreachable) as error:
             self._log.error("publishing_failed", error=str(error))
@@ -146,11 +146,13 @@ class Generation:
                     telemetry.FIRST_TOKEN_SECONDS.observe(monotonic() - began)
                 if not_yet := services.heartbeat.alive():
                     await not_yet
-                self._publish(self.progress.growing.add(said))
+                growing = self.progress.growing
+                fitting = within(said, services.most_bytes - growing.bytes)
+                self._publish(growing.add(fitting))
                 # What the responder says meanwhile waits at its source and goes out in one piece.
                 await services.pacing.pause()
                 await self._acknowledge()
-                if self.progress.growing.bytes >= services.most_bytes:
+                if fitting is not said:
                     self._finish_reason = "length"
                     break
 
@@ -202,12 +204,19 @@ class Generation:
             with suppress(StoreUnavailable):
                 await self._services.checkpoints.store([self.progress])
 
+    def _failed(self, reason: str, details: str) -> None:
+        telemetry.MODEL_FAILURES.labels(reason).inc()
+        self._log.warning("model_failed", reason=reason, details=details)
+
     def _cut_short(self) -> Outcome:
         match self.deadline.reason:
             case "stopped":
                 return Outcome("stopped", "other")
             case "time_limit":
-                return Outcome("failed", "error", "The answer took too long. Try again.")
+                seconds = f"{self._services.seconds:g}"
+                self._failed("time_limit", f"longer than {seconds} s (GENERATION_SECONDS)")
+                sentence = f"The answer took longer than {seconds} seconds. Try again."
+                return Outcome("failed", "error", sentence)
             case _:
                 return Outcome("interrupted", "other")
 

@@ -28,6 +28,8 @@ _DELTAS: dict[Kind, type[TextDelta | ReasoningDelta]] = {
 _ENDS: dict[Kind, type[TextEnd | ReasoningEnd]] = {Text: TextEnd, Reasoning: ReasoningEnd}
 _PARTS: dict[Kind, type[TextPart | ReasoningPart]] = {Text: TextPart, Reasoning: ReasoningPart}
 
+_MOST_BYTES = 4
+"""What a character takes at most, as UTF-8."""
 _PART_BYTES = len('{"type":"reasoning","text":""},')
 
 
@@ -115,6 +117,24 @@ class GrowingMessage:
     def size(self) -> int:
         """Characters of text and reasoning so far."""
         return sum(len(piece.text) for piece in self._said)
+
+
+def within(said: Sequence[Said], room: int) -> Sequence[Said]:
+    """As much of it as takes so many bytes: the same object where that is all of it."""
+    if sum(len(piece.text) for piece in said) * _MOST_BYTES + len(said) * _PART_BYTES <= room:
+        return said
+    fitting: list[Said] = []
+    for piece in said:
+        room -= _PART_BYTES
+        text = piece.text.encode()
+        if len(text) > room:
+            # half a character at the end is none
+            if cut := text[: max(room, 0)].decode(errors="ignore"):
+                fitting.append(type(piece)(cut))
+            return fitting
+        fitting.append(piece)
+        room -= len(text)
+    return said
 
 
 def merge(said: Sequence[Said]) -> list[Said]:

@@ -44,6 +44,6 @@ class CredentialCheck(grpc.aio.ServerInterceptor):
 
     async def _refuse(self, _: Any, context: Any) -> None:
         CALLS.labels("any", "unauthenticated").inc()
-        if (more := self._lines.admit()) is not None:
-            log.warning("caller_refused", peer=context.peer(), **more)
+        if (left_out := self._lines.admit()) is not None:
+            log.warning("caller_refused", peer=context.peer(), left_out=left_out)
         await context.abort(grpc.StatusCode.UNAUTHENTICATED, "The caller is not known.")

@@ -168,8 +168,8 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
         said = log.bind(method=method, user=user, code=code)
         match event:
             case "call_refused":
-                if (more := self._lines.admit()) is not None:
-                    said.info(event, why=why, **more)
+                if (left_out := self._lines.admit()) is not None:
+                    said.info(event, why=why, left_out=left_out)
             case "store_unavailable":
                 said.warning(event, error=str(error))
             case "centrifugo_api_failed":

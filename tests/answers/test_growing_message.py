@@ -5,7 +5,7 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_server.answers.growing_message import GrowingMessage, Said, merge
+from proxy_server.answers.growing_message import GrowingMessage, Said, merge, within
 from proxy_server.protocol.events import Reasoning, Text
 from proxy_server.protocol.messages import ReasoningPart, TextPart
 
@@ -70,3 +70,16 @@ def test_a_checkpoint_holds_what_is_acknowledged_and_no_more(
         made.mark()
         before += batch
     assert text(made.published()) == kinds(merge(before))
+
+
+@given(deltas, st.integers(0, 400))
+def test_no_more_is_taken_than_there_is_room_for(said: list[Said], room: int) -> None:
+    fitting = within(said, room)
+    made = GrowingMessage()
+    made.add(fitting)
+    assert made.bytes <= room or not fitting
+    whole = "".join(piece.text for piece in said)
+    assert whole.startswith("".join(piece.text for piece in fitting))
+    if fitting is not said:
+        # what was left out would not have fitted, with its parts
+        assert len(whole.encode()) + len(said) * 40 > room
