@@ -75,11 +75,12 @@ class Sent:
 
 
 def prompt_of(asked: dict[str, Any]) -> str:
-    """The text of the last message, which may have images beside it."""
+    """The last prompt: behind others where those had no answer, and with images beside it."""
     content = asked["messages"][-1]["content"]
-    if isinstance(content, str):
-        return content
-    return "\n".join(part["text"] for part in content if part["type"] == "text")
+    if not isinstance(content, str):
+        content = "\n".join(part["text"] for part in content if part["type"] == "text")
+    at = content.rfind("\n/")
+    return content[at + 1 :] if at >= 0 else content
 
 
 def command_for(words: str) -> str:

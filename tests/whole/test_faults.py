@@ -213,7 +213,7 @@ async def test_an_answer_ends_at_its_time_limit(serverless: Deployment) -> None:
             session, mark = await long_answer(client)
             answer = await client.follow(session)
             assert answer["closing"]["type"] == "error"
-            assert "took too long" in answer["closing"]["errorText"]
+            assert "The answer took longer than" in answer["closing"]["errorText"]
             sent = await until(partial(_ended, serverless, mark))
             assert not sent["whole"]
             assert sent["text"].startswith(answer["text"])
