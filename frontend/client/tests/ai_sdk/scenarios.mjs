@@ -19,6 +19,13 @@ async function tab(origin, { id = crypto.randomUUID(), ...options } = {}) {
   return { ...opened, chat, errors, id };
 }
 
+/** What a tab has of the conversation, once nothing in it is open. */
+async function stored({ transport, id }) {
+  const open = ({ metadata }) => ["queued", "streaming"].includes(metadata?.status);
+  await until(async () => !(await transport.load(id)).some(open));
+  return shown({ messages: await transport.load(id) });
+}
+
 /** Each prompt by a visitor of its own, while somebody breaks things; a second turn of each. */
 async function answers({ origin, prompts }) {
   return Promise.all(
@@ -44,7 +51,7 @@ async function killed({ origin, prompt }) {
   await chat.sendMessage({ text: prompt });
   return {
     shown: shown(chat),
-    stored: shown({ messages: await transport.load(id) }),
+    stored: await stored({ transport, id }),
     status: chat.status,
   };
 }
@@ -66,7 +73,7 @@ async function regenerated({ origin }) {
   await make({});
   await make({ messageId: answer.id });
   await make({ messageId: first.id });
-  return { seen, stored: shown({ messages: await transport.load(id) }) };
+  return { seen, stored: await stored({ transport, id }) };
 }
 
 /** A running conversation from another tab; a finished one; one that is not there. */
@@ -149,7 +156,7 @@ async function stopped({ origin }) {
     afterFirst,
     told,
     again: await transport.stop(id),
-    stored: shown({ messages: await other.transport.load(id) }).map(([state]) => state),
+    stored: (await stored(other)).map(([state]) => state),
     shown: [chat.status, messages.at(-1).metadata.status],
     events,
   };
@@ -178,7 +185,7 @@ async function queued({ origin }) {
     refused: [refusing.errors, refusing.chat.status],
     queued: shown(queueing.chat),
     urgent: shown(urgent.chat),
-    stored: shown({ messages: await urgent.transport.load(id) }).map(([state]) => state),
+    stored: (await stored(urgent)).map(([state]) => state),
   };
 }
 
