@@ -135,3 +135,12 @@ async def test_an_error_says_in_a_sentence_what_is_wrong(deployment: Deployment,
     assert (name, code) == ("CallError", 413)
     assert seen["cut"] == [[["CallError", 3, "There is no connection."]], "error"]
     assert seen["whole"] == [["user", "/tokens 60 rate=40"], ["complete", text(60)]]
+
+
+@pytest.mark.parametrize("framework", ["vue", "svelte"])
+async def test_the_chats_of_other_frameworks_are_in_step(
+    deployment: Deployment, framework: str
+) -> None:
+    seen = await node.run("ai_sdk/frameworks.mjs", "inStep", deployment.port, framework=framework)
+    turns = [["user", "/tokens 40 rate=40"], ["complete", text(40)], *whole(6)]
+    assert seen == [turns, turns]
