@@ -5,7 +5,7 @@ import type { Conversation } from "../conversation.ts";
 import { CallError } from "../errors.ts";
 import { type Chunk, isClosed, type Message } from "../protocol.ts";
 import { type ConversationEvent, progressOf } from "../state.ts";
-import { difference, ending, NotContinued } from "./replay.ts";
+import { type AnyPart, difference, ending, NotContinued } from "./replay.ts";
 
 export interface AnswerStreamOptions {
   /** What the reader shows of the message already, and the last `seq` in that; by default nothing. */
@@ -42,7 +42,7 @@ export class AnswerStream {
   /** The message as the reader shows it, and the last `seq` in that; -1 where it shows nothing. */
   #shown: Message | null;
   #seq: number;
-  /** Tools whose arguments the reader has in part: the rest would not fit. */
+  /** Tools of whose arguments the reader has no text to which the rest could be added. */
   readonly #partial = new Set<string>();
   #batch: UIMessageChunk[] = [];
   #ended = false;
@@ -122,10 +122,9 @@ export class AnswerStream {
     }
     this.#seq = progress;
     for (const seq of this.#waiting.keys()) if (seq <= progress) this.#waiting.delete(seq);
-    for (const part of message.parts as readonly { state?: string; toolCallId?: string }[]) {
-      if (part.state === "input-streaming" && part.toolCallId !== undefined) {
-        this.#partial.add(part.toolCallId);
-      }
+    for (const { state, toolCallId, rawInput } of message.parts as readonly AnyPart[]) {
+      if (state !== "input-streaming" || typeof rawInput === "string") continue;
+      this.#partial.add(String(toolCallId));
     }
     if (!isClosed(message)) return;
     this.#emit(ending(message));

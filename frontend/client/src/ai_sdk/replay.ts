@@ -105,7 +105,8 @@ function called(before: AnyPart | undefined, after: AnyPart): UIMessageChunk[] {
     const { errorText } = after;
     return [{ type: "tool-input-error", ...call, input: rawInput, errorText }] as UIMessageChunk[];
   }
-  const inputTextDelta = JSON.stringify(input);
+  const begun = state === "input-streaming" && typeof rawInput === "string";
+  const inputTextDelta = begun ? rawInput : JSON.stringify(input);
   return [
     { type: "tool-input-start", ...call },
     ...(inputTextDelta === undefined
