@@ -21,6 +21,7 @@ import { useChat } from "@ai-sdk/react";
 import type { ChatTransport, UIMessage } from "ai";
 import { Centrifuge } from "centrifuge";
 import { ChatClient, type Message, textOf } from "centrifugo-llm";
+import { threadList } from "centrifugo-llm/assistant-ui";
 import { CentrifugoChatTransport, centrifugoChat, CallError } from "centrifugo-llm/ai-sdk";
 import { keepInStep } from "centrifugo-llm/in-step";
 import { useCentrifugoChat, useConversations } from "centrifugo-llm/react";
@@ -46,6 +47,7 @@ export function InStep() {
 export function List() {
   return useConversations(own).conversations.map(({ key, title }) => [key, title]);
 }
+export const threads = threadList(own);
 export const text = (message: Message) => textOf(message);
 export const step = keepInStep({ id: "a", status: "ready", messages: [] as Own[] }, own);
 """
@@ -134,6 +136,7 @@ def test_a_new_app_is_checked_against_its_types(
     assert {"CentrifugoChatTransport", "centrifugoChat"} <= set(shown[1])
     assert "keepInStep" in shown[2]
     assert {"useCentrifugoChat", "useConversations"} <= set(shown[3])
+    assert "threadList" in shown[4]
 
 
 def test_an_app_without_the_ai_sdk_or_react_needs_neither(tarball: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import { ConversationList } from "./conversation_list.ts";
 import { CallError } from "./errors.ts";
 import { browserStorage } from "./identity.ts";
 import type { Observable } from "./observable.ts";
-import type { Session } from "./protocol.ts";
+import type { Session, Summary } from "./protocol.ts";
 import { type Reduce, reduce } from "./state.ts";
 
 export interface BeginOptions extends SendOptions {
@@ -75,12 +75,25 @@ export class ChatClient {
 
   /** Follows the conversation of that name; null where the user has none. */
   async openKey(key: string): Promise<Conversation | null> {
+    const session = await this.look(key, PAGE);
+    return session && this.#shown(session);
+  }
+
+  /** The conversation of that name as it is now, with its latest messages, without following it; null: there is none. */
+  async look(key: string, limit = 1): Promise<Session | null> {
     try {
-      return this.#shown(await this.#connection.call("open", { key, limit: PAGE }));
+      return await this.#connection.call("open", { key, limit });
     } catch (error) {
       if (error instanceof CallError && error.code === 404) return null;
       throw error;
     }
+  }
+
+  /** A page of the user's conversations, newest first, as it is now; `next` is where the one after it begins. */
+  async page(before?: string): Promise<{ conversations: readonly Summary[]; next?: string }> {
+    const request = { limit: PAGE, ...(before !== undefined && { before }) };
+    const { conversations, next } = await this.#connection.call("list", request);
+    return { conversations, ...(next !== undefined && { next }) };
   }
 
   /** Begins a conversation with its first prompt. */

@@ -84,6 +84,7 @@ export interface Summary {
   /** Unix seconds. */
   updated_at: number;
   status: Status;
+  archived?: boolean;
   /** Grows with each change of the conversation. */
   version?: number;
 }
@@ -141,6 +142,7 @@ export interface Methods {
   list: [{ limit?: number; before?: string }, ConversationPage];
   history: [{ conversation: string; limit?: number; before?: string }, HistoryPage];
   rename: [{ conversation: string; title: string }, Record<string, never>];
+  archive: [{ conversation: string; archived: boolean }, Record<string, never>];
   delete: [{ conversation: string }, Record<string, never>];
 }
 
