@@ -5,12 +5,14 @@
 
 import type { UIMessage } from "ai";
 import type { Chat } from "./ai_sdk/chats.ts";
+import { isSettled } from "./ai_sdk/decisions.ts";
+import { type AnyPart, isTool } from "./ai_sdk/replay.ts";
 import { isRunning } from "./ai_sdk/requests.ts";
 import type { CentrifugoChatTransport } from "./ai_sdk/transport.ts";
 import type { Conversation } from "./conversation.ts";
 import { callError } from "./errors.ts";
 import { Cell, type Observable } from "./observable.ts";
-import type { Message } from "./protocol.ts";
+import type { Message, Summary } from "./protocol.ts";
 
 /** What is read and set of a `Chat` of the AI SDK's, for React, Vue, Svelte or anything else. */
 export interface ChatView<M extends UIMessage> {
@@ -25,7 +27,7 @@ export interface Standing {
   readonly loaded: boolean;
   readonly title: string | null;
   /** Whether an answer is being made or queued, and whether something of it is there. */
-  readonly answering: "submitted" | "streaming" | null;
+  readonly answering: "submitted" | "streaming" | undefined;
   readonly hasEarlier: boolean;
   /** Why it cannot be shown. */
   readonly error: Error | null;
@@ -37,10 +39,10 @@ export interface InStep {
   close(): void;
 }
 
-const UNKNOWN: Standing = {
+export const UNKNOWN: Standing = {
   loaded: false,
   title: null,
-  answering: null,
+  answering: undefined,
   hasEarlier: false,
   error: null,
 };
@@ -67,6 +69,7 @@ class Step<M extends UIMessage> implements InStep {
   #unlist = () => {};
   #rest: ReturnType<typeof setTimeout> | undefined;
   #shown: readonly Message[] | null = null;
+  #looked: readonly Summary[] | null = null;
   #closed = false;
 
   constructor(view: ChatView<M>, chat: Chat) {
@@ -104,8 +107,12 @@ class Step<M extends UIMessage> implements InStep {
     try {
       if ((await this.#chat.find()) === null && !this.#closed) this.#await();
     } catch (error) {
-      if (!this.#closed) this.#standing.set({ ...this.#standing.value, error: callError(error) });
+      if (!this.#closed) this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    this.#standing.set({ ...this.#standing.value, error: callError(error) });
   }
 
   /** There is no such conversation yet, or any more: another tab may begin it. */
@@ -115,6 +122,9 @@ class Step<M extends UIMessage> implements InStep {
     const list = this.#chat.client.list();
     const look = () => {
       const { conversations } = list.state.value;
+      // one that is listed and was not there is about to leave the list
+      if (conversations === this.#looked) return;
+      this.#looked = conversations;
       if (conversations.some(({ key }) => key === this.#chat.key)) void this.#find();
     };
     this.#unlist = list.state.subscribe(look);
@@ -124,12 +134,14 @@ class Step<M extends UIMessage> implements InStep {
   #follow(conversation: Conversation | null): void {
     this.#unfollow();
     this.#unfollow = () => {};
-    const deleted = this.#followed?.state.value.deleted ?? false;
+    const left = this.#followed;
     this.#followed = conversation;
     if (conversation === null) {
       this.#shown = null;
-      if (deleted) this.#view.messages = [];
-      void this.#find();
+      if (left?.state.value.deleted) this.#view.messages = [];
+      // where it may not be followed, the next try would end like this one
+      if (left?.failure != null) this.#fail(left.failure);
+      else void this.#find();
       return;
     }
     this.#unlist();
@@ -142,24 +154,44 @@ class Step<M extends UIMessage> implements InStep {
     if (conversation === null) return;
     const { messages, title } = conversation.state.value;
     const running = messages.find(isRunning);
-    this.#standing.set({
+    this.#stand({
       loaded: true,
       title,
-      answering:
-        running === undefined ? null : running.parts.length > 0 ? "streaming" : "submitted",
+      answering: running && (running.parts.length > 0 ? "streaming" : "submitted"),
       hasEarlier: conversation.hasEarlier,
       error: null,
     });
-    if (messages === this.#shown || this.#chat.streams.value > 0) return;
+    if (messages === this.#shown) return;
     const { status } = this.#view;
     if (status === "submitted" || status === "streaming") {
-      // it still reads what is left of its stream, and would write over ours
       clearTimeout(this.#rest);
-      this.#rest = setTimeout(() => this.#show(), REST);
+      // it still reads what is left of its stream, and would write over ours
+      if (this.#chat.streams.value === 0) this.#rest = setTimeout(() => this.#show(), REST);
       return;
     }
     this.#shown = messages;
-    this.#view.messages = [...messages.map((message) => this.#copy(message)), ...this.#unsent()];
+    const shown = messages.map((message) => this.#withDecisions(this.#copy(message)));
+    this.#view.messages = [...shown, ...this.#unsent()];
+  }
+
+  /** Only what has changed is told: most publications change nothing of it. */
+  #stand(next: Standing): void {
+    const present = this.#standing.value;
+    const fields = Object.keys(next) as (keyof Standing)[];
+    if (fields.some((field) => present[field] !== next[field])) this.#standing.set(next);
+  }
+
+  /** What was decided here, and has not gone out, stays beside what others have decided. */
+  #withDecisions(message: M): M {
+    if ((message.metadata as { status?: string }).status !== "waiting") return message;
+    const ours = this.#view.messages.find(({ id }) => id === message.id)?.parts as
+      | readonly AnyPart[]
+      | undefined;
+    const parts = (message.parts as unknown as readonly AnyPart[]).map((part) => {
+      if (!isTool(part) || isSettled(part)) return part;
+      return ours?.find((own) => own.toolCallId === part.toolCallId && isSettled(own)) ?? part;
+    });
+    return { ...message, parts } as unknown as M;
   }
 
   /** A prompt that was refused stays, so that the app can send it again. */

@@ -6,7 +6,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { CentrifugoChatTransport } from "./ai_sdk/transport.ts";
 import { ChatClient } from "./client.ts";
 import type { ConversationList, ListState } from "./conversation_list.ts";
-import { type InStep, keepInStep, type Standing } from "./in_step.ts";
+import { type InStep, keepInStep, UNKNOWN } from "./in_step.ts";
 
 export interface CentrifugoChatOptions<M extends UIMessage = UIMessage>
   extends Omit<ChatInit<M>, "id" | "messages" | "transport"> {
@@ -28,14 +28,6 @@ export interface CentrifugoChatHelpers<M extends UIMessage = UIMessage> extends 
   loadEarlier: () => Promise<void>;
 }
 
-const NOT_LOADED: Standing = {
-  loaded: false,
-  title: null,
-  answering: null,
-  hasEarlier: false,
-  error: null,
-};
-
 /**
  * `useChat` with what others do in the same conversation: their turns are shown live, `status` tells of their answers
  * too, and `stop` ends whatever runs.
@@ -48,7 +40,7 @@ export function useCentrifugoChat<M extends UIMessage = UIMessage>(
   const drawing = throttle === undefined ? {} : { throttle, experimental_throttle: throttle };
   const helpers = useChat<M>({ chat, resume, ...drawing });
   const step = useRef<InStep | null>(null);
-  const [standing, setStanding] = useState(NOT_LOADED);
+  const [standing, setStanding] = useState(UNKNOWN);
 
   useEffect(() => {
     const kept = keepInStep(chat, transport);

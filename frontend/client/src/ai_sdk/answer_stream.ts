@@ -89,8 +89,7 @@ export class AnswerStream {
     if (this.#ended) return;
     const message = this.#message();
     if (message === undefined) {
-      // made anew, or deleted, by somebody else
-      this.#close(null);
+      queueMicrotask(() => this.#checkPresence());
       return;
     }
     const progress = progressOf(this.#conversation.state.value, this.#id);
@@ -106,6 +105,11 @@ export class AnswerStream {
     if (this.#ended) return;
     this.#shown = message;
     if ((message.metadata.status as string) === "waiting") this.#close(message);
+  }
+
+  /** Made anew by somebody else, it is gone. While a session is taken in, it may be away for a moment. */
+  #checkPresence(): void {
+    if (this.#message() === undefined) this.#close(null);
   }
 
   #next(): readonly Chunk[] | undefined {

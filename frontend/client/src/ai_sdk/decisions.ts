@@ -25,7 +25,8 @@ export function decisionsOf(shown: UIMessage, stored: Message | undefined): Deci
   };
 }
 
-function isSettled(part: AnyPart): boolean {
+/** Whether a tool's call waits for nobody. */
+export function isSettled(part: AnyPart): boolean {
   return isTool(part) && !["input-available", "approval-requested"].includes(part.state ?? "");
 }
 

@@ -152,7 +152,7 @@ export class CentrifugoChatTransport<M extends UIMessage = UIMessage> implements
     return this.#chats.get(chatId);
   }
 
-  #ask(chat: Chat, request: SendRequest<M>, signal: AbortSignal): Promise<Answer> {
+  async #ask(chat: Chat, request: SendRequest<M>, signal: AbortSignal): Promise<Answer> {
     const { chatId, trigger, messages, messageId, body, metadata } = request;
     const { model, whenBusy, prepare } = this.#options;
     const options = {

@@ -58,7 +58,7 @@ async function inStep({ origin, framework }) {
         ({ chat, step }) =>
           chat.status === "ready" &&
           chat.messages.length === count &&
-          step.standing.value.answering === null,
+          step.standing.value.answering === undefined,
       ),
     );
   await rest(2);
