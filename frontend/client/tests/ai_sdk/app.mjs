@@ -55,6 +55,7 @@ export function begun(chat, count = 3) {
 /** Runs the scenario that the command line names, and prints what it came to show. */
 export async function main(scenarios) {
   const [name, argument] = process.argv.slice(2);
-  console.log(JSON.stringify(await scenarios[name](JSON.parse(argument))));
-  process.exit(0);
+  const seen = JSON.stringify(await scenarios[name](JSON.parse(argument)));
+  // a pipe takes a long text in pieces
+  process.stdout.write(seen, () => process.exit(0));
 }
