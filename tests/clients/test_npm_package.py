@@ -1,6 +1,7 @@
 """The npm package as apps get it: what is in the tarball, and new apps that use it."""
 
 import json
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.clients.node import CLIENT, FRONTEND
 
 MANIFEST = json.loads((CLIENT / "package.json").read_text())
 MODULES = FRONTEND / "node_modules"
+DOCUMENT = (FRONTEND.parent / "docs" / "ai-sdk.md").read_text()
 # what an app has itself, by the version of the AI SDK
 PEERS = {
     "7": {"ai": "ai", "@ai-sdk/react": "@ai-sdk/react"},
@@ -123,9 +125,19 @@ def test_a_new_app_is_checked_against_its_types(
     links = {name: name for name in ("react", "centrifuge", "@types/react")}
     app = installed(tarball, tmp_path / "app", {**links, **PEERS[version]})
     (app / "app.ts").write_text(APP)
+    documented = re.findall(r"```tsx\n(import.+?)```", DOCUMENT, re.DOTALL)
+    (app / "documented.ts").write_text(documented[0])
     options = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2022"]
     checked = subprocess.run(
-        [MODULES / ".bin" / "tsc", *options, "--types", "react", "--skipLibCheck", "app.ts"],
+        [
+            MODULES / ".bin" / "tsc",
+            *options,
+            "--types",
+            "react",
+            "--skipLibCheck",
+            "app.ts",
+            "documented.ts",
+        ],
         cwd=app,
         capture_output=True,
         text=True,
