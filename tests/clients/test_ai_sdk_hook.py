@@ -1,10 +1,12 @@
 """`useCentrifugoChat` in React's StrictMode: several tabs of one user's, against the real parts."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from testbed.deployment import Deployment
+from testbed.link import Link
 from testbed.text import text
 from tests.clients import node
 
@@ -26,6 +28,25 @@ async def test_each_tab_shows_all_turns_live(deployment: Deployment) -> None:
     assert seen["seen"] == [[first, True], [[*first, *second], True], [second, True]]
     assert all(states > 5 for states in seen["live"])
     assert seen["statuses"] == ["ready", "streaming", "submitted"]
+
+
+async def test_all_tabs_are_exact_while_sockets_are_cut(deployment: Deployment) -> None:
+    chats, turns = 5, 3
+    async with Link(deployment.port) as link:
+        asked = node.run("ai_sdk/hook.mjs", "faults", link.port, chats=chats, turns=turns)
+        running = asyncio.create_task(asked)
+        cuts = 0
+        while not running.done():
+            await asyncio.wait([running], timeout=0.7)
+            cuts += link.cut()
+        seen = await running
+    assert cuts > chats * turns
+    for chat, tabs in enumerate(seen):
+        expected = []
+        for seed in range(chat * turns, (chat + 1) * turns):
+            prompt = f"/tokens 80 rate=40 seed={seed}"
+            expected += [["user", prompt], ["complete", text(80, seed)]]
+        assert tabs == [expected] * 3
 
 
 async def test_a_conversation_that_another_tab_begins(deployment: Deployment) -> None:

@@ -11,7 +11,7 @@ const { createElement, StrictMode } = await import("react");
 const { createRoot } = await import("react-dom/client");
 const { useCentrifugoChat, useConversations } = await import("centrifugo-llm/react");
 
-await app.main({ inStep, begunElsewhere, stopped, left, refused, deleted, conversations });
+await app.main({ inStep, faults, begunElsewhere, stopped, left, refused, deleted, conversations });
 
 function draw(component, props) {
   const root = createRoot(document.createElement("div"));
@@ -93,6 +93,23 @@ async function inStep({ origin }) {
     live: [lengths(one.drawn, 3), lengths(other.drawn, 1)],
     statuses: [...new Set(other.drawn.map(([status]) => status))].sort(),
   };
+}
+
+/** Chats of three tabs each, which send by turns while somebody breaks things. */
+async function faults({ origin, chats, turns }) {
+  return Promise.all(
+    Array.from({ length: chats }, async (_, chat) => {
+      const one = await tab(origin);
+      const { id, token } = one;
+      const tabs = [one, await tab(origin, { id, token }), await tab(origin, { id, token })];
+      for (let turn = 0; turn < turns; turn++) {
+        const text = `/tokens 80 rate=40 seed=${chat * turns + turn}`;
+        await tabs[turn % tabs.length].chat.sendMessage({ text });
+        await rest(2 * (turn + 1), ...tabs);
+      }
+      return tabs.map((each) => shown(each.chat));
+    }),
+  );
 }
 
 /** A tab on a name of which there is no conversation yet. */
