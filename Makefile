@@ -28,7 +28,7 @@ run: $(VENV)/.runtime frontend/page/dist/index.html ## starts everything: http:/
 	@$(BIN)/python -m run
 
 .PHONY: test
-test: lint machine $(VENV)/.local-model frontend/page/dist/index.html ## sets everything up and runs all tests; ARGS go to pytest
+test: lint machine $(VENV)/.local-model page ## sets everything up and runs all tests; ARGS go to pytest
 	$(BIN)/python -m centrifugo.build
 	cd frontend && npm test
 	$(BIN)/pytest $(ARGS)
