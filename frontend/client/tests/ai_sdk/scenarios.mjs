@@ -125,7 +125,7 @@ async function aborted({ origin }) {
   return { one: shown(chat), other: shown(other.chat), status: other.chat.status };
 }
 
-/** Stopped in the middle, before there is a reply, and by the transport from another tab. */
+/** Stopped in the middle, by the transport from another tab, and before there is a reply. */
 async function stopped({ origin }) {
   const { chat, transport, id, token, events } = await tab(origin);
   const first = chat.sendMessage({ text: "/tokens 400 rate=20" });
@@ -139,26 +139,25 @@ async function stopped({ origin }) {
   while ((await status()) !== "stopped") await new Promise((resolve) => setTimeout(resolve, 10));
   const took = Date.now() - began;
   const second = chat.sendMessage({ text: "/tokens 400 rate=20" });
+  await begun(chat);
+  const told = await other.transport.stop(id);
+  await second;
+  const after = [chat.status, chat.messages.at(-1).metadata.status];
+  const again = await transport.stop(id);
+  const third = chat.sendMessage({ text: "/tokens 400 rate=20" });
   // the prompt is on its way, and there is no reply yet
   await until(() => chat.status === "submitted");
   await chat.stop();
-  await second;
-  while ((await other.transport.load(id)).length < 4 || (await status()) !== "stopped") {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  const third = chat.sendMessage({ text: "/tokens 400 rate=20" });
-  await begun(chat);
-  const told = await other.transport.stop(id);
   await third;
-  const { messages } = chat;
+  await until(async () => (await other.transport.load(id)).length === 6);
   return {
     took,
     afterFirst,
     told,
-    again: await transport.stop(id),
+    again,
+    after,
     stored: (await stored(other)).map(([state]) => state),
-    shown: [chat.status, messages.at(-1).metadata.status],
-    events,
+    events: events.slice(0, 6),
   };
 }
 
@@ -208,6 +207,7 @@ async function refused({ origin }) {
   await offline.chat.resumeStream();
   return {
     failed: [failing.errors, failing.chat.status, shown(failing.chat)],
+    told: failing.chat.messages.at(-1).metadata.error,
     model: [model.errors, model.chat.status],
     large: large.errors,
     cut,
