@@ -10,7 +10,6 @@ from tests.clients.node import CLIENT
 
 SETTINGS = {
     "PROMPTS_PER_MINUTE": "1000",
-    "LEASE_SECONDS": "2",
     "SHUTDOWN_GRACE_SECONDS": "0.5",
 }
 

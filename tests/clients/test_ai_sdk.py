@@ -56,7 +56,8 @@ async def test_every_text_is_exact_while_sockets_are_cut(deployment: Deployment,
 
 
 async def test_an_answer_ends_when_its_servers_are_killed(tmp_path: Path, sdk: str) -> None:
-    with Deployment(folder=tmp_path, replicas=2, settings=SETTINGS) as running:
+    settings = SETTINGS | {"LEASE_SECONDS": "2"}
+    with Deployment(folder=tmp_path, replicas=2, settings=settings) as running:
         chats = asyncio.create_task(
             run("killed", running.port, sdk=sdk, prompt="/tokens 400 rate=40")
         )

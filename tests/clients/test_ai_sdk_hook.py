@@ -26,6 +26,7 @@ async def test_each_tab_shows_all_turns_live(deployment: Deployment) -> None:
     first = turn("/tokens 40 rate=40", 40)
     second = turn("/tokens 30 rate=60", 30)
     assert seen["seen"] == [[first, True], [[*first, *second], True], [second, True]]
+    assert seen["wrong"] == 0
     assert all(states > 5 for states in seen["live"])
     assert seen["statuses"] == ["ready", "streaming", "submitted"]
 

@@ -2,11 +2,11 @@
 
 import { Chat, type UseChatHelpers, useChat } from "@ai-sdk/react";
 import type { ChatInit, UIMessage } from "ai";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import type { CentrifugoChatTransport } from "./ai_sdk/transport.ts";
 import { ChatClient } from "./client.ts";
 import type { ConversationList, ListState } from "./conversation_list.ts";
-import { type InStep, keepInStep, UNKNOWN } from "./in_step.ts";
+import { type InStep, keepInStep, type Standing, UNKNOWN } from "./in_step.ts";
 
 export interface CentrifugoChatOptions<M extends UIMessage = UIMessage>
   extends Omit<ChatInit<M>, "id" | "messages" | "transport"> {
@@ -39,25 +39,19 @@ export function useCentrifugoChat<M extends UIMessage = UIMessage>(
   const chat = useAppsChat(options);
   const drawing = throttle === undefined ? {} : { throttle, experimental_throttle: throttle };
   const helpers = useChat<M>({ chat, resume, ...drawing });
-  const step = useRef<InStep | null>(null);
-  const [standing, setStanding] = useState(UNKNOWN);
-
+  const [step, setStep] = useState<InStep | null>(null);
   useEffect(() => {
     const kept = keepInStep(chat, transport);
-    step.current = kept;
-    setStanding(kept.standing.value);
-    const unsubscribe = kept.standing.subscribe(setStanding);
-    return () => {
-      unsubscribe();
-      kept.close();
-    };
+    setStep(kept);
+    return () => kept.close();
   }, [chat, transport]);
+  const standing = useStanding(step);
 
   const stop = useCallback(async () => {
     await chat.stop();
     await transport.stop(id);
   }, [chat, transport, id]);
-  const loadEarlier = useCallback(async () => step.current?.loadEarlier(), []);
+  const loadEarlier = useCallback(async () => step?.loadEarlier(), [step]);
 
   const { loaded, title, hasEarlier, answering } = standing;
   return {
@@ -70,6 +64,16 @@ export function useCentrifugoChat<M extends UIMessage = UIMessage>(
     hasEarlier,
     loadEarlier,
   };
+}
+
+/** As the messages are drawn: with state of a component's own, they would be there a moment before `status` is. */
+function useStanding(step: InStep | null): Standing {
+  const subscribe = useCallback(
+    (changed: () => void) => step?.standing.subscribe(changed) ?? (() => {}),
+    [step],
+  );
+  const value = () => step?.standing.value ?? UNKNOWN;
+  return useSyncExternalStore(subscribe, value, value);
 }
 
 /** One chat for an id; what it calls is what the last drawing has passed. */

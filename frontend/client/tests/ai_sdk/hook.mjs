@@ -87,8 +87,12 @@ async function inStep({ origin }) {
     const texts = drawn.flatMap(([, messages]) => messages[at]?.[1].length ?? []);
     return new Set(texts).size;
   };
+  const open = ([, messages]) => ["queued", "streaming"].includes(messages.at(-1)?.[0]);
+  const atRest = ([status]) => status === "ready";
   return {
     seen,
+    // drawn as if nothing came although an answer does
+    wrong: [...one.drawn, ...other.drawn].filter((drawn) => open(drawn) && atRest(drawn)).length,
     // how live the turns of the other tab were
     live: [lengths(one.drawn, 3), lengths(other.drawn, 1)],
     statuses: [...new Set(other.drawn.map(([status]) => status))].sort(),
