@@ -28,7 +28,7 @@ run: $(VENV)/.runtime frontend/page/dist/index.html ## starts everything: http:/
 	@$(BIN)/python -m run
 
 .PHONY: test
-test: lint machine $(VENV)/.local-model frontend/page/dist/index.html ## sets everything up and runs all tests; ARGS go to pytest
+test: lint machine $(VENV)/.local-model page ## sets everything up and runs all tests; ARGS go to pytest
 	$(BIN)/python -m centrifugo.build
 	cd frontend && npm test
 	$(BIN)/pytest $(ARGS)
@@ -133,6 +133,15 @@ frontend/client/dist/client.js: frontend/node_modules/.installed $(CLIENT_SOURCE
 .PHONY: page
 page: frontend/page/dist/index.html frontend/client/dist/client.js ## builds the page and the client library
 
+examples/use-chat/node_modules/.installed: examples/use-chat/package.json frontend/client/dist/client.js
+	rm -rf examples/use-chat/node_modules/centrifugo-llm
+	cd examples/use-chat && npm install --no-audit --no-fund
+	@touch $@
+
+.PHONY: example
+example: examples/use-chat/node_modules/.installed ## an app with the AI SDK's useChat: http://localhost:5173, beside `make run`
+	cd examples/use-chat && npm run --silent dev
+
 .PHONY: lint
 lint: $(VENV)/.dev frontend/node_modules/.installed ## ruff, mypy --strict, the rooms' imports, and the frontend's own
 	$(BIN)/ruff check .
@@ -152,4 +161,4 @@ settings: $(VENV)/.dev ## writes the README's table of settings
 
 .PHONY: clean
 clean: ## removes what was built; data/ and .env stay
-	rm -rf .venv .cache .hypothesis .mypy_cache .ruff_cache .pytest_cache frontend/node_modules frontend/*/dist
+	rm -rf .venv .cache .hypothesis .mypy_cache .ruff_cache .pytest_cache frontend/node_modules frontend/*/dist examples/*/node_modules examples/*/dist

@@ -1,12 +1,18 @@
 /** A chat over one Centrifugo connection: the library's entry. */
 
 import { Connection, type ConnectionOptions, type ConnectionState } from "./connection.ts";
-import { Conversation, callSend, type Prompt, type SendOptions } from "./conversation.ts";
+import { Conversation, callSend, PAGE, type Prompt, type SendOptions } from "./conversation.ts";
 import { ConversationList } from "./conversation_list.ts";
+import { CallError } from "./errors.ts";
 import { browserStorage } from "./identity.ts";
 import type { Observable } from "./observable.ts";
-import type { Session } from "./protocol.ts";
+import type { Session, Summary } from "./protocol.ts";
 import { type Reduce, reduce } from "./state.ts";
+
+export interface BeginOptions extends SendOptions {
+  /** A name of one's own for the conversation: where the user has one of that name, the prompt goes there. */
+  key?: string;
+}
 
 export interface ChatClientOptions extends Omit<ConnectionOptions, "storage"> {
   storage?: ConnectionOptions["storage"];
@@ -67,16 +73,45 @@ export class ChatClient {
     return this.#open.get(id) ?? this.#follow(id);
   }
 
+  /** Follows the conversation of that name; null where the user has none. */
+  async openKey(key: string): Promise<Conversation | null> {
+    const session = await this.look(key, PAGE);
+    return session && this.#shown(session);
+  }
+
+  /** The conversation of that name as it is now, with its latest messages, without following it; null: there is none. */
+  async look(key: string, limit = 1): Promise<Session | null> {
+    try {
+      return await this.#connection.call("open", { key, limit });
+    } catch (error) {
+      if (error instanceof CallError && error.code === 404) return null;
+      throw error;
+    }
+  }
+
+  /** A page of the user's conversations, newest first, as it is now; `next` is where the one after it begins. */
+  async page(before?: string): Promise<{ conversations: readonly Summary[]; next?: string }> {
+    const request = { limit: PAGE, ...(before !== undefined && { before }) };
+    const { conversations, next } = await this.#connection.call("list", request);
+    return { conversations, ...(next !== undefined && { next }) };
+  }
+
   /** Begins a conversation with its first prompt. */
-  async begin(prompt: Prompt, options: SendOptions = {}): Promise<Conversation> {
-    const session = await callSend(this.#connection, undefined, prompt, options);
-    return this.#open.get(session.conversation) ?? this.#follow(session.conversation, session);
+  async begin(prompt: Prompt, { key, ...options }: BeginOptions = {}): Promise<Conversation> {
+    const destination = key === undefined ? undefined : { key };
+    return this.#shown(await callSend(this.#connection, destination, prompt, options));
   }
 
   /** The next prompt of a conversation, whether it is followed or not. */
   async send(id: string, prompt: Prompt, options: SendOptions = {}): Promise<void> {
-    const session = await callSend(this.#connection, id, prompt, options);
+    const session = await callSend(this.#connection, { conversation: id }, prompt, options);
     this.#open.get(id)?.join(session);
+  }
+
+  #shown(session: Session): Conversation {
+    const followed = this.#open.get(session.conversation);
+    followed?.join(session);
+    return followed ?? this.#follow(session.conversation, session);
   }
 
   #follow(id: string, session?: Session): Conversation {
@@ -93,7 +128,12 @@ export class ChatClient {
 }
 
 export type { ConnectionOptions, ConnectionState } from "./connection.ts";
-export { Conversation, type Prompt, type SendOptions } from "./conversation.ts";
+export {
+  Conversation,
+  type ConversationListener,
+  type Prompt,
+  type SendOptions,
+} from "./conversation.ts";
 export { ConversationList, type ListState } from "./conversation_list.ts";
 export { CallError } from "./errors.ts";
 export type { Sync } from "./follower.ts";

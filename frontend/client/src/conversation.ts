@@ -4,8 +4,15 @@ import type { Link } from "./connection.ts";
 import { CallError } from "./errors.ts";
 import { Follower, type Sync } from "./follower.ts";
 import { newId } from "./ids.ts";
-import { Cell, type Observable } from "./observable.ts";
-import { isClosed, type Part, type Position, type Session, type WhenBusy } from "./protocol.ts";
+import { Cell, notify, type Observable } from "./observable.ts";
+import {
+  type Decisions,
+  isClosed,
+  type Part,
+  type Position,
+  type Session,
+  type WhenBusy,
+} from "./protocol.ts";
 import {
   type ConversationEvent,
   type ConversationState,
@@ -23,28 +30,40 @@ export interface SendOptions {
   id?: string;
   model?: string;
   whenBusy?: WhenBusy;
+  /** The prompt of which this is a new version: what stands from it on leaves the view. */
+  replaces?: string;
+  /** Anything for whoever makes the answer, up to 8 KB as JSON. */
+  data?: unknown;
   signal?: AbortSignal;
 }
 
-const PAGE = 50;
+/** Told after each thing that arrived, when the state has it. */
+export type ConversationListener = (event: ConversationEvent) => void;
+
+/** Where a prompt goes: into a conversation, or into that of a name of one's own, which begins where there is none. */
+export type Destination = { conversation: string } | { key: string } | undefined;
+
+export const PAGE = 50;
 /** A try that came later would end what was begun since. */
 const STOP_WITHIN = 3_000;
 
 /** Sends a prompt, into a new conversation if none is named. */
 export function callSend(
   connection: Link,
-  conversation: string | undefined,
+  destination: Destination,
   prompt: Prompt,
-  { id = newId(), model, whenBusy, signal }: SendOptions,
+  { id = newId(), model, whenBusy, replaces, data, signal }: SendOptions,
 ): Promise<Session> {
   return connection.call(
     "send",
     {
-      ...(conversation !== undefined && { conversation }),
+      ...destination,
       id,
       ...(typeof prompt === "string" ? { text: prompt } : { parts: prompt }),
       ...(model !== undefined && { model }),
       ...(whenBusy !== undefined && { when_busy: whenBusy }),
+      ...(replaces !== undefined && { replaces }),
+      ...(data !== undefined && { data }),
     },
     { signal },
   );
@@ -56,6 +75,7 @@ export class Conversation {
   readonly #reduce: Reduce;
   readonly #state = new Cell(emptyConversation);
   readonly #follower: Follower<Session, ConversationEvent>;
+  readonly #listeners = new Set<ConversationListener>();
   /** The cursor of the page before ours; null where there is none. */
   #earlier: string | null = null;
 
@@ -123,9 +143,28 @@ export class Conversation {
     });
   }
 
+  /** Each thing that arrives, after the state has it; call the result to end it. */
+  listen(listener: ConversationListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   /** Resolves when the prompt is accepted and stored; its answer arrives in `state`. */
   async send(prompt: Prompt, options: SendOptions = {}): Promise<Session> {
-    const session = await callSend(this.#connection, this.id, prompt, options);
+    const session = await callSend(this.#connection, { conversation: this.id }, prompt, options);
+    if (options.replaces !== undefined) this.#remove(options.replaces);
+    this.join(session);
+    return session;
+  }
+
+  /** Goes on with an answer that waits, by what was decided and done; the same message grows. */
+  async continue(message: string, decisions: Decisions, data?: unknown): Promise<Session> {
+    const session = await this.#connection.call("continue", {
+      conversation: this.id,
+      message,
+      ...decisions,
+      ...(data !== undefined && { data }),
+    });
     this.join(session);
     return session;
   }
@@ -135,26 +174,36 @@ export class Conversation {
     this.#follower.deliver({ type: "session", session, whole: false });
   }
 
-  /** Makes an answer anew, and all that followed it void. */
-  async regenerate(message: string): Promise<void> {
-    const { messages } = this.#state.value;
-    const from = messages.findIndex(({ id }) => id === message);
-    const removed = from < 0 ? [] : messages.slice(from).map(({ id }) => id);
+  /**
+   * Makes an answer anew, and all that followed it void. Resolves to the new answer's id; null where another was first
+   * and made it anew already.
+   */
+  async regenerate(message: string, data?: unknown): Promise<string | null> {
     try {
       const session = await this.#connection.call("regenerate", {
         conversation: this.id,
         message,
         id: newId(),
+        ...(data !== undefined && { data }),
       });
-      // its publication may come later than this reply: never show both answers
-      this.#follower.deliver({ type: "removed", messages: removed });
+      this.#remove(message);
       this.join(session);
+      return session.messages.at(-1)?.id ?? null;
     } catch (error) {
       if (!(error instanceof CallError) || (error.code !== 404 && error.code !== 409)) throw error;
       // perhaps it is being made already: another tab was first, or a try of ours whose reply was lost
       await this.#follower.synchronise();
       if (this.#state.value.messages.some(({ id }) => id === message)) throw error;
+      return null;
     }
+  }
+
+  /** Takes a message out with all that follow it. A publication may say so later than a reply: never show both. */
+  #remove(first: string): void {
+    const { messages } = this.#state.value;
+    const from = messages.findIndex(({ id }) => id === first);
+    const removed = from < 0 ? [] : messages.slice(from).map(({ id }) => id);
+    this.#follower.deliver({ type: "removed", messages: removed });
   }
 
   /** Stops the running answer and cancels the queued ones; with a message, that one alone. */
@@ -183,6 +232,11 @@ export class Conversation {
     this.#receive({ type: "history", messages: page.messages });
   }
 
+  /** Loads the latest messages anew: where what is shown was begun in the middle. */
+  refresh(): Promise<void> {
+    return this.#follower.synchronise();
+  }
+
   /** Leaves the channel; the answer goes on without us. */
   close(): void {
     this.#follower.close();
@@ -190,6 +244,7 @@ export class Conversation {
 
   #receive(event: ConversationEvent): void {
     this.#state.set(this.#reduce(this.#state.value, event));
+    for (const listener of [...this.#listeners]) notify(listener, event);
     if (this.#state.value.deleted) this.#follower.close("gone");
   }
 

@@ -105,6 +105,10 @@ export class ConversationList {
     await this.#connection.call("rename", { conversation, title });
   }
 
+  async archive(conversation: string, archived: boolean): Promise<void> {
+    await this.#connection.call("archive", { conversation, archived });
+  }
+
   async delete(conversation: string): Promise<void> {
     await this.#connection.call("delete", { conversation });
   }

@@ -31,7 +31,7 @@ export class Cell<T> implements Observable<T> {
 }
 
 /** A listener's mistake is its own: it would end the connection inside of whose event it happens. */
-function notify<T>(listener: (value: T) => void, value: T): void {
+export function notify<T>(listener: (value: T) => void, value: T): void {
   try {
     listener(value);
   } catch (error) {

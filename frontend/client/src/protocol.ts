@@ -40,6 +40,8 @@ export interface Position {
 
 export interface Session {
   conversation: string;
+  /** The client's own name for the conversation, where it has given one. */
+  key?: string;
   channel: string;
   title: string;
   messages: readonly Message[];
@@ -47,8 +49,6 @@ export interface Session {
   generation: { message: string; seq: number; status: Status } | null;
   /** From `open`: the cursor of `history` for the messages before these, where there are any. */
   next?: string;
-  /** The client's own name for the conversation. */
-  key?: string;
 }
 
 export type Chunk =
@@ -78,13 +78,15 @@ export type Publication =
 
 export interface Summary {
   id: string;
+  /** The client's own name for the conversation, where it has given one. */
+  key?: string;
   title: string;
   /** Unix seconds. */
   updated_at: number;
   status: Status;
+  archived?: boolean;
   /** Grows with each change of the conversation. */
   version?: number;
-  key?: string;
 }
 
 /** What arrives on the user's own channel. */
@@ -106,25 +108,41 @@ export interface HistoryPage {
 
 export type WhenBusy = "reject" | "queue" | "interrupt";
 
+/** What the user has decided about an answer that waits, or done for it. */
+export interface Decisions {
+  approvals?: readonly { id: string; approved: boolean; reason?: string }[];
+  outputs?: readonly ToolOutput[];
+}
+
+export type ToolOutput =
+  | { toolCallId: string; output: unknown }
+  | { toolCallId: string; errorText: string };
+
 /** Each method's request and reply. */
 export interface Methods {
   send: [
     {
       conversation?: string;
+      key?: string;
+      /** The prompt of which this is a new version. */
+      replaces?: string;
       id: string;
       text?: string;
       parts?: readonly Part[];
       model?: string;
       when_busy?: WhenBusy;
+      data?: unknown;
     },
     Session,
   ];
-  open: [{ conversation: string; limit?: number }, Session];
+  open: [{ conversation: string; limit?: number } | { key: string; limit?: number }, Session];
   stop: [{ conversation: string; message?: string }, { stopped: boolean }];
-  regenerate: [{ conversation: string; message?: string; id?: string }, Session];
+  regenerate: [{ conversation: string; message?: string; id?: string; data?: unknown }, Session];
+  continue: [{ conversation: string; message: string; data?: unknown } & Decisions, Session];
   list: [{ limit?: number; before?: string }, ConversationPage];
   history: [{ conversation: string; limit?: number; before?: string }, HistoryPage];
   rename: [{ conversation: string; title: string }, Record<string, never>];
+  archive: [{ conversation: string; archived: boolean }, Record<string, never>];
   delete: [{ conversation: string }, Record<string, never>];
 }
 

@@ -1,0 +1,131 @@
+/** The conversations of a client by the app's own names for them, each followed while somebody needs it. */
+
+import { type BeginOptions, ChatClient } from "../client.ts";
+import type { Conversation, Prompt } from "../conversation.ts";
+import { Cell } from "../observable.ts";
+
+/** How long a conversation that nobody needs is still followed: the next prompt need not subscribe again. */
+const LINGER = 30_000;
+
+export class Chat {
+  readonly key: string;
+  readonly client: ChatClient;
+  /** Null while it is not followed, or there is none. */
+  readonly conversation = new Cell<Conversation | null>(null);
+  /** Streams that are being read, or are about to be. */
+  readonly streams = new Cell(0);
+  /** Prompts that were edited here: under which id the newest version is stored. */
+  readonly versions = new Map<string, string>();
+  #partial: Conversation | null = null;
+  #holders = 0;
+  #finding: Promise<Conversation | null> | null = null;
+  #linger: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(client: ChatClient, key: string) {
+    this.client = client;
+    this.key = key;
+  }
+
+  /** Follows the conversation, if there is one; where it is followed already, that one. */
+  find(): Promise<Conversation | null> {
+    if (this.conversation.value !== null) return Promise.resolve(this.conversation.value);
+    this.#finding ??= this.client
+      .openKey(this.key)
+      .then((found) => found && this.#follow(found))
+      .finally(() => {
+        this.#finding = null;
+      });
+    return this.#finding;
+  }
+
+  /** Sends a prompt; the conversation begins with it where there is none. */
+  async send(prompt: Prompt, options: BeginOptions): Promise<Conversation> {
+    const followed = this.conversation.value;
+    if (followed === null) {
+      const begun = await this.client.begin(prompt, { ...options, key: this.key });
+      // another tab may have begun it just before: then this is only its end
+      this.#partial = begun;
+      return this.#follow(begun);
+    }
+    await followed.send(prompt, options);
+    return followed;
+  }
+
+  /** Keeps the conversation followed until the result is called. */
+  hold(): () => void {
+    this.#holders++;
+    clearTimeout(this.#linger);
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      if (--this.#holders > 0) return;
+      this.#linger = setTimeout(() => this.conversation.value?.close(), LINGER);
+      // it must not keep a program of Node's alive
+      (this.#linger as { unref?: () => void }).unref?.();
+    };
+  }
+
+  /** Holds it for a stream. */
+  stream(): () => void {
+    const release = this.hold();
+    this.streams.set(this.streams.value + 1);
+    let running = true;
+    return () => {
+      if (!running) return;
+      running = false;
+      release();
+      this.streams.set(this.streams.value - 1);
+      if (this.streams.value === 0 && this.#holders > 0) this.#complete();
+    };
+  }
+
+  #complete(): void {
+    void this.#partial?.refresh();
+    this.#partial = null;
+  }
+
+  #follow(conversation: Conversation): Conversation {
+    if (conversation === this.conversation.value) return conversation;
+    this.conversation.set(conversation);
+    const stop = conversation.sync.subscribe((sync) => {
+      if (sync !== "gone" && sync !== "closed") return;
+      stop();
+      if (this.conversation.value === conversation) this.conversation.set(null);
+    });
+    return conversation;
+  }
+}
+
+export class Chats {
+  static readonly #of = new WeakMap<ChatClient, Chats>();
+  static readonly #clients = new WeakMap<object, ChatClient>();
+  readonly #client: ChatClient;
+  readonly #chats = new Map<string, Chat>();
+
+  private constructor(client: ChatClient) {
+    this.#client = client;
+  }
+
+  /** Those of one client are the same, however many transports use it. */
+  static of(client: ChatClient): Chats {
+    const known = Chats.#of.get(client) ?? new Chats(client);
+    Chats.#of.set(client, known);
+    return known;
+  }
+
+  /** A channel can be followed once on a connection, so a connection has one client. */
+  static client(
+    connection: ConstructorParameters<typeof ChatClient>[0] & { existing: object },
+  ): ChatClient {
+    const known = Chats.#clients.get(connection.existing) ?? new ChatClient(connection);
+    Chats.#clients.set(connection.existing, known);
+    return known;
+  }
+
+  get(key: string): Chat {
+    const known = this.#chats.get(key) ?? new Chat(this.#client, key);
+    this.#chats.set(key, known);
+    return known;
+  }
+}

@@ -1,0 +1,155 @@
+/** What is there of a message, as the chunks that make it. */
+
+import type { UIMessageChunk } from "ai";
+import type { Message } from "../protocol.ts";
+
+/** A part, by what is read of it here; parts and chunks of kinds that are not known pass through. */
+export interface AnyPart {
+  type: string;
+  state?: string;
+  [field: string]: unknown;
+}
+
+/** Thrown where a message shows less than before, or something else: chunks can only add. */
+export class NotContinued extends Error {}
+
+/** The chunks after which a view that shows `before` shows `after`; with null, from the beginning. */
+export function difference(before: Message | null, after: Message): UIMessageChunk[] {
+  const chunks: UIMessageChunk[] = [];
+  if (before === null) chunks.push(start(after));
+  else if (!same(before.metadata, after.metadata)) chunks.push(metadata(after));
+  const shown = parts(before);
+  const wanted = parts(after);
+  if (shown.length > wanted.length) throw new NotContinued();
+  wanted.forEach((part, index) => {
+    chunks.push(...partDifference(shown[index], part, index));
+  });
+  return chunks;
+}
+
+/** The chunks that end a message which is closed, with its last metadata. */
+export function ending(message: Message): UIMessageChunk[] {
+  const { status, finish_reason, error } = message.metadata;
+  if (status === "failed") return [metadata(message), { type: "error", errorText: error ?? "" }];
+  if (status !== "complete") return [metadata(message), { type: "abort", reason: status ?? "" }];
+  const finish = { type: "finish", finishReason: finish_reason, messageMetadata: message.metadata };
+  return [finish as UIMessageChunk];
+}
+
+export function start({ id, metadata }: Message): UIMessageChunk {
+  return { type: "start", messageId: id, messageMetadata: metadata };
+}
+
+function metadata({ metadata }: Message): UIMessageChunk {
+  return { type: "message-metadata", messageMetadata: metadata };
+}
+
+function parts(message: Message | null): readonly AnyPart[] {
+  return (message?.parts ?? []) as readonly AnyPart[];
+}
+
+function partDifference(
+  before: AnyPart | undefined,
+  after: AnyPart,
+  index: number,
+): readonly UIMessageChunk[] {
+  if (before !== undefined && same(before, after)) return [];
+  if (before !== undefined && before.type !== after.type) throw new NotContinued();
+  if (after.type === "text" || after.type === "reasoning") return written(before, after, index);
+  if (isTool(after)) return called(before, after);
+  if (before !== undefined && !after.type.startsWith("data-")) throw new NotContinued();
+  if (after.type === "step-start") return [{ type: "start-step" }];
+  return [after as unknown as UIMessageChunk];
+}
+
+function written(before: AnyPart | undefined, after: AnyPart, index: number): UIMessageChunk[] {
+  // as the protocol counts them: publications go on with the same id
+  const id = String(index + 1);
+  const [had, has] = [String(before?.text ?? ""), String(after.text)];
+  const grew = has.length > had.length;
+  if (!has.startsWith(had) || (grew && before !== undefined && before.state !== "streaming")) {
+    throw new NotContinued();
+  }
+  const chunks: object[] = [];
+  const { providerMetadata } = after;
+  if (before === undefined) {
+    chunks.push({ type: `${after.type}-start`, id, ...defined({ providerMetadata }) });
+  }
+  if (grew) chunks.push({ type: `${after.type}-delta`, id, delta: has.slice(had.length) });
+  if (after.state !== "streaming") chunks.push({ type: `${after.type}-end`, id });
+  return chunks as UIMessageChunk[];
+}
+
+export function isTool({ type }: AnyPart): boolean {
+  return type === "dynamic-tool" || type.startsWith("tool-");
+}
+
+/**
+ * A tool's call in its present state. `tool-input-available` makes the app act (`onToolCall`), so it stands only for
+ * a call that nobody has answered; the input of any other comes as the text of its arguments.
+ */
+function called(before: AnyPart | undefined, after: AnyPart): UIMessageChunk[] {
+  const { toolCallId, providerExecuted, title, toolMetadata, input, rawInput, state } = after;
+  const dynamic = after.type === "dynamic-tool" || undefined;
+  const toolName = dynamic ? after.toolName : after.type.slice("tool-".length);
+  const call = {
+    toolCallId,
+    toolName,
+    ...defined({ dynamic, providerExecuted, title, toolMetadata }),
+    ...defined({ providerMetadata: after.callProviderMetadata }),
+  };
+  if (state === "input-available" && before?.state !== "input-available") {
+    return [{ type: "tool-input-available", ...call, input }] as UIMessageChunk[];
+  }
+  if (state === "output-error" && input === undefined) {
+    const { errorText } = after;
+    return [{ type: "tool-input-error", ...call, input: rawInput, errorText }] as UIMessageChunk[];
+  }
+  const begun = state === "input-streaming" && typeof rawInput === "string";
+  const inputTextDelta = begun ? rawInput : JSON.stringify(input);
+  return [
+    { type: "tool-input-start", ...call },
+    ...(inputTextDelta === undefined
+      ? []
+      : [{ type: "tool-input-delta", toolCallId, inputTextDelta }]),
+    ...approved(after),
+    ...answered(after),
+  ] as UIMessageChunk[];
+}
+
+function approved({ toolCallId, approval, state }: AnyPart): object[] {
+  if (approval === undefined) return [];
+  const { id, approved, reason, ...asked } = approval as { [field: string]: unknown };
+  const request = { type: "tool-approval-request", toolCallId, approvalId: id, ...asked };
+  if (approved === undefined || state === "approval-requested") return [request];
+  return [
+    request,
+    { type: "tool-approval-response", approvalId: id, approved, ...defined({ reason }) },
+  ];
+}
+
+function answered(part: AnyPart): object[] {
+  const { toolCallId, providerExecuted, preliminary, output, errorText } = part;
+  const common = {
+    toolCallId,
+    ...defined({ providerExecuted, providerMetadata: part.resultProviderMetadata }),
+  };
+  switch (part.state) {
+    case "output-available":
+      return [{ type: "tool-output-available", ...common, output, ...defined({ preliminary }) }];
+    case "output-error":
+      return [{ type: "tool-output-error", ...common, errorText }];
+    case "output-denied":
+      return [{ type: "tool-output-denied", toolCallId }];
+    default:
+      return [];
+  }
+}
+
+function defined(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+function same(one: unknown, other: unknown): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other);
+}

@@ -1,0 +1,125 @@
+/** What the AI SDK asks for, as calls; each resolves to the answer that is to be read. */
+
+import type { UIMessage } from "ai";
+import type { Conversation, Prompt, SendOptions } from "../conversation.ts";
+import { CallError } from "../errors.ts";
+import { newId } from "../ids.ts";
+import { isClosed, type Message, type Part } from "../protocol.ts";
+import { progressOf } from "../state.ts";
+import type { Chat } from "./chats.ts";
+import { decisionsOf } from "./decisions.ts";
+
+/** An answer to be read, and what the reader shows of it already. */
+export interface Answer {
+  conversation: Conversation;
+  id: string;
+  shown?: { message: Message; seq: number };
+}
+
+/** Sends a new prompt. Its id makes it one prompt, however often it is sent. */
+export async function send(chat: Chat, prompt: UIMessage, options: SendOptions): Promise<Answer> {
+  const conversation = await chat.send(partsOf(prompt), { ...options, id: prompt.id });
+  return answerTo(conversation, prompt.id);
+}
+
+/** Sends a prompt in place of one that was sent before; one that never arrived, or arrived like this, is sent as it is. */
+export async function revise(
+  chat: Chat,
+  prompt: UIMessage,
+  replaced: string,
+  options: SendOptions,
+): Promise<Answer> {
+  const conversation = await chat.find();
+  const stored = await find(conversation, chat.versions.get(replaced) ?? replaced);
+  if (conversation === null || stored === undefined) return send(chat, prompt, options);
+  if (stored.id === prompt.id && sameParts(stored, prompt)) return send(chat, prompt, options);
+  const id = newId();
+  await conversation.send(partsOf(prompt), { ...options, id, replaces: stored.id });
+  chat.versions.set(prompt.id, id);
+  return answerTo(conversation, id);
+}
+
+/** Makes an answer anew: the one that is named, or that of the prompt after which the app has cut. */
+export async function regenerate(
+  chat: Chat,
+  messages: readonly UIMessage[],
+  messageId: string | undefined,
+  options: SendOptions,
+): Promise<Answer> {
+  const prompt = messages.findLast(({ role }) => role === "user");
+  const conversation = await chat.find();
+  let named = await find(conversation, messageId);
+  if (named?.role !== "assistant") {
+    const id = prompt && (chat.versions.get(prompt.id) ?? prompt.id);
+    if ((await find(conversation, id)) !== undefined) named = answerAfter(conversation, id);
+    else named = undefined;
+  }
+  if (conversation !== null && named !== undefined) {
+    const made = await conversation.regenerate(named.id, options.data);
+    const id = made ?? conversation.state.value.messages.at(-1)?.id;
+    if (id !== undefined) return { conversation, id };
+  }
+  // it was never accepted
+  if (prompt !== undefined) return send(chat, prompt, options);
+  throw notThere();
+}
+
+/** Goes on with an answer that waits for what the app has decided, or done. */
+export async function proceed(chat: Chat, message: UIMessage, data: unknown): Promise<Answer> {
+  const conversation = await chat.find();
+  const stored = await find(conversation, message.id);
+  if (conversation === null || stored === undefined) throw notThere();
+  const shown = { message: stored, seq: progressOf(conversation.state.value, stored.id) };
+  await conversation.continue(stored.id, decisionsOf(message, stored), data);
+  return { conversation, id: stored.id, shown };
+}
+
+/** Whether an answer is being made, or is next. */
+export function isRunning(message: Message): boolean {
+  return !isClosed(message) && (message.metadata.status as string) !== "waiting";
+}
+
+function answerTo(conversation: Conversation, prompt: string): Answer {
+  const answer = answerAfter(conversation, prompt);
+  if (answer === undefined) throw notThere();
+  return { conversation, id: answer.id };
+}
+
+function answerAfter(
+  conversation: Conversation | null,
+  prompt: string | undefined,
+): Message | undefined {
+  const messages = conversation?.state.value.messages ?? [];
+  const at = messages.findIndex(({ id }) => id === prompt);
+  const after = messages[at + 1];
+  return at >= 0 && after?.role === "assistant" ? after : undefined;
+}
+
+/** A message of the conversation, also of its earlier pages. */
+async function find(
+  conversation: Conversation | null,
+  id: string | undefined,
+): Promise<Message | undefined> {
+  if (conversation === null || id === undefined) return undefined;
+  while (true) {
+    const found = conversation.state.value.messages.find((message) => message.id === id);
+    if (found !== undefined || !conversation.hasEarlier) return found;
+    await conversation.loadEarlier();
+  }
+}
+
+/** A prompt's parts, without what only the app's own state holds. */
+function partsOf({ parts }: UIMessage): Prompt {
+  return parts.map((part) => {
+    if (part.type === "text") return { type: "text", text: part.text };
+    return JSON.parse(JSON.stringify(part)) as Part;
+  });
+}
+
+function sameParts(stored: Message, prompt: UIMessage): boolean {
+  return JSON.stringify(stored.parts) === JSON.stringify(partsOf(prompt));
+}
+
+function notThere(): CallError {
+  return new CallError(404, "There is no such message.", false);
+}

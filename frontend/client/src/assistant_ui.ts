@@ -1,0 +1,93 @@
+/** assistant-ui's list of threads from the user's conversations: the entry `centrifugo-llm/assistant-ui`. */
+
+import { ChatClient } from "./client.ts";
+import { CallError } from "./errors.ts";
+import type { Session, Summary } from "./protocol.ts";
+
+/** A thread by assistant-ui's words; its `remoteId` is the app's name for the conversation. */
+export interface Thread {
+  status: "regular" | "archived";
+  remoteId: string;
+  externalId: string;
+  title: string;
+  lastMessageAt: Date;
+}
+
+/** A piece of a title, as assistant-ui reads it. */
+export type TitleChunk = { path: readonly number[] } & (
+  | { type: "part-start"; part: { type: "text" } }
+  | { type: "text-delta"; textDelta: string }
+  | { type: "part-finish" }
+);
+
+/** assistant-ui's `RemoteThreadListAdapter`. */
+export interface ThreadListAdapter {
+  list(page?: { after?: string | undefined }): Promise<{
+    threads: Thread[];
+    nextCursor?: string | undefined;
+  }>;
+  fetch(threadId: string): Promise<Thread>;
+  initialize(threadId: string): Promise<{ remoteId: string; externalId: undefined }>;
+  rename(remoteId: string, title: string): Promise<void>;
+  archive(remoteId: string): Promise<void>;
+  unarchive(remoteId: string): Promise<void>;
+  delete(remoteId: string): Promise<void>;
+  generateTitle(remoteId: string): Promise<ReadableStream<TitleChunk>>;
+}
+
+/** Made once, outside of components. A conversation that was begun without a name of the app's is no thread. */
+export function threadList(source: ChatClient | { client: ChatClient }): ThreadListAdapter {
+  const client = source instanceof ChatClient ? source : source.client;
+  const look = async (key: string): Promise<Session> => {
+    const session = await client.look(key);
+    if (session === null) throw new CallError(404, "There is no such conversation.", false);
+    return session;
+  };
+  const idOf = async (key: string) => (await look(key)).conversation;
+
+  return {
+    async list({ after } = {}) {
+      const { conversations, next } = await client.page(after);
+      return { threads: conversations.flatMap(threadOf), nextCursor: next };
+    },
+    async fetch(key) {
+      const { conversation, title, messages } = await look(key);
+      const at = messages.at(-1)?.metadata.created_at ?? 0;
+      return thread(key, conversation, title, at);
+    },
+    // the conversation begins with its first prompt
+    initialize: async (threadId) => ({ remoteId: threadId, externalId: undefined }),
+    rename: async (key, title) => client.list().rename(await idOf(key), title),
+    archive: async (key) => client.list().archive(await idOf(key), true),
+    unarchive: async (key) => client.list().archive(await idOf(key), false),
+    delete: async (key) => client.list().delete(await idOf(key)),
+    // the service has given one by the time that it is asked for
+    generateTitle: async (key) => titleStream((await look(key)).title),
+  };
+}
+
+function threadOf({ id, key, title, updated_at, archived }: Summary): Thread[] {
+  return key === undefined ? [] : [thread(key, id, title, updated_at, archived)];
+}
+
+function thread(
+  remoteId: string,
+  externalId: string,
+  title: string,
+  at: number,
+  archived = false,
+): Thread {
+  const status = archived ? "archived" : "regular";
+  return { status, remoteId, externalId, title, lastMessageAt: new Date(at * 1000) };
+}
+
+function titleStream(textDelta: string): ReadableStream<TitleChunk> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue({ type: "part-start", path: [], part: { type: "text" } });
+      controller.enqueue({ type: "text-delta", path: [0], textDelta });
+      controller.enqueue({ type: "part-finish", path: [0] });
+      controller.close();
+    },
+  });
+}

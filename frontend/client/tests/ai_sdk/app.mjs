@@ -1,0 +1,61 @@
+/** An app of a visitor's, with the chats of the AI SDK in as many tabs as there are. */
+
+import { Centrifuge } from "centrifuge";
+import { centrifugoChat } from "centrifugo-llm/ai-sdk";
+import WebSocket from "ws";
+
+/** An app's connection, as a visitor: with the same token it is another tab of that visitor's. */
+async function connected(origin, token) {
+  const visitor = { token };
+  const centrifuge = new Centrifuge(`${origin.replace("http", "ws")}/connection/websocket`, {
+    websocket: WebSocket,
+    getData: async () => (visitor.token === undefined ? {} : { token: visitor.token }),
+    // sockets are cut all the time
+    minReconnectDelay: 50,
+    maxReconnectDelay: 300,
+  });
+  centrifuge.on("connected", ({ data }) => {
+    visitor.token = data.token;
+  });
+  centrifuge.connect();
+  await centrifuge.ready();
+  return { centrifuge, token: visitor.token };
+}
+
+/** A tab: a connection of its own and a transport over it. */
+export async function tab(origin, { token, ...options } = {}) {
+  const connection = await connected(origin, token);
+  const events = [];
+  const transport = centrifugoChat(connection.centrifuge, {
+    onEvent: ({ type, status }) => events.push(status === undefined ? type : `${type} ${status}`),
+    ...options,
+  });
+  return { ...connection, transport, events };
+}
+
+export function textOf({ parts }) {
+  return parts.map((part) => (part.type === "text" ? part.text : "")).join("");
+}
+
+/** What a chat shows: of prompts their text, of answers also how they stand. */
+export function shown({ messages }) {
+  return messages.map((message) => [message.metadata?.status ?? message.role, textOf(message)]);
+}
+
+export async function until(condition) {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Waits until some of the answer is there, so that what follows is in the middle of it. */
+export function begun(chat, count = 3) {
+  const words = () => textOf(chat.messages.at(-1) ?? { parts: [] }).split(" ").length;
+  return until(() => chat.status === "streaming" && words() > count);
+}
+
+/** Runs the scenario that the command line names, and prints what it came to show. */
+export async function main(scenarios) {
+  const [name, argument] = process.argv.slice(2);
+  const seen = JSON.stringify(await scenarios[name](JSON.parse(argument)));
+  // a pipe takes a long text in pieces
+  process.stdout.write(seen, () => process.exit(0));
+}

@@ -1,0 +1,27 @@
+"""The package, built once, and the parts that its programs talk to."""
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from testbed.deployment import Deployment
+from tests.clients.node import CLIENT
+
+SETTINGS = {
+    "PROMPTS_PER_MINUTE": "1000",
+    "SHUTDOWN_GRACE_SECONDS": "0.5",
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built() -> None:
+    build = ["npm", "run", "--silent", "build"]
+    subprocess.run(build, cwd=CLIENT, check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    folder = tmp_path_factory.mktemp("clients")
+    with Deployment(folder=folder, settings=SETTINGS) as running:
+        yield running

@@ -1,0 +1,25 @@
+"""Programs of Node's that use the built package; each prints as JSON what it came to show."""
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+FRONTEND = Path(__file__).parent.parent.parent / "frontend"
+CLIENT = FRONTEND / "client"
+
+
+async def run(program: str, scenario: str, port: int, **argument: Any) -> Any:
+    given = {"origin": f"http://127.0.0.1:{port}", **argument}
+    path = str(CLIENT / "tests" / program)
+    running = await asyncio.create_subprocess_exec(
+        "node", path, scenario, json.dumps(given), stdout=subprocess.PIPE
+    )
+    try:
+        output, _ = await running.communicate()
+    finally:
+        if running.returncode is None:
+            running.kill()
+    assert running.returncode == 0
+    return json.loads(output)
