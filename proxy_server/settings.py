@@ -45,8 +45,8 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         "sqlite:///data/conversations.db",
-        description="sqlite:///path or postgresql://user:password@host/name",
-        pattern=r"^(sqlite|postgresql)://",
+        description="sqlite:///path or postgresql://user:password@host/name, as hosts give it",
+        pattern=r"^(sqlite|postgres(ql)?)://",
         repr=False,
     )
 

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from proxy_server.errors import StoreUnavailable
 
@@ -133,25 +132,18 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _for_asyncpg(url: str) -> sa.URL:
-    """The URL of libpq's form, as the driver takes it: it calls `sslmode` by another name."""
-    found = sa.make_url(url).set(drivername="postgresql+asyncpg")
-    if sslmode := found.query.get("sslmode"):
-        found = found.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
-    return found
-
-
 class _Postgresql:
     def __init__(self, url: str) -> None:
-        self._engine = create_async_engine(
-            _for_asyncpg(url),
-            # errors are logged, and parameters are prompts
-            hide_parameters=True,
+        # whoever has SQLite need not wait for the driver at the start
+        from proxy_server.store.postgresql_engine import postgresql_engine
+
+        self._engine = postgresql_engine(
+            url,
+            command_timeout=2 * _PATIENCE_SECONDS,
             pool_size=8,
             max_overflow=8,
             pool_timeout=_PATIENCE_SECONDS,
             pool_pre_ping=True,
-            connect_args={"timeout": _PATIENCE_SECONDS, "command_timeout": 2 * _PATIENCE_SECONDS},
         )
         sa.event.listen(self._engine.sync_engine, "handle_error", _leave_a_read_only_one)
 
