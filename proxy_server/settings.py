@@ -49,6 +49,11 @@ class Settings(BaseSettings):
         pattern=r"^(sqlite|postgres(ql)?)://",
         repr=False,
     )
+    sqlite_synchronous: Literal["full", "normal"] = Field(
+        "full",
+        description="With `full` accepted prompts and finished answers outlive a power cut; with "
+        "`normal` the last may be lost, and no prompt waits for the disk",
+    )
 
     openai_api_key: SecretStr = Field(SecretStr("none"), description="Key of the model's provider")
     openai_base_url: str = Field(

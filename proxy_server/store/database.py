@@ -1,16 +1,14 @@
 """The database: its connections, its transactions and its failures, for SQLite and PostgreSQL."""
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from proxy_server.errors import StoreUnavailable
+from proxy_server.store.sqlite import Sqlite, Synchronous
 
 _PATIENCE_SECONDS = 3.0
 # SQLSTATE's classes of broken connections, of transactions that a deadlock ended, of lacking
@@ -31,22 +29,33 @@ class Store:
     transaction costs one change of thread on SQLite, not one per statement.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database: _Sqlite | _Postgresql = (
-            _Sqlite(url) if url.startswith("sqlite:") else _Postgresql(url)
+    def __init__(self, url: str, *, synchronous: Synchronous = "full") -> None:
+        self._database: Sqlite | _Postgresql = (
+            Sqlite(url, patience_seconds=_PATIENCE_SECONDS, synchronous=synchronous)
+            if url.startswith("sqlite:")
+            else _Postgresql(url)
         )
 
     async def read(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Runs work whose statements stand alone."""
         return await self._run(work, begin=False)
 
-    async def write(self, work: Callable[[sa.Connection], _T], owner: str | None = None) -> _T:
+    async def write(
+        self,
+        work: Callable[[sa.Connection], _T],
+        owner: str | None = None,
+        *,
+        lasting: bool = False,
+    ) -> _T:
         """Runs work in a transaction: an exception rolls it back.
 
         With `owner`, no other such transaction for the same user runs beside it: what it counts
-        and checks holds until its end.
+        and checks holds until its end. Such work is `lasting`: a user is told of it, and no power
+        cut takes that back. Signs of life and checkpoints need not be waited for.
         """
-        if owner is None or isinstance(self._database, _Sqlite):
+        if isinstance(self._database, Sqlite):
+            return await self._run(work, begin=True, lasting=lasting or owner is not None)
+        if owner is None:
             return await self._run(work, begin=True)
 
         def locked(connection: sa.Connection) -> _T:
@@ -59,10 +68,12 @@ class Store:
     async def close(self) -> None:
         await self._database.close()
 
-    async def _run(self, work: Callable[[sa.Connection], _T], *, begin: bool) -> _T:
+    async def _run(
+        self, work: Callable[[sa.Connection], _T], *, begin: bool, lasting: bool = False
+    ) -> _T:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await self._database.run(work, begin=begin)
+                return await self._database.run(work, begin=begin, lasting=lasting)
             except (PoolTimeout, OSError, TimeoutError) as error:
                 raise StoreUnavailable(repr(error)) from error
             except DBAPIError as error:
@@ -87,52 +98,9 @@ def _sqlstate(error: object) -> str:
     return getattr(error, "sqlstate", None) or ""
 
 
-class _Sqlite:
-    """One connection and one thread: SQLite has one writer, and a queue is fair to it."""
-
-    def __init__(self, url: str) -> None:
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
-        self._engine = sa.create_engine(
-            url,
-            poolclass=sa.StaticPool,
-            hide_parameters=True,
-            connect_args={"timeout": _PATIENCE_SECONDS, "check_same_thread": False},
-        )
-        sa.event.listen(self._engine, "connect", _configure_sqlite)
-
-    async def run(self, work: Callable[[sa.Connection], _T], *, begin: bool) -> _T:
-        def transaction() -> _T:
-            with self._engine.connect() as connection:
-                if not begin:
-                    return work(connection)
-                # The write lock is taken at the beginning: a transaction that reads first and
-                # then finds that another process has written fails, however long it waits.
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                try:
-                    result = work(connection)
-                    connection.exec_driver_sql("COMMIT")
-                except BaseException:
-                    connection.exec_driver_sql("ROLLBACK")
-                    raise
-                return result
-
-        return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
-
-    async def close(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
-        self._thread.shutdown()
-
-
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None
-    # NORMAL: a commit survives the process; a crash of the machine may cost the last commits but
-    # never the database. FULL would add the disk's latency to every prompt.
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
 class _Postgresql:
+    """A pool of connections; the server's `synchronous_commit` says how commits last."""
+
     def __init__(self, url: str) -> None:
         # whoever has SQLite need not wait for the driver at the start
         from proxy_server.store.postgresql_engine import postgresql_engine
@@ -147,7 +115,9 @@ class _Postgresql:
         )
         sa.event.listen(self._engine.sync_engine, "handle_error", _leave_a_read_only_one)
 
-    async def run(self, work: Callable[[sa.Connection], _T], *, begin: bool) -> _T:
+    async def run(
+        self, work: Callable[[sa.Connection], _T], *, begin: bool, lasting: bool = False
+    ) -> _T:
         async with self._engine.begin() as connection:
             return await connection.run_sync(work)
 
