@@ -127,6 +127,7 @@ def grpc_balancer(port: int, targets: list[int], folder: Path) -> Process:
     servers = "".join(f"  server 127.0.0.1:{t} max_fails=1 fail_timeout=1s;\n" for t in targets)
     http = f"""upstream replicas {{
 {servers}  keepalive 32;
+  keepalive_timeout 2s;
 }}
 server {{
   listen 127.0.0.1:{port} http2;
@@ -134,6 +135,7 @@ server {{
   location / {{
     grpc_pass grpc://replicas;
     grpc_connect_timeout 1s;
+    grpc_read_timeout 5s;
     grpc_next_upstream error timeout http_502 http_503;
   }}
 }}

@@ -12,13 +12,25 @@ from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
 
 _SERVICE = proxy_pb2.DESCRIPTOR.services_by_name["CentrifugoProxy"].full_name
 _STOP_SECONDS = 1
+_OPTIONS = [
+    ("grpc.so_reuseport", 0),
+    # A connection without a sign of life is left, so that what stands between learns of it; asking
+    # also keeps those that idle in the memory of middleboxes.
+    ("grpc.keepalive_time_ms", 5000),
+    ("grpc.keepalive_timeout_ms", 3000),
+    ("grpc.http2.ping_timeout_ms", 3000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # and whoever calls may ask as often
+    ("grpc.http2.min_ping_interval_without_data_ms", 1000),
+]
 
 
 class Door:
     """listen: host:port; certificate, key: files of a chain and its key, both or neither."""
 
     def __init__(self, servicer: Servicer, listen: str, certificate: str, key: str) -> None:
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        self._server = grpc.aio.server(options=_OPTIONS)
         proxy_pb2_grpc.add_CentrifugoProxyServicer_to_server(servicer, self._server)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

@@ -21,6 +21,13 @@ _CHANNEL_OPTIONS = [
     ("grpc.min_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.max_receive_message_length", 64 << 20),
+    # A connection that a middlebox forgot swallows calls without a word. One that is silent for so
+    # long while a call waits is asked for a sign of life, and left where there is none. Centrifugo
+    # counts such pings as misuse only where it has answered nothing in between, three in a row.
+    ("grpc.keepalive_time_ms", 2000),
+    ("grpc.keepalive_timeout_ms", 2000),
+    ("grpc.http2.ping_timeout_ms", 2000),
+    ("grpc.keepalive_permit_without_calls", 0),
 ]
 
 
