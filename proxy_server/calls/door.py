@@ -14,6 +14,8 @@ _SERVICE = proxy_pb2.DESCRIPTOR.services_by_name["CentrifugoProxy"].full_name
 _STOP_SECONDS = 1
 _OPTIONS = [
     ("grpc.so_reuseport", 0),
+    # beyond gRPC's 4 MB: what is too large gets an answer that says so, not an error of transport
+    ("grpc.max_receive_message_length", 64 << 20),
     # A connection without a sign of life is left, so that what stands between learns of it; asking
     # also keeps those that idle in the memory of middleboxes.
     ("grpc.keepalive_time_ms", 5000),
