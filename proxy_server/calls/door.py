@@ -43,7 +43,11 @@ class Door:
             pair = (Path(key).read_bytes(), Path(certificate).read_bytes())
             credentials = grpc.ssl_server_credentials([pair])
             bind = partial(self._server.add_secure_port, listen, credentials)
-        bind()
+        try:
+            bind()
+        except RuntimeError as error:
+            # gRPC says no more than that
+            raise OSError(f"GRPC_LISTEN={listen} cannot be bound: is the port in use?") from error
 
     async def open(self) -> None:
         serving = health_pb2.HealthCheckResponse.SERVING
