@@ -31,7 +31,10 @@ run: $(VENV)/.runtime frontend/page/dist/index.html ## starts everything: http:/
 test: lint machine $(VENV)/.local-model page ## sets everything up and runs all tests; ARGS go to pytest
 	$(BIN)/python -m centrifugo.build
 	cd frontend && npm test
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
+
+# a file's tests stay in one process, which starts the servers that they share once
+SIDE_BY_SIDE := -n 4 --dist loadfile
 
 .PHONY: bench
 bench: $(VENV)/.dev ## measures every figure beside its peers; with ARGS="--quick", in two minutes

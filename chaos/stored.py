@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import aiohttp
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 
 from chaos.connection import Connection, Json, Refused, Unanswered
 from testbed.deployment import Deployment

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -29,12 +30,20 @@ def main() -> None:
 
 async def _run(settings: Settings) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, _interrupted, stop)
     try:
         await _app()(settings).serve(stop)
-    except (RuntimeError, OSError, StoreUnavailable) as error:
+    except (OSError, StoreUnavailable) as error:
         sys.exit(f"The server ends: {error}")
+
+
+def _interrupted(stop: asyncio.Event) -> None:
+    """Whoever presses Ctrl-C once more wants no drain: the next server closes what is left."""
+    if stop.is_set():
+        os._exit(128 + signal.SIGINT)
+    stop.set()
 
 
 def _app() -> "type[App]":

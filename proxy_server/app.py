@@ -123,7 +123,7 @@ class App:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        self.store = Store(settings.database_url)
+        self.store = Store(settings.database_url, synchronous=settings.sqlite_synchronous)
         stack.push_async_callback(self.store.close)
         await migrate(self.store)
 

@@ -16,6 +16,7 @@ Failure                 an edge did not do its part; decided on by the caller, t
  ├─ ApiRejected         it answered with an error: there was no effect
  │   └─ PositionLost    the channel's history no longer reaches back to that position
  └─ StoreUnavailable    the database cannot be reached: nothing was stored
+     └─ StoreUnusable   nor can it be with these settings; the text is a sentence for an operator
 """
 
 from typing import ClassVar
@@ -117,3 +118,7 @@ class PositionLost(ApiRejected):
 
 class StoreUnavailable(Failure):
     """The database cannot be reached or did not answer in time: nothing was stored."""
+
+
+class StoreUnusable(StoreUnavailable):
+    """With these settings, or in this place, it never can be reached; the text says why."""

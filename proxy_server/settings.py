@@ -15,6 +15,8 @@ _Json = Annotated[dict[str, Any], NoDecode]
 _Headers = Annotated[dict[str, str], NoDecode]
 _LEAST_SECRET = 16
 _LAST_PORT = 65_535
+# of what Centrifugo can be answered in one reply, which is 4 MB, and no setting there changes it
+_MOST_BYTES = 3_000_000
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
@@ -47,9 +49,14 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         "sqlite:///data/conversations.db",
-        description="sqlite:///path or postgresql://user:password@host/name",
-        pattern=r"^(sqlite|postgresql)://",
+        description="sqlite:///path or postgresql://user:password@host/name, as hosts give it",
+        pattern=r"^(sqlite|postgres(ql)?)://",
         repr=False,
+    )
+    sqlite_synchronous: Literal["full", "normal"] = Field(
+        "full",
+        description="With `full` accepted prompts and finished answers outlive a power cut; with "
+        "`normal` the last may be lost, and no prompt waits for the disk",
     )
 
     openai_api_key: SecretStr = Field(SecretStr("none"), description="Key of the model's provider")
@@ -86,9 +93,14 @@ class Settings(BaseSettings):
     idle_seconds: _Seconds = Field(30, description="How long it may pause between tokens")
     generation_seconds: _Seconds = Field(600, description="How long an answer may take in all")
 
-    max_prompt_bytes: _Count = Field(48_000, description="Bound on one prompt, as UTF-8")
+    max_prompt_bytes: _Count = Field(
+        48_000, le=_MOST_BYTES, description="Bound on one prompt, as UTF-8; 3,000,000 at most"
+    )
     max_answer_bytes: _Count = Field(
-        500_000, description="Bound on one answer, as UTF-8; it ends there with the reason `length`"
+        500_000,
+        le=_MOST_BYTES,
+        description="Bound on one answer, as UTF-8; it ends there with the reason `length`; "
+        "3,000,000 at most",
     )
     generations_per_user: _Count = Field(4, description="Answers of one user at once, with queued")
     prompts_per_minute: _Count = Field(30, description="Prompts of one user in a minute")

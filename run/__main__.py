@@ -15,6 +15,7 @@ from pathlib import Path
 
 from centrifugo.build import BuildFailed, binary
 from run.environment import FILE, settings
+from run.parent import end_with, ending_with_me
 from run.parts import ROOT, Part, Ports, parts
 
 READY_SECONDS = 60.0
@@ -38,6 +39,8 @@ class Asked:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=Path, default=FILE, help="instead of .env")
+    if "MAKELEVEL" in os.environ:
+        end_with(os.getppid())
     # until there are parts to end; a build of Centrifugo ends with us
     for number in ENDING:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
@@ -81,7 +84,12 @@ def _start(part: Part) -> "subprocess.Popen[bytes]":
     try:
         # In a session of its own: Ctrl-C is ours to pass on, in order.
         return subprocess.Popen(
-            part.command, env=part.environment, cwd=part.folder, start_new_session=True
+            part.command,
+            env=part.environment,
+            cwd=part.folder,
+            start_new_session=True,
+            # and if we are killed, it ends all the same
+            preexec_fn=ending_with_me(),
         )
     except OSError as error:
         sys.exit(f"{_named(part)} does not start: {part.command[0]}: {error.strerror}.")

@@ -24,7 +24,7 @@ class Client:
 
     @classmethod
     async def connect(cls, url: str, data: Json) -> "Client":
-        client = cls(await websockets.connect(url))
+        client = cls(await websockets.connect(url, max_size=None))
         client.hello = (await client.command("connect", {"data": data}))["connect"]
         return client
 

@@ -17,6 +17,7 @@ class Link:
     frozen: bytes in both directions wait, as in a network that drops packets.
     losing_replies: requests arrive and have their effect; at the first byte of an answer the
         connection is cut.
+    left: how many of the swallowed connections the target has closed.
     lost_replies, held: how often that happened, and how often bytes had to wait.
     """
 
@@ -27,9 +28,11 @@ class Link:
         self.losing_replies = False
         self.lost_replies = 0
         self.held = 0
+        self.left = 0
         self._passing = asyncio.Event()
         self._passing.set()
         self._open: set[asyncio.StreamWriter] = set()
+        self._lost: set[asyncio.StreamWriter] = set()
         self._handlers: set[asyncio.Task[None] | None] = set()
         self._server: asyncio.Server | None = None
 
@@ -43,6 +46,15 @@ class Link:
             self._passing.clear()
         else:
             self._passing.set()
+
+    def swallow(self) -> int:
+        """Loses what the present connections carry from now on; how many there were.
+
+        As a middlebox that forgot them: neither end is told, not even that the other has closed,
+        and new connections pass.
+        """
+        self._lost |= self._open
+        return len(self._open) // 2
 
     def cut(self) -> int:
         """Resets every connection; how many there were."""
@@ -99,12 +111,15 @@ class Link:
             pass
         finally:
             self._open -= ends
+            self._lost -= ends
             upstream[1].transport.abort()
 
     async def _copy(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, replies: bool
     ) -> None:
         while data := await reader.read(_READ_BYTES):
+            if writer in self._lost:
+                continue
             if self.frozen:
                 self.held += 1
                 await self._passing.wait()
@@ -115,5 +130,7 @@ class Link:
                 return
             writer.write(data)
             await writer.drain()
-        if not writer.is_closing():
+        if writer in self._lost:
+            self.left += replies
+        elif not writer.is_closing():
             writer.write_eof()

@@ -34,6 +34,10 @@ def postgres() -> Path | None:
     return max((file.parent for file in installed), key=lambda f: int(f.parts[4]), default=None)
 
 
+def pgbouncer() -> Path | None:
+    return _find("pgbouncer")
+
+
 def openmp() -> bool:
     """GCC's OpenMP library, which the local model's wheel for Linux expects."""
     return sys.platform != "linux" or ctypes.util.find_library("gomp") is not None
@@ -45,6 +49,7 @@ _PACKAGES: dict[str, Callable[[], object]] = {
     "redis-server": redis_server,
     "nginx": nginx,
     "postgresql": postgres,
+    "pgbouncer": pgbouncer,
     "libgomp1": openmp,
 }
 

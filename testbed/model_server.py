@@ -261,7 +261,7 @@ async def pause(request: web.Request, seconds: float) -> None:
 
 def main(port: int) -> None:
     model = Model()
-    app = web.Application()
+    app = web.Application(client_max_size=16 << 20)
     app.router.add_post("/v1/chat/completions", model.complete)
     app.router.add_get("/sent", model.sent)
     app.router.add_get("/asked", model.asked)

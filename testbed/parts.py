@@ -11,6 +11,7 @@ from pathlib import Path
 
 from centrifugo.build import HERE as CENTRIFUGO
 from centrifugo.build import binary
+from testbed.machine import pgbouncer as pgbouncer_program
 from testbed.machine import postgres as postgres_folder
 from testbed.machine import redis_server
 from testbed.nginx import nginx
@@ -95,11 +96,38 @@ def postgresql(port: int, folder: Path) -> Process:
     )
 
 
+def pgbouncer(port: int, database_port: int, folder: Path) -> Process:
+    """PgBouncer in transaction mode before PostgreSQL, with fewer connections than ask for one."""
+    own = folder / f"pgbouncer-{port}"
+    own.mkdir()
+    config = own / "pgbouncer.ini"
+    config.write_text(
+        f"""[databases]
+* = host=127.0.0.1 port={database_port} user=postgres
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 3
+max_client_conn = 200
+"""
+    )
+    # it refuses to run as root
+    user = "postgres" if os.geteuid() == 0 else None
+    command = [_found(pgbouncer_program(), "pgbouncer"), str(config)]
+    log = folder / f"pgbouncer-{port}.log"
+    return Process("PgBouncer", command, port, log, end=signal.SIGINT, user=user)
+
+
 def grpc_balancer(port: int, targets: list[int], folder: Path) -> Process:
     """nginx that spreads the calls of one connection over the targets."""
     servers = "".join(f"  server 127.0.0.1:{t} max_fails=1 fail_timeout=1s;\n" for t in targets)
     http = f"""upstream replicas {{
 {servers}  keepalive 32;
+  keepalive_timeout 2s;
 }}
 server {{
   listen 127.0.0.1:{port} http2;
@@ -107,6 +135,7 @@ server {{
   location / {{
     grpc_pass grpc://replicas;
     grpc_connect_timeout 1s;
+    grpc_read_timeout 5s;
     grpc_next_upstream error timeout http_502 http_503;
   }}
 }}

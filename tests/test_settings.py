@@ -1,6 +1,9 @@
 """Settings: what is refused at the start and how that is said, and what nobody is shown."""
 
 import errno
+import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +17,8 @@ from proxy_server.settings import Settings
 from testbed import deployment
 from testbed.deployment import Deployment
 from testbed.ports import free_port
+from testbed.process import Process
+from testbed.waiting import until
 
 SECRET = "a-secret-of-the-settings"
 REFUSED = (errno.ECONNREFUSED, "Connection refused")
@@ -143,23 +148,72 @@ def test_secrets_are_not_in_the_repr(make: Make) -> None:
 def test_a_server_that_cannot_start_says_why(
     variables: dict[str, str], said: str, tmp_path: Path
 ) -> None:
+    done = _started(variables, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == said
+    assert done.stdout == ""
+
+
+def _started(
+    variables: dict[str, str], folder: Path, *arguments: str
+) -> "subprocess.CompletedProcess[str]":
     environment = {
         "SIGNING_SECRETS": SECRET,
         "GRPC_LISTEN": f"127.0.0.1:{free_port()}",
-        "DATABASE_URL": f"sqlite:///{tmp_path}/conversations.db",
+        "DATABASE_URL": f"sqlite:///{folder}/conversations.db",
         "METRICS_LISTEN": "off",
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "proxy_server"],
+    return subprocess.run(
+        [sys.executable, *(arguments or ("-m", "proxy_server"))],
         env=environment | variables,
         cwd=README.parent,
         capture_output=True,
         text=True,
         timeout=30,
     )
+
+
+def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = _started({"GRPC_LISTEN": listen}, tmp_path)
+    said = f"The server ends: GRPC_LISTEN={listen} cannot be bound: is the port in use?"
+    assert done.stderr.splitlines()[-1] == said
+
+
+def test_a_bug_at_the_start_keeps_its_traceback(tmp_path: Path) -> None:
+    broken = (
+        "import proxy_server.app, proxy_server.__main__ as main\n"
+        "def door(*_): raise RuntimeError('a bug')\n"
+        "proxy_server.app.Door = door\n"
+        "main.main()\n"
+    )
+    done = _started({}, tmp_path, "-c", broken)
     assert done.returncode == 1
-    assert done.stderr == said
-    assert done.stdout == ""
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.endswith("RuntimeError: a bug\n")
+
+
+async def test_a_second_interrupt_ends_it_at_once(tmp_path: Path) -> None:
+    settings = {"SHUTDOWN_GRACE_SECONDS": "1000"}
+    with Deployment(folder=tmp_path, settings=settings) as running:
+        (server,) = running.servers
+        client = await running.connect()
+        await client.rpc("ai:send", text="/tokens 3000")
+        os.kill(server.pid, signal.SIGINT)
+        await until(lambda: _drains(server))
+        assert server.runs
+        os.kill(server.pid, signal.SIGINT)
+        await until(lambda: _ended(server))
+        await client.close()
+
+
+async def _drains(server: Process) -> bool:
+    return bool(server.events(event="draining"))
+
+
+async def _ended(server: Process) -> bool:
+    return not server.runs
 
 
 async def test_logs_hold_neither_secrets_nor_prompts(tmp_path: Path) -> None:

@@ -15,6 +15,20 @@ from proxy_server.pb import proxy_pb2, proxy_pb2_grpc
 
 _SERVICE = proxy_pb2.DESCRIPTOR.services_by_name["CentrifugoProxy"].full_name
 _STOP_SECONDS = 1
+_OPTIONS = [
+    ("grpc.so_reuseport", 0),
+    # beyond gRPC's 4 MB: what is too large gets an answer that says so, not an error of transport
+    ("grpc.max_receive_message_length", 64 << 20),
+    # A connection without a sign of life is left, so that what stands between learns of it; asking
+    # also keeps those that idle in the memory of middleboxes.
+    ("grpc.keepalive_time_ms", 5000),
+    ("grpc.keepalive_timeout_ms", 3000),
+    ("grpc.http2.ping_timeout_ms", 3000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # and whoever calls may ask as often
+    ("grpc.http2.min_ping_interval_without_data_ms", 1000),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,7 @@ class Door:
     def __init__(self, servicer: Servicer, threshold: Threshold) -> None:
         self._server = grpc.aio.server(
             interceptors=[CredentialCheck(threshold.credential)] if threshold.credential else [],
-            options=[("grpc.so_reuseport", 0)],
+            options=_OPTIONS,
             maximum_concurrent_rpcs=2 * threshold.most_calls,
         )
         proxy_pb2_grpc.add_CentrifugoProxyServicer_to_server(servicer, self._server)
@@ -47,10 +61,15 @@ class Door:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         services = (_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(services, self._server)
-        if threshold.certificate:
-            self._server.add_secure_port(threshold.listen, _credentials(threshold))
-        else:
-            self._server.add_insecure_port(threshold.listen)
+        try:
+            if threshold.certificate:
+                self._server.add_secure_port(threshold.listen, _credentials(threshold))
+            else:
+                self._server.add_insecure_port(threshold.listen)
+        except RuntimeError as error:
+            # gRPC says no more than that
+            where = f"GRPC_LISTEN={threshold.listen}"
+            raise OSError(f"{where} cannot be bound: is the port in use?") from error
 
     async def open(self) -> None:
         serving = health_pb2.HealthCheckResponse.SERVING

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from msgspec import Raw
 
 from proxy_server.errors import Malformed, TooLarge
+from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.messages import FilePart, Part, TextPart
 from proxy_server.protocol.requests import Send
 
@@ -15,6 +16,8 @@ _MOST_PARTS = 20
 _MOST_TITLE_CHARACTERS = 200
 _MOST_DATA_BYTES = 8192
 _MOST_PAGE = 200
+MOST_BYTES = 3_000_000
+"""Of one prompt as JSON: gRPC takes 4 MB, and Centrifugo has no setting for what it is answered."""
 
 
 def check_id(field: str, value: str | None) -> None:
@@ -65,6 +68,9 @@ def parts_from(request: Send, most_bytes: int) -> list[Part]:
     size = sum(map(_checked_size, parts))
     if size > most_bytes:
         raise TooLarge(f"The prompt is larger than {most_bytes} bytes.")
+    # as JSON a character may take six bytes
+    if size > MOST_BYTES // 6 and len(encode(parts)) > MOST_BYTES:
+        raise TooLarge(f"The prompt is larger than {MOST_BYTES} bytes of JSON.")
     if not any(isinstance(part, FilePart) or part.text.strip() for part in parts):
         raise Malformed("The prompt is empty.")
     return [part for part in parts if isinstance(part, FilePart) or part.text]

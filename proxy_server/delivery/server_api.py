@@ -13,6 +13,7 @@ from proxy_server.pb import api_pb2, api_pb2_grpc
 from proxy_server.protocol.sessions import Position
 
 _CALL_SECONDS = 5.0
+_TOO_LARGE = 413
 _INTERNAL, _TOO_MANY_REQUESTS, _UNRECOVERABLE_POSITION = 100, 111, 112
 # A gRPC channel that lost its peer waits longer before each attempt, up to two minutes by default:
 # too long for people who wait for text once Centrifugo is back.
@@ -21,6 +22,13 @@ _CHANNEL_OPTIONS = [
     ("grpc.min_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.max_receive_message_length", 64 << 20),
+    # A connection that a middlebox forgot swallows calls without a word. One that is silent for so
+    # long while a call waits is asked for a sign of life, and left where there is none. Centrifugo
+    # counts such pings as misuse only where it has answered nothing in between, three in a row.
+    ("grpc.keepalive_time_ms", 2000),
+    ("grpc.keepalive_timeout_ms", 2000),
+    ("grpc.http2.ping_timeout_ms", 2000),
+    ("grpc.keepalive_permit_without_calls", 0),
 ]
 
 
@@ -104,7 +112,10 @@ class GrpcServerApi:
             ],
             parallel=True,
         )
-        response = await self._call(self._stub.Batch, request)
+        try:
+            response = await self._call(self._stub.Batch, request)
+        except ApiRejected as error:
+            return [error] * len(batch)
         return [
             _error(reply.error.code, reply.error.message)
             if reply.error.code
@@ -143,6 +154,8 @@ class GrpcServerApi:
         try:
             return await method(request, metadata=self._metadata, timeout=_CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
+            if _is_too_large(error):
+                raise ApiRejected(_TOO_LARGE, f"{error.details()}") from error
             raise ApiUnreachable(f"{error.code().name}: {error.details()}") from error
 
 
@@ -165,7 +178,10 @@ class HttpServerApi:
             }
             for channel, data, key in batch
         ]
-        body = await self._call("batch", {"commands": commands, "parallel": True}, _BatchReply)
+        try:
+            body = await self._call("batch", {"commands": commands, "parallel": True}, _BatchReply)
+        except ApiRejected as error:
+            return [error] * len(batch)
         return [
             _error(reply.error.code, reply.error.message)
             if reply.error is not None
@@ -197,6 +213,8 @@ class HttpServerApi:
     async def _call(self, method: str, request: object, shape: type[_ReplyT]) -> _ReplyT:
         try:
             response = await self._client.post(method, content=msgspec.json.encode(request))
+            if response.status_code == _TOO_LARGE:
+                raise ApiRejected(_TOO_LARGE, "a request of this size is refused on the way")
             response.raise_for_status()
             envelope = msgspec.json.decode(response.content, type=_Envelope)
             if envelope.error is not None:
@@ -237,6 +255,12 @@ class _HistoryResult(msgspec.Struct, frozen=True):
 
 class _HistoryReply(_Envelope):
     result: _HistoryResult = _HistoryResult()
+
+
+def _is_too_large(error: grpc.aio.AioRpcError) -> bool:
+    """Centrifugo's `grpc_api.max_receive_message_size`: another try would meet it again."""
+    exhausted = error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    return exhausted and "larger than max" in (error.details() or "")
 
 
 def _error(code: int, message: str) -> ApiRejected | ApiUnreachable:

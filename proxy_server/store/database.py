@@ -3,17 +3,16 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proxy_server.errors import StoreUnavailable
+from proxy_server.store.sqlite import Sqlite, Synchronous
 
 _PATIENCE_SECONDS = 3.0
 # SQLSTATE's classes of broken connections, of transactions that a deadlock ended, of lacking
@@ -22,8 +21,6 @@ _PATIENCE_SECONDS = 3.0
 _OUT_OF_SERVICE = ("08", "40", "53", "57")
 _DEADLOCK_OR_CONFLICT = "40"
 _ATTEMPTS = 3
-# Some seconds of work: who would wait longer is better told to come again.
-_MOST_QUEUED = 2_000
 # After a failover, connections of the pool may stand on what is now a replica.
 _READ_ONLY = "25006"
 _T = TypeVar("_T")
@@ -36,9 +33,11 @@ class Store:
     transaction costs one change of thread on SQLite, not one per statement.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database: _Sqlite | _Postgresql = (
-            _Sqlite(url) if url.startswith("sqlite:") else _Postgresql(url)
+    def __init__(self, url: str, *, synchronous: Synchronous = "full") -> None:
+        self._database: Sqlite | _Postgresql = (
+            Sqlite(url, patience_seconds=_PATIENCE_SECONDS, synchronous=synchronous)
+            if url.startswith("sqlite:")
+            else _Postgresql(url)
         )
         self._users = _Turns()
 
@@ -51,15 +50,20 @@ class Store:
         work: Callable[[sa.Connection], _T],
         owner: str | None = None,
         *,
+        lasting: bool = False,
         reserved: bool = False,
     ) -> _T:
         """Runs work in a transaction: an exception rolls it back.
 
         With `owner`, no other such transaction for the same user runs beside it: what it counts
-        and checks holds until its end. `reserved` is for what must go on however busy the database
-        is kept by users: the signs of life of this process.
+        and checks holds until its end. Such work is `lasting`: a user is told of it, and no power
+        cut takes that back. Signs of life and checkpoints need not be waited for. `reserved` is for
+        what must go on however busy users keep the database: the signs of life of this process.
         """
-        if owner is None or isinstance(self._database, _Sqlite):
+        if isinstance(self._database, Sqlite):
+            lasting = lasting or owner is not None
+            return await self._run(work, begin=True, lasting=lasting, reserved=reserved)
+        if owner is None:
             return await self._run(work, begin=True, reserved=reserved)
 
         def locked(connection: sa.Connection) -> _T:
@@ -75,10 +79,19 @@ class Store:
     async def close(self) -> None:
         await self._database.close()
 
-    async def _run(self, work: Callable[[sa.Connection], _T], *, begin: bool, reserved: bool) -> _T:
+    async def _run(
+        self,
+        work: Callable[[sa.Connection], _T],
+        *,
+        begin: bool,
+        lasting: bool = False,
+        reserved: bool = False,
+    ) -> _T:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await self._database.run(work, begin=begin, reserved=reserved)
+                return await self._database.run(
+                    work, begin=begin, lasting=lasting, reserved=reserved
+                )
             except (PoolTimeout, OSError, TimeoutError) as error:
                 raise StoreUnavailable(repr(error)) from error
             except DBAPIError as error:
@@ -123,78 +136,24 @@ class _Turns:
                 del self._waiting[name], self._locks[name]
 
 
-class _Sqlite:
-    """One connection and one thread: SQLite has one writer, and a queue is fair to it."""
-
-    def __init__(self, url: str) -> None:
-        file = Path(url.removeprefix("sqlite:///"))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # Its owner's alone, before anything is written; SQLite gives its other files the same mode.
-        file.touch(mode=0o600)
-        self._queued = 0
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
-        self._engine = sa.create_engine(
-            url,
-            poolclass=sa.StaticPool,
-            hide_parameters=True,
-            connect_args={"timeout": _PATIENCE_SECONDS, "check_same_thread": False},
-        )
-        sa.event.listen(self._engine, "connect", _configure_sqlite)
-
-    async def run(self, work: Callable[[sa.Connection], _T], *, begin: bool, reserved: bool) -> _T:
-        if self._queued >= _MOST_QUEUED and not reserved:
-            raise StoreUnavailable(f"{self._queued} pieces of work wait for the database")
-
-        def transaction() -> _T:
-            with self._engine.connect() as connection:
-                if not begin:
-                    return work(connection)
-                # The write lock is taken at the beginning: a transaction that reads first and
-                # then finds that another process has written fails, however long it waits.
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                try:
-                    result = work(connection)
-                    connection.exec_driver_sql("COMMIT")
-                except BaseException:
-                    connection.exec_driver_sql("ROLLBACK")
-                    raise
-                return result
-
-        self._queued += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
-        finally:
-            self._queued -= 1
-
-    async def close(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
-        self._thread.shutdown()
-
-
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None
-    # NORMAL: a commit survives the process; a crash of the machine may cost the last commits but
-    # never the database. FULL would add the disk's latency to every prompt.
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _for_asyncpg(url: str) -> sa.URL:
-    """The URL of libpq's form, as the driver takes it: it calls `sslmode` by another name."""
-    found = sa.make_url(url).set(drivername="postgresql+asyncpg")
-    if sslmode := found.query.get("sslmode"):
-        found = found.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
-    return found
-
-
 class _Postgresql:
-    """A pool for users' calls, and a small one for the signs of life of this process."""
+    """A pool for users' calls, and a small one for the signs of life of this process.
+
+    The server's `synchronous_commit` says how commits last.
+    """
 
     def __init__(self, url: str) -> None:
         self._engine = _pool(url, size=8, more=8)
         self._reserve = _pool(url, size=2, more=0)
 
-    async def run(self, work: Callable[[sa.Connection], _T], *, begin: bool, reserved: bool) -> _T:
+    async def run(
+        self,
+        work: Callable[[sa.Connection], _T],
+        *,
+        begin: bool,
+        lasting: bool = False,
+        reserved: bool = False,
+    ) -> _T:
         engine = self._reserve if reserved else self._engine
         async with engine.begin() as connection:
             return await connection.run_sync(work)
@@ -205,15 +164,16 @@ class _Postgresql:
 
 
 def _pool(url: str, *, size: int, more: int) -> AsyncEngine:
-    engine = create_async_engine(
-        _for_asyncpg(url),
-        # errors are logged, and parameters are prompts
-        hide_parameters=True,
+    # whoever has SQLite need not wait for the driver at the start
+    from proxy_server.store.postgresql_engine import postgresql_engine
+
+    engine = postgresql_engine(
+        url,
+        command_timeout=2 * _PATIENCE_SECONDS,
         pool_size=size,
         max_overflow=more,
         pool_timeout=_PATIENCE_SECONDS,
         pool_pre_ping=True,
-        connect_args={"timeout": _PATIENCE_SECONDS, "command_timeout": 2 * _PATIENCE_SECONDS},
     )
     sa.event.listen(engine.sync_engine, "handle_error", _leave_a_read_only_one)
     return engine

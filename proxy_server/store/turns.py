@@ -202,7 +202,7 @@ class Turns:
                 connection, conversations.rename(connection, user, conversation_id, title)
             )
 
-        return await self._store.write(work)
+        return await self._store.write(work, lasting=True)
 
     async def entitle(
         self, conversation_id: str, old: str, new: str

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +32,14 @@ class Run:
     environment: dict[str, str]
     log: Path
     folder: Path = ROOT
+    command: list[str] | None = None
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "run", "--settings", str(self.log.with_name("none.env"))],
+                self.command
+                or [sys.executable, "-m", "run", "--settings", str(self.log.with_name("none.env"))],
                 cwd=self.folder,
                 env=inherited() | self.environment,
                 stdout=output,
@@ -186,6 +188,31 @@ def test_a_signal_during_the_build_ends_it(
     assert not _runs(build)
 
 
+def test_killed_it_takes_its_parts_along(run: Run) -> None:
+    run.environment["OPENAI_API_KEY"] = "a-key"
+    process = run.start_and_wait()
+    children = run.children()
+    assert len(children) == 3
+    process.kill()
+    process.wait(WAIT)
+    _until(lambda: not any(_runs(pid) for pid in children))
+
+
+def test_killed_make_takes_all_along(run: Run, tmp_path: Path) -> None:
+    run.environment["OPENAI_API_KEY"] = "a-key"
+    makefile = tmp_path / "Makefile"
+    settings = run.log.with_name("none.env")
+    makefile.write_text(f".PHONY: run\nrun:\n\t@{sys.executable} -m run --settings {settings}\n")
+    run.command = ["make", "-f", str(makefile), "run"]
+    process = run.start_and_wait()
+    (program,) = run.children()
+    children = _children(program)
+    assert len(children) == 3
+    process.kill()
+    process.wait(WAIT)
+    _until(lambda: not any(_runs(pid) for pid in (program, *children)))
+
+
 def test_two_at_once(run: Run, tmp_path: Path) -> None:
     run.environment["OPENAI_API_KEY"] = "a-key"
     first = run.start_and_wait()
@@ -260,6 +287,13 @@ def _ends(run: Run, process: "subprocess.Popen[bytes]", number: signal.Signals) 
     assert process.wait(WAIT) == 0, run.said()
     assert not any(_runs(pid) for pid in children)
     assert not any(listens(getattr(run.ports, name)) for name in Ports.__dataclass_fields__)
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + WAIT
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def _children(pid: int) -> list[int]:

@@ -424,7 +424,7 @@ async def test_the_model_waits_while_centrifugo_is_away(serverless: Deployment) 
     """Text that cannot be published gathers within a bound; the model is not read beyond it."""
     async with Link(serverless.api_port) as link:
         api = f"grpc://127.0.0.1:{link.port}"
-        with serverless.server(CENTRIFUGO_API_URL=api, MAX_ANSWER_BYTES="10000000") as server:
+        with serverless.server(CENTRIFUGO_API_URL=api, MAX_ANSWER_BYTES="3000000") as server:
             async with visitor(serverless) as client:
                 # more events than the buffers of sockets hold, as fast as they are read
                 mark, count = str(uuid.uuid4()), 400_000

@@ -1,12 +1,17 @@
 """Answers and conversations that are larger than what a connection carries at once."""
 
 import uuid
+from pathlib import Path
+from typing import Literal
+
+import pytest
 
 from testbed.client import Client, Json
 from testbed.deployment import Deployment
 from testbed.door import Door
 from testbed.text import text
 from testbed.waiting import until
+from tests.conftest import SETTINGS
 
 # of the model server, in one answer: some 300 KB, as fast as it can
 TOKENS = 90_000
@@ -55,3 +60,64 @@ async def test_an_answer_without_end_ends_at_the_bound(serverless: Deployment) -
     assert text(TOKENS).startswith(shown)
     # what one read of the socket brought still goes out whole
     assert len(shown) < 200_000 < len(text(TOKENS))
+
+
+MOST = 3_000_000
+RAISED = {
+    "CENTRIFUGO_WEBSOCKET_MESSAGE_SIZE_LIMIT": str(16 << 20),
+    "CENTRIFUGO_CLIENT_QUEUE_MAX_SIZE": str(16 << 20),
+}
+
+
+@pytest.mark.parametrize("api", ["grpc", "http"])
+async def test_prompts_of_megabytes_where_the_limits_were_raised(
+    tmp_path: Path, api: Literal["grpc", "http"]
+) -> None:
+    """Accepted, or refused by the name of the limit; what others are told goes on."""
+    deployment = Deployment(
+        folder=tmp_path,
+        api=api,
+        settings=SETTINGS | {"MAX_PROMPT_BYTES": str(MOST)},
+        centrifugo_settings=RAISED,
+    )
+    with deployment as running:
+        client = await running.connect()
+        for size, code in ((MOST + 1, 413), (5 << 20, 413), (10 << 20, 413)):
+            refused = (await client.rpc("ai:send", text="x" * size))["error"]
+            assert (refused["code"], refused["message"]) == (
+                code,
+                f"The prompt is larger than {MOST} bytes.",
+            )
+        # each is six bytes of JSON
+        refused = (await client.rpc("ai:send", text="\x01" * 1_000_000))["error"]
+        assert refused["code"] == 413
+        assert refused["message"] == f"The prompt is larger than {MOST} bytes of JSON."
+        prompt = "/tokens 40 pad=".ljust(MOST - 100, "x")
+        session = await client.rpc("ai:send", text=prompt)
+        assert (await client.follow(session))["text"] == text(40)
+        where = {"conversation": session["conversation"]}
+        opened = await client.rpc("ai:open", **where)
+        earlier = await client.rpc("ai:history", **where, before=opened["next"])
+        assert earlier["messages"][0]["parts"][0]["text"] == prompt
+        await client.close()
+
+
+@pytest.mark.parametrize("api", ["grpc", "http"])
+async def test_a_publication_that_centrifugo_finds_too_large_stops_no_other(
+    tmp_path: Path, api: Literal["grpc", "http"]
+) -> None:
+    deployment = Deployment(
+        folder=tmp_path,
+        api=api,
+        settings=SETTINGS | {"MAX_PROMPT_BYTES": str(MOST)},
+        centrifugo_settings=RAISED | {"CENTRIFUGO_GRPC_API_MAX_RECEIVE_MESSAGE_SIZE": "1000000"},
+    )
+    with deployment as running:
+        client, other = await running.connect(), await running.connect()
+        await client.rpc("ai:send", text="/tokens 40 pad=".ljust(2_000_000, "x"))
+        session = await other.rpc("ai:send", text="/tokens 40")
+        assert (await other.follow(session))["text"] == text(40)
+        rejected = running.servers[0].events(event="publication_rejected")
+        assert bool(rejected) == (api == "grpc")
+        await client.close()
+        await other.close()

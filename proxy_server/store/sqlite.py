@@ -1,0 +1,147 @@
+"""SQLite: one connection, one thread, and what its file system must be able to do."""
+
+import asyncio
+import errno
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from proxy_server.errors import StoreUnavailable, StoreUnusable
+
+Synchronous = Literal["full", "normal"]
+_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
+# Some seconds of work: who would wait longer is better told to come again.
+_MOST_QUEUED = 2_000
+# Its owner's alone; SQLite gives the files beside it the same mode.
+_MODE = 0o600
+_T = TypeVar("_T")
+
+log = structlog.get_logger()
+
+
+class Sqlite:
+    """One connection and one thread: SQLite has one writer, and a queue is fair to it.
+
+    synchronous: with `full`, what is `lasting` is on the disk when it is committed; with `normal`
+        a power cut may cost the last commits. The database is whole either way.
+    """
+
+    def __init__(self, url: str, *, patience_seconds: float, synchronous: Synchronous) -> None:
+        self._file = _file(url)
+        self._lasting = synchronous
+        self._synchronous = ""
+        self._without_wal = False
+        self._queued = 0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        self._engine = sa.create_engine(
+            url,
+            poolclass=sa.StaticPool,
+            hide_parameters=True,
+            connect_args={"timeout": patience_seconds, "check_same_thread": False},
+        )
+        sa.event.listen(self._engine, "do_connect", self._connect)
+
+    async def run(
+        self,
+        work: Callable[[sa.Connection], _T],
+        *,
+        begin: bool,
+        lasting: bool = False,
+        reserved: bool = False,
+    ) -> _T:
+        if self._queued >= _MOST_QUEUED and not reserved:
+            raise StoreUnavailable(f"{self._queued} pieces of work wait for the database")
+
+        def transaction() -> _T:
+            with self._engine.connect() as connection:
+                if not begin:
+                    return work(connection)
+                self._synchronize(connection, self._lasting if lasting else "normal")
+                # The write lock is taken at the beginning: a transaction that reads first and
+                # then finds that another process has written fails, however long it waits.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                try:
+                    result = work(connection)
+                    connection.exec_driver_sql("COMMIT")
+                except BaseException:
+                    # a full disk may have ended the transaction already
+                    with suppress(OperationalError):
+                        connection.exec_driver_sql("ROLLBACK")
+                    raise
+                return result
+
+        self._queued += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
+        finally:
+            self._queued -= 1
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
+        self._thread.shutdown()
+
+    def _synchronize(self, connection: sa.Connection, wanted: Synchronous) -> None:
+        """A commit that lasts takes those before it along to the disk."""
+        if self._without_wal:
+            # without it the database itself would be at risk
+            wanted = "full"
+        if wanted != self._synchronous:
+            connection.exec_driver_sql(f"PRAGMA synchronous = {wanted}")
+            self._synchronous = wanted
+
+    def _connect(
+        self, dialect: sa.Dialect, _: object, arguments: list[Any], options: dict[str, Any]
+    ) -> Any:
+        """SQLAlchemy's event in whose place this makes the connection. Raises StoreUnusable."""
+        self._synchronous = ""
+        try:
+            connection: Any = dialect.connect(*arguments, **options)
+            connection.isolation_level = None
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            if _passes(error):
+                raise
+            raise StoreUnusable(_sentence(self._file, str(error))) from error
+        self._without_wal = mode not in ("wal", "memory")
+        if self._without_wal:
+            log.warning(
+                "sqlite_without_wal",
+                file=str(self._file),
+                note="this file system has no write-ahead log: nothing is lost, it is slower",
+            )
+        return connection
+
+
+def _file(url: str) -> Path:
+    """The database's file, in a folder that is there. Raises StoreUnusable."""
+    file = Path((sa.make_url(url).database or "").removeprefix("file:"))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnusable(_sentence(file, os.strerror(error.errno or errno.EIO))) from error
+    with suppress(OSError):
+        # what cannot be made here is told when it is opened
+        file.touch(mode=_MODE)
+    return file
+
+
+def _passes(error: sqlite3.OperationalError) -> bool:
+    """Another process writes, or the disk is full."""
+    return (error.sqlite_errorcode & 0xFF) in _PASSING
+
+
+def _sentence(file: Path, why: str) -> str:
+    return (
+        f"DATABASE_URL: SQLite cannot write {file.name} in {file.parent} ({why}): give it a "
+        "folder of a local disk that this account may write to, or use PostgreSQL."
+    )
