@@ -1,6 +1,7 @@
 """A growing assistant message: what was said of it, and the chunks that tell of that."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from proxy_server.protocol.chunks import (
     Chunk,
@@ -14,7 +15,16 @@ from proxy_server.protocol.chunks import (
 from proxy_server.protocol.events import Reasoning, Text
 from proxy_server.protocol.messages import Part, ReasoningPart, TextPart
 
+
+class Kept(NamedTuple):
+    """A part that stood in a checkpoint and does not grow: of a file, or of a kind not known."""
+
+    part: Part
+    text: str = ""
+
+
 Said = Text | Reasoning
+Held = Said | Kept
 Kind = type[Text] | type[Reasoning]
 
 _STARTS: dict[Kind, type[TextStart | ReasoningStart]] = {
@@ -41,7 +51,7 @@ class GrowingMessage:
     """
 
     def __init__(self, parts: Iterable[Part] = ()) -> None:
-        self._said: list[Said] = []
+        self._said: list[Held] = []
         self._open: Kind | None = None
         self._count = 0
         self._marked = 0
@@ -49,17 +59,22 @@ class GrowingMessage:
         self.bytes = 0
         """About what the parts take as JSON, in UTF-8."""
         for part in parts:
+            self._count += 1
             if isinstance(part, TextPart | ReasoningPart):
                 kind: Kind = Text if isinstance(part, TextPart) else Reasoning
                 self._said.append(kind(part.text))
-                self._count += 1
                 self._open = kind
+            else:
+                self._said.append(Kept(part))
+                self._open = None
         self.mark()
 
     def add(self, said: Sequence[Said]) -> list[Chunk]:
         """Takes what was said and gives the chunks that grow a client's message by them."""
         chunks: list[Chunk] = []
         for piece in merge(said):
+            if isinstance(piece, Kept):
+                continue
             kind = type(piece)
             if kind != self._open:
                 chunks += self.close()
@@ -105,14 +120,15 @@ class GrowingMessage:
         merged = merge(self._said[: self._marked])
         self._said[: self._marked] = merged
         self._marked = len(merged)
-        parts = [_PARTS[type(piece)](piece.text) for piece in merged]
-        if parts and self._open_at_mark is not None:
-            parts[-1].state = "streaming"
-        return list(parts)
+        parts = [_part_of(piece) for piece in merged]
+        last = parts[-1] if parts else None
+        if isinstance(last, TextPart | ReasoningPart) and self._open_at_mark is not None:
+            last.state = "streaming"
+        return parts
 
     def parts(self) -> list[Part]:
         """The whole message, closed."""
-        return [_PARTS[type(piece)](piece.text) for piece in merge(self._said)]
+        return [_part_of(piece) for piece in merge(self._said)]
 
     def size(self) -> int:
         """Characters of text and reasoning so far."""
@@ -137,19 +153,27 @@ def within(said: Sequence[Said], room: int) -> Sequence[Said]:
     return said
 
 
-def merge(said: Sequence[Said]) -> list[Said]:
+def merge(said: Sequence[Held]) -> list[Held]:
     """The same in the fewest pieces: neighbours of one kind become one."""
     if len(said) == 1:
         return list(said)
-    merged: list[Said] = []
+    merged: list[Held] = []
     run: list[str] = []
     kind: Kind | None = None
     for piece in said:
         if type(piece) is not kind:
             if kind is not None:
                 merged.append(kind("".join(run)))
+            if isinstance(piece, Kept):
+                merged.append(piece)
+                kind = None
+                continue
             kind, run = type(piece), []
         run.append(piece.text)
     if kind is not None:
         merged.append(kind("".join(run)))
     return merged
+
+
+def _part_of(piece: Held) -> Part:
+    return piece.part if isinstance(piece, Kept) else _PARTS[type(piece)](piece.text)

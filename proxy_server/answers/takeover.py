@@ -134,13 +134,17 @@ class ReadBack:
         is left out: nobody can say what is missing in between.
         """
         publication = published_chunks(data)
-        if self.closed or publication is None or publication.message != self.assignment.message_id:
+        if (
+            self.closed
+            or publication is None
+            or publication.message_id != self.assignment.message_id
+        ):
             return
         if publication.seq <= self.seq:
             return
         self._whole = self._whole and publication.seq == self.seq + 1
         self.seq = publication.seq
-        self.closed = isinstance(publication.chunks[-1], Closing)
+        self.closed = any(isinstance(chunk, Closing) for chunk in publication.chunks)
         if self._whole:
             self.growing.replay(publication.chunks)
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 Status = Literal["queued", "streaming", "complete", "stopped", "failed", "interrupted"]
 Role = Literal["user", "assistant"]
@@ -25,7 +25,9 @@ class FilePart(Struct, tag="file", rename="camel", omit_defaults=True, gc=False)
     filename: str | None = None
 
 
-Part = TextPart | ReasoningPart | FilePart
+KnownPart = TextPart | ReasoningPart | FilePart
+Part = KnownPart | Raw
+"""A part of a kind that is not known here is kept as it came: a newer version may have made it."""
 
 
 class Usage(Struct, omit_defaults=True, gc=False):
@@ -56,12 +58,25 @@ class Message(Struct):
     metadata: Metadata
 
 
-_parts = msgspec.json.Decoder(list[Part])
+_parts = msgspec.json.Decoder(list[KnownPart])
+_raw_parts = msgspec.json.Decoder(list[Raw])
+_part = msgspec.json.Decoder(KnownPart)
 _metadata = msgspec.json.Decoder(Metadata)
 
 
 def decode_parts(raw: str) -> list[Part]:
-    return _parts.decode(raw)
+    try:
+        return list(_parts.decode(raw))
+    except msgspec.ValidationError:
+        return [_known_or_raw(part) for part in _raw_parts.decode(raw)]
+
+
+def _known_or_raw(part: Raw) -> Part:
+    try:
+        known: KnownPart = _part.decode(part)
+        return known
+    except msgspec.ValidationError:
+        return Raw(bytes(part))
 
 
 def decode_metadata(raw: str) -> Metadata:

@@ -1,9 +1,10 @@
 """What is published to channels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 from proxy_server.protocol.chunks import Chunk
 from proxy_server.protocol.messages import Message
@@ -69,20 +70,21 @@ Publication = (
 )
 
 
-class PublishedChunks(Struct, tag="chunks", tag_field="type"):
+class _RawChunks(Struct, tag="chunks", tag_field="type"):
     """A `chunks` publication as it is read back from a channel's history."""
 
     message: str
     seq: int
-    chunks: list[Chunk]
+    chunks: list[Raw]
 
 
 class _Kind(Struct):
     type: str = field(default="")
 
 
-_published = msgspec.json.Decoder(PublishedChunks)
+_published = msgspec.json.Decoder(_RawChunks)
 _kind = msgspec.json.Decoder(_Kind)
+_chunk = msgspec.json.Decoder(Chunk)
 
 
 def idempotency_key(message: str, seq: int) -> str:
@@ -90,9 +92,31 @@ def idempotency_key(message: str, seq: int) -> str:
     return f"{message}:{seq}"
 
 
+class PublishedChunks(NamedTuple):
+    """What is known here of a `chunks` publication."""
+
+    message_id: str
+    seq: int
+    chunks: list[Chunk]
+
+
 def published_chunks(data: bytes) -> PublishedChunks | None:
-    """The publication if it carries chunks; None for one of another type, or not of our making."""
+    """The publication if it carries chunks; None for one of another type, or not of our making.
+
+    Chunks of kinds that are not known here are left out: its number counts all the same.
+    """
     try:
-        return _published.decode(data) if _kind.decode(data).type == "chunks" else None
+        if _kind.decode(data).type != "chunks":
+            return None
+        found = _published.decode(data)
     except msgspec.MsgspecError:
         return None
+    return PublishedChunks(found.message, found.seq, [*_known(found.chunks)])
+
+
+def _known(chunks: Iterable[Raw]) -> Iterator[Chunk]:
+    for chunk in chunks:
+        try:
+            yield _chunk.decode(chunk)
+        except msgspec.ValidationError:
+            continue

@@ -1,11 +1,12 @@
 """Whatever way a text is cut, published and checkpointed, its pieces give it back."""
 
+from collections.abc import Sequence
 from itertools import chain
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_server.answers.growing_message import GrowingMessage, Said, merge, within
+from proxy_server.answers.growing_message import GrowingMessage, Held, Said, merge, within
 from proxy_server.protocol.events import Reasoning, Text
 from proxy_server.protocol.messages import ReasoningPart, TextPart
 
@@ -24,7 +25,7 @@ def text(parts: object) -> list[tuple[str, str]]:
     ]
 
 
-def kinds(said: list[Said]) -> list[tuple[str, str]]:
+def kinds(said: Sequence[Held]) -> list[tuple[str, str]]:
     return [("text" if isinstance(piece, Text) else "reasoning", piece.text) for piece in said]
 
 

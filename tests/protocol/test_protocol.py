@@ -128,7 +128,7 @@ def shapes() -> dict[str, type[msgspec.Struct]]:
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, msgspec.Struct) and name[0] != "_"
     )
-    read_back = {msgspec.Struct, publications.PublishedChunks}
+    read_back = {msgspec.Struct, publications._RawChunks}
     return {
         str(shape.__struct_config__.tag or shape.__name__): shape
         for shape in found
