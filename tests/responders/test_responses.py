@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy_server.protocol.events import Event, Piece
-from proxy_server.protocol.messages import FilePart, Message, Metadata, TextPart
+from proxy_server.protocol.messages import FilePart, Message, Metadata, Part, TextPart
 from proxy_server.responders.openai_client import Server
 from proxy_server.responders.openai_responses import OpenAIResponses, input_of
 from proxy_server.responders.reasoning_tags import ReasoningTags
@@ -107,7 +107,10 @@ async def test_it_is_asked_without_state_and_with_the_bound_and_the_options() ->
 
 
 def test_images_are_input_items() -> None:
-    parts = [TextPart("what is this?"), FilePart("image/png", "https://example.com/a.png")]
+    parts: list[Part] = [
+        TextPart("what is this?"),
+        FilePart("image/png", "https://example.com/a.png"),
+    ]
     content = input_of([Message("p", "user", parts, Metadata(0))])[0]["content"]
     assert json.loads(json.dumps(content)) == [
         {"type": "input_text", "text": "what is this?"},
