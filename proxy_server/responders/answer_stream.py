@@ -72,7 +72,7 @@ class AnswerStream(ABC):
         if not data:
             return self._at_the_end("the stream ended early", clean=True)
         try:
-            said = self._take(self._frames.feed(data))
+            said = self._read(data)
             if self._frames.kind == "other":
                 raise ResponderFailed("not_sse", NO_SENSE, self._source.described)
         except ResponderFailed as failure:
@@ -82,6 +82,15 @@ class AnswerStream(ABC):
             self._failure = ResponderFailed("malformed", NO_SENSE, str(error))
             return self._held_back()
         return said + self._held_back() if self._state == "ended" or self._failure else said
+
+    def _read(self, data: bytes) -> list[Said]:
+        said: list[Said] = []
+        together = self._frames.together(data)
+        if together is not None and self._take_together(*together, said):
+            self._frames.keep_rest(data)
+            self._heard = True
+            return said
+        return self._take(self._frames.feed(data))
 
     def _at_the_end(self, cause: str, *, clean: bool) -> list[Said]:
         """The body is over; what stands in its last line was not looked at yet."""
@@ -107,8 +116,6 @@ class AnswerStream(ABC):
     def _take(self, payloads: Sequence[Payload]) -> list[Said]:
         said: list[Said] = []
         self._heard = self._heard or bool(payloads)
-        if len(payloads) > 1 and self._take_together(payloads, said):
-            return said
         for payload in payloads:
             if self._state != "reading" or self._failure is not None:
                 break
@@ -116,8 +123,8 @@ class AnswerStream(ABC):
         return said
 
     @abstractmethod
-    def _take_together(self, payloads: Sequence[Payload], said: list[Said]) -> bool:
-        """JSON has no raw line end, so the events of one read can be decoded in one call.
+    def _take_together(self, count: int, array: bytes, said: list[Said]) -> bool:
+        """So many events of one read, as a JSON array.
 
         False, with nothing taken, where they are not all of the usual kind.
         """
@@ -142,14 +149,15 @@ class AnswerStream(ABC):
             self._reasons_lie = True
         if isinstance(piece, Reasoning):
             if text := self._reasoning.join(piece.text, from_bytes=stray):
-                said.append(Reasoning(text))
+                said.append(piece if text is piece.text else Reasoning(text))
             return
         text = self._text.join(piece.text, from_bytes=stray)
         if not text:
             return
         if self._tags.done:
-            said.append(Text(text))
-            self._has_words = self._has_words or not text.isspace()
+            said.append(piece if text is piece.text else Text(text))
+            if not self._has_words:
+                self._has_words = not text.isspace()
         else:
             self._add(self._tags.split(text), said)
 

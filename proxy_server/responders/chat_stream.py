@@ -1,7 +1,5 @@
 """The stream of a chat completion."""
 
-from collections.abc import Sequence
-
 import msgspec
 
 from proxy_server.errors import ResponderFailed
@@ -22,12 +20,12 @@ _DONE_EVENTS = (b"done", b"end", b"close")
 
 
 class ChatStream(AnswerStream):
-    def _take_together(self, payloads: Sequence[Payload], said: list[Said]) -> bool:
+    def _take_together(self, count: int, array: bytes, said: list[Said]) -> bool:
         try:
-            chunks = chunks_decoder.decode(b"[%b]" % b",".join([data for data, _ in payloads]))
+            chunks = chunks_decoder.decode(array)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return False
-        if len(chunks) != len(payloads) or not all(map(_is_usual, chunks)):
+        if len(chunks) != count or not all(map(_is_usual, chunks)):
             return False
         for chunk in chunks:
             self._take_chunk(chunk, said)

@@ -41,12 +41,12 @@ class ResponsesStream(AnswerStream):
         self._gap: dict[type[Text | Reasoning], str] = {Text: "", Reasoning: ""}
         self._cited: set[str] = set()
 
-    def _take_together(self, payloads: Sequence[Payload], said: list[Said]) -> bool:
+    def _take_together(self, count: int, array: bytes, said: list[Said]) -> bool:
         try:
-            deltas = deltas_decoder.decode(b"[%b]" % b",".join([data for data, _ in payloads]))
+            deltas = deltas_decoder.decode(array)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return False
-        if len(deltas) != len(payloads) or not all(delta.type in _KINDS for delta in deltas):
+        if len(deltas) != count or not all(delta.type in _KINDS for delta in deltas):
             return False
         for delta in deltas:
             self._add_delta(_KINDS[delta.type], delta.delta, said)
