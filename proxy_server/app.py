@@ -33,6 +33,7 @@ from proxy_server.delivery.server_api import ServerApi, server_api
 from proxy_server.errors import StoreUnavailable
 from proxy_server.responders.openai_chat import OpenAIChat
 from proxy_server.responders.openai_client import Server
+from proxy_server.responders.openai_responses import OpenAIResponses
 from proxy_server.responders.responder import Responder
 from proxy_server.settings import Settings
 from proxy_server.store.admissions import Limits
@@ -208,7 +209,8 @@ class App:
 
 
 def _responder(settings: Settings) -> Responder:
-    return OpenAIChat(
+    api = OpenAIResponses if settings.openai_api == "responses" else OpenAIChat
+    return api(
         Server(
             base_url=settings.openai_base_url,
             api_key=settings.openai_api_key.get_secret_value(),

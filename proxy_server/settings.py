@@ -65,6 +65,10 @@ class Settings(BaseSettings):
         description="Any OpenAI-compatible server",
         pattern=r"^https?://",
     )
+    openai_api: Literal["chat", "responses"] = Field(
+        "chat",
+        description="What is asked there: `chat` is /chat/completions, `responses` is /responses",
+    )
     openai_model: str = Field("gpt-5-mini", description="The model, unless a prompt names another")
     openai_headers: _Headers = Field(
         {},

@@ -1,4 +1,5 @@
 """What makes the text of answers, behind one interface; all that a provider knows of stands here.
 
-Imports `protocol`. Its doors: `Responder` and `Prompt`; `OpenAIChat` and `Echo` are responders.
+Imports `protocol`. Its doors: `Responder` and `Prompt`; `OpenAIChat`,
+`OpenAIResponses` and `Echo` are responders.
 """

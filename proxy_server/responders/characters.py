@@ -18,6 +18,8 @@ class Characters:
 
         from_bytes: the event was no UTF-8, and stray bytes stand in the text as surrogates.
         """
+        if text.isascii() and not (self._high or self._has_bytes):
+            return text
         if from_bytes:
             self._has_bytes = True
             return self._bytes.decode(text.encode("utf-8", "surrogateescape"))

@@ -8,6 +8,8 @@ after its end.
 from typing import NamedTuple
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_PREFIXES = (b"data: {", b"event: response.")
+_LONGEST_PREFIX = 100
 _MAX_EVENT = 1 << 20
 _MAX_BODY = 8 << 20
 
@@ -48,10 +50,36 @@ class Frames:
             raise OversizedError(f"no end of an event in {len(self._rest)} bytes")
         return self._payloads(lines)
 
+    def together(self, data: bytes) -> tuple[int, bytes] | None:
+        """How many events a read brought, and all of them as one JSON array, without a loop.
+
+        JSON has no raw line end, so where events of one shape follow each other, what stands
+        between them can be replaced by a comma. None where it is not so. `feed` is to be called
+        with the same data in either case, unless the array was used: then `keep_rest` is.
+        """
+        if self.kind != "events" or self._lines or self._event or self._ended_in_cr:
+            return None
+        data = self._rest + data
+        end = data.rfind(b"}\n\n") + 1
+        begin = data.find(b"{", 0, _LONGEST_PREFIX)
+        if end <= 0 or begin < 0 or not data.startswith(_PREFIXES):
+            return None
+        between = b"\n\n" + data[: begin + 1]
+        count = data.count(between, 0, end)
+        own_lines = between.count(b"\n") - 2
+        if data.count(b"\n", 0, end) != count * (own_lines + 2) + own_lines or b"\r" in data:
+            return None
+        return count + 1, b"[%b]" % data[begin:end].replace(between, b",{")
+
+    def keep_rest(self, data: bytes) -> None:
+        """Takes note that the array of that read was used."""
+        data = self._rest + data
+        self._rest = data[data.rfind(b"}\n\n") + 3 :]
+
     def end(self) -> list[Payload]:
         """What stands at the end of the body without a line end."""
         rest, self._rest = self._rest, b""
-        found = self._payloads([rest])
+        found = self._payloads(rest.split(b"\n"))
         self._end_event(found)
         return found
 

@@ -1,0 +1,217 @@
+"""The stream of an answer: what was read in, our own events out, by the rules of every format.
+
+Read below the SDK's chunk objects, which cost several times the rest of a token's way. Nothing is
+read ahead: what the caller does not take stays in the socket, where TCP slows the provider down.
+
+Three things hold whatever a server sends. Text that came is never lost. Bookkeeping never ends an
+answer. And an answer is complete only if its end was said.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Literal
+
+from proxy_server.errors import ResponderFailed
+from proxy_server.protocol.events import Event, Finish, FinishReason, Piece, Reasoning, Text
+from proxy_server.protocol.messages import Usage
+from proxy_server.responders.characters import Characters
+from proxy_server.responders.chat_payloads import Event as ReadEvent
+from proxy_server.responders.chat_payloads import gave_up
+from proxy_server.responders.failures import BROKEN_OFF, NO_ANSWER, NO_SENSE, WITHHELD
+from proxy_server.responders.framing import Frames, OversizedError, Payload
+from proxy_server.responders.reasoning_tags import ReasoningTags
+from proxy_server.responders.source import Source
+
+Said = Text | Reasoning | Piece
+
+
+class AnswerStream(ABC):
+    """Iteration gives all events that one read brought, the end in a list of its own."""
+
+    def __init__(self, source: Source, tags: ReasoningTags) -> None:
+        self._source = source
+        self._tags = tags
+        self._frames = Frames()
+        self._text = Characters()
+        self._reasoning = Characters()
+        self._reason: str | None = None
+        self._usage: Usage | None = None
+        # what came last had a reason to end beside its text, and yet more came
+        self._reasons_lie = False
+        # whether there was any event, any text, any that is more than white space
+        self._heard = False
+        self._spoke = False
+        self._has_words = False
+        self._state: Literal["reading", "ended", "told"] = "reading"
+        self._failure: ResponderFailed | None = None
+
+    def __aiter__(self) -> "AnswerStream":
+        return self
+
+    async def __anext__(self) -> Sequence[Event]:
+        while self._state == "reading" and self._failure is None:
+            if said := await self._next():
+                return said
+        if self._state == "told":
+            raise self._failure or StopAsyncIteration
+        self._state = "told"
+        return self._last()
+
+    async def _next(self) -> list[Said]:
+        """What one read brought; nothing where that was no text."""
+        try:
+            data = await self._source.read(spoke=self._spoke)
+        except ConnectionError as error:
+            return self._at_the_end(f"cut: {error}", clean=False)
+        except ResponderFailed as failure:
+            # silence behind a reason to end is no failure
+            if not self._is_said():
+                self._failure = failure
+            self._state = "ended"
+            return self._held_back()
+        if not data:
+            return self._at_the_end("the stream ended early", clean=True)
+        try:
+            said = self._read(data)
+            if self._frames.kind == "other":
+                raise ResponderFailed("not_sse", NO_SENSE, self._source.described)
+        except ResponderFailed as failure:
+            self._failure = failure
+            return self._held_back()
+        except OversizedError as error:
+            self._failure = ResponderFailed("malformed", NO_SENSE, str(error))
+            return self._held_back()
+        return said + self._held_back() if self._state == "ended" or self._failure else said
+
+    def _read(self, data: bytes) -> list[Said]:
+        said: list[Said] = []
+        together = self._frames.together(data)
+        if together is not None and self._take_together(*together, said):
+            self._frames.keep_rest(data)
+            self._heard = True
+            return said
+        return self._take(self._frames.feed(data))
+
+    def _at_the_end(self, cause: str, *, clean: bool) -> list[Said]:
+        """The body is over; what stands in its last line was not looked at yet."""
+        said = self._take(self._frames.end())
+        if self._failure is not None and self._failure.reason == "malformed":
+            # half an event, because the rest of it did not come
+            self._failure = None
+        if self._state == "reading" and self._failure is None:
+            self._state = "ended"
+            if not self._is_said() and not (clean and self._reason):
+                self._failure = self._no_end(cause)
+        return said + self._held_back()
+
+    def _no_end(self, cause: str) -> ResponderFailed:
+        if not self._heard:
+            return ResponderFailed("not_sse", NO_SENSE, f"{cause}; {self._source.described}")
+        return ResponderFailed("broken_off", BROKEN_OFF, cause)
+
+    def _is_said(self) -> bool:
+        """Whether a reason to end was given that can be believed."""
+        return self._reason is not None and not self._reasons_lie
+
+    def _take(self, payloads: Sequence[Payload]) -> list[Said]:
+        said: list[Said] = []
+        self._heard = self._heard or bool(payloads)
+        for payload in payloads:
+            if self._state != "reading" or self._failure is not None:
+                break
+            self._take_one(payload, said)
+        return said
+
+    @abstractmethod
+    def _take_together(self, count: int, array: bytes, said: list[Said]) -> bool:
+        """So many events of one read, as a JSON array.
+
+        False, with nothing taken, where they are not all of the usual kind.
+        """
+
+    @abstractmethod
+    def _take_one(self, payload: Payload, said: list[Said]) -> None:
+        """An event of any kind."""
+
+    def _note(self, event: ReadEvent) -> None:
+        self._usage = event.usage or self._usage
+        if event.reason is not None:
+            self._end_for(event.reason)
+        if event.failure is not None:
+            self._failure = event.failure
+        elif event.whole and self._failure is None:
+            self._done()
+
+    def _say(self, piece: Text | Reasoning, said: list[Said], *, stray: bool = False) -> None:
+        """Adds what is whole of a piece; what came before a piece of the other kind is over."""
+        self._spoke = True
+        if self._reason is not None:
+            self._reasons_lie = True
+        if isinstance(piece, Reasoning):
+            if text := self._reasoning.join(piece.text, from_bytes=stray):
+                said.append(piece if text is piece.text else Reasoning(text))
+            return
+        text = self._text.join(piece.text, from_bytes=stray)
+        if not text:
+            return
+        if self._tags.done:
+            said.append(piece if text is piece.text else Text(text))
+            if not self._has_words:
+                self._has_words = not text.isspace()
+        else:
+            self._add(self._tags.split(text), said)
+
+    def _add(self, pieces: Sequence[Said], said: list[Said]) -> None:
+        for piece in pieces:
+            said.append(piece)
+            if isinstance(piece, Text) and not piece.text.isspace():
+                self._has_words = True
+
+    def _held_back(self) -> list[Said]:
+        """Halves of characters, and what might have been a tag: nothing that came is lost."""
+        said: list[Said] = []
+        if rest := self._reasoning.end():
+            said.append(Reasoning(rest))
+        if rest := self._text.end():
+            self._add(self._tags.split(rest), said)
+        self._add(self._tags.end(), said)
+        return said
+
+    def _end_for(self, reason: str) -> None:
+        self._reason = reason
+        if gave_up(reason):
+            details = f"finish reason {reason[:50]}"
+            self._failure = ResponderFailed("provider_error", BROKEN_OFF, details)
+
+    def _done(self) -> None:
+        self._reason = self._reason or "stop"
+        self._reasons_lie = False
+        self._state = "ended"
+
+    def _last(self) -> list[Event]:
+        """Usage and the reason to end; a failure is raised behind what is known of the usage."""
+        usage: list[Event] = [self._usage] if self._usage is not None else []
+        reason = _REASONS.get((self._reason or "").lower(), "other")
+        if self._failure is None and not self._has_words:
+            sentence = WITHHELD if reason == "content-filter" else NO_ANSWER
+            self._failure = ResponderFailed("empty", sentence, f"finish reason {reason}, no word")
+        return usage if self._failure is not None else [*usage, Finish(reason)]
+
+
+_REASONS: dict[str, FinishReason] = {
+    **dict.fromkeys(
+        ("stop", "eos", "eos_token", "end", "end_turn", "stop_sequence", "complete", "completed"),
+        "stop",
+    ),
+    **dict.fromkeys(
+        ("length", "max_tokens", "max_output_tokens", "max_length", "model_length"), "length"
+    ),
+    **dict.fromkeys(
+        (
+            *("content_filter", "content-filter", "safety", "recitation", "blocklist"),
+            *("prohibited_content", "spii", "sensitive", "refusal"),
+        ),
+        "content-filter",
+    ),
+    **dict.fromkeys(("tool_calls", "function_call", "tool_use"), "tool-calls"),
+}

@@ -1,0 +1,68 @@
+"""OpenAI's Responses API, of OpenAI or of any server that speaks it, without state there."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from proxy_server.protocol.messages import Message
+from proxy_server.responders.chat_request import messages_of, without_oldest
+from proxy_server.responders.openai_client import OpenAIClient, Server
+from proxy_server.responders.reasoning_tags import ReasoningTags
+from proxy_server.responders.responder import Prompt
+from proxy_server.responders.responses_stream import ResponsesStream
+
+# In the order in which they are left out where a refusal names none.
+_OPTIONAL = ("store", "max_output_tokens")
+
+
+class OpenAIResponses:
+    """A responder over a server's `/responses`."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._client = OpenAIClient(server)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    @asynccontextmanager
+    async def answer(self, prompt: Prompt) -> AsyncIterator[ResponsesStream]:
+        """Asks for an answer; leaving the context ends the provider's request."""
+        body = self._body(prompt)
+        shorter = body
+        rest = without_oldest(prompt.history)
+        if len(rest) < len(prompt.history):
+            shorter = body | {"input": input_of(rest)}
+        async with self._client.asked("/responses", body, shorter, _OPTIONAL) as source:
+            yield ResponsesStream(source, ReasoningTags(self._server.reasoning_tags))
+
+    def _body(self, prompt: Prompt) -> dict[str, Any]:
+        system, bound = self._server.system_prompt, self._server.max_output_tokens
+        bound = prompt.max_output_tokens or bound
+        return {
+            "model": prompt.model,
+            "input": input_of(prompt.history),
+            "stream": True,
+            "store": False,
+            **({"instructions": system} if system else {}),
+            **({"max_output_tokens": bound} if bound else {}),
+        }
+
+
+def input_of(history: Sequence[Message]) -> list[dict[str, Any]]:
+    """The conversation as input items: text alone is a string here as well."""
+    return [
+        {"role": message["role"], "content": _content(message["content"])}
+        for message in messages_of(history, "")
+    ]
+
+
+def _content(content: Any) -> Any:
+    if isinstance(content, str):
+        return content
+    return [
+        {"type": "input_text", "text": part["text"]}
+        if part["type"] == "text"
+        else {"type": "input_image", "image_url": part["image_url"]["url"], "detail": "auto"}
+        for part in content
+    ]
