@@ -190,6 +190,7 @@ class App:
             prompts_per_minute=settings.prompts_per_address,
         )
         return Servicer(
+            model=settings.openai_model,
             visitors=Visitors(self._signer),
             channels=self._channels,
             limiter=CallLimiter(

@@ -1,4 +1,4 @@
-"""A small real model for trying things out: SmolLM2 served by llama.cpp, with no key."""
+"""A real model for trying things out, served by llama.cpp with no key: SmolLM2, or any file."""
 
 import argparse
 import importlib.util
@@ -16,11 +16,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8012)
+    parser.add_argument("--weights", type=Path, help="a .gguf file in place of the small model")
     arguments = parser.parse_args()
-    serve(arguments.host, arguments.port)
+    serve(arguments.host, arguments.port, arguments.weights)
 
 
-def serve(host: str, port: int) -> None:
+def serve(host: str, port: int, file: Path | None = None) -> None:
     """Serves OpenAI's chat completions at http://host:port/v1 until SIGINT or SIGTERM."""
     try:
         import xllamacpp
@@ -34,7 +35,7 @@ def serve(host: str, port: int) -> None:
     ends = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     parameters = xllamacpp.CommonParams()
-    parameters.model.path = str(weights())
+    parameters.model.path = str(file or weights())
     parameters.n_ctx = _CONTEXT_TOKENS
     parameters.n_parallel = _PARALLEL
     parameters.hostnames = [host]

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from centrifugo.build import BuildFailed, binary
-from run.environment import FILE, settings
+from run.environment import FILE, settings, wants_local_model
+from run.found_models import offers
 from run.parent import end_with, ending_with_me
 from run.parts import ROOT, Part, Ports, parts
 
@@ -50,12 +51,14 @@ def main() -> None:
         planned = parts(given, ports)
     except ValueError as error:
         sys.exit(f"A setting that must be a number is none: {error}.")
+    if (file := given.get("LOCAL_MODEL")) and not Path(file).is_file():
+        sys.exit(f"LOCAL_MODEL={file} is no file: it names a model's weights as .gguf.")
     with _alone(ports.page):
         # before the first build of Centrifugo, which takes minutes
         for part in planned:
             _refuse_if_taken(part)
         needed = parts(given, ports, _built(given))
-        _run(needed, _address(needed[-1]), Asked())
+        _run(needed, _address(needed[-1]), Asked(), _others(given))
 
 
 def _built(given: Mapping[str, str]) -> Path:
@@ -65,7 +68,12 @@ def _built(given: Mapping[str, str]) -> Path:
         sys.exit(str(error))
 
 
-def _run(needed: list[Part], address: str, asked: Asked) -> None:
+def _others(given: Mapping[str, str]) -> list[str]:
+    """What else could answer, where the built-in model would."""
+    return [] if given.get("LOCAL_MODEL") or not wants_local_model(given) else offers()
+
+
+def _run(needed: list[Part], address: str, asked: Asked, others: list[str]) -> None:
     running: list[tuple[Part, subprocess.Popen[bytes]]] = []
     try:
         for part in needed:
@@ -74,6 +82,8 @@ def _run(needed: list[Part], address: str, asked: Asked) -> None:
             _wait_until_ready(part, process, asked)
         if not asked.times:
             print(f"\n  Ready: {address}   (Ctrl-C ends it)\n", flush=True)
+            for offer in others:
+                print(f"  {offer}\n", flush=True)
         _watch(running, asked)
     finally:
         for part, process in reversed(running):

@@ -36,8 +36,10 @@ def read(file: Path) -> Settings:
 
 
 def wants_local_model(given: Mapping[str, str]) -> bool:
-    """Whether no other model is named."""
-    return not (given.get("OPENAI_API_KEY") or given.get("OPENAI_BASE_URL"))
+    """Whether a file of weights is named, or no other model is."""
+    return bool(given.get("LOCAL_MODEL")) or not (
+        given.get("OPENAI_API_KEY") or given.get("OPENAI_BASE_URL")
+    )
 
 
 def _made(file: Path, given: Mapping[str, str]) -> Settings:

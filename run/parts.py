@@ -104,10 +104,11 @@ def _centrifugo(settings: Mapping[str, str], ports: Ports, binary: Path) -> Part
 
 def _model(settings: Mapping[str, str], ports: Ports) -> Part:
     port = ports.local_model
+    weights = ["--weights", file] if (file := settings.get("LOCAL_MODEL")) else []
     return Part(
         "the local model",
         (port,),
-        [sys.executable, "-m", "proxy_server.local_model", "--port", str(port)],
+        [sys.executable, "-m", "proxy_server.local_model", "--port", str(port), *weights],
         settings,
         health=True,
     )
@@ -116,14 +117,16 @@ def _model(settings: Mapping[str, str], ports: Ports) -> Part:
 def _server(settings: Mapping[str, str], ports: Ports) -> Part:
     # whoever presses Ctrl-C waits for the answers that are being made
     defaults = {"LOG_FORMAT": "console", "SHUTDOWN_GRACE_SECONDS": "2", "TRUSTED_PROXIES": "1"}
-    if wants_local_model(settings):
-        defaults |= LOCAL_MODEL
-        defaults["OPENAI_BASE_URL"] = f"http://127.0.0.1:{ports.local_model}/v1"
     addresses = {
         "GRPC_LISTEN": f"127.0.0.1:{ports.grpc}",
         "METRICS_LISTEN": f"127.0.0.1:{ports.metrics}",
         "CENTRIFUGO_API_URL": f"grpc://127.0.0.1:{ports.centrifugo_api}",
     }
+    if wants_local_model(settings):
+        defaults |= LOCAL_MODEL
+        if file := settings.get("LOCAL_MODEL"):
+            defaults["OPENAI_MODEL"] = Path(file).stem
+        addresses["OPENAI_BASE_URL"] = f"http://127.0.0.1:{ports.local_model}/v1"
     # an empty one is none, as for docker compose and the server itself
     given = {name: value for name, value in settings.items() if value}
     environment = defaults | given | addresses

@@ -34,6 +34,8 @@ customLogger.error = (message, options) => {
 
 export default defineConfig({
   customLogger,
+  // the page may stand below any path
+  base: "./",
   // the package is built from its source
   resolve: { conditions: ["centrifugo-llm-source", ...defaultClientConditions] },
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },

@@ -55,6 +55,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
     def __init__(
         self,
         *,
+        model: str,
         visitors: Visitors,
         channels: Channels,
         methods: Methods,
@@ -62,6 +63,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
         addresses: AddressLimiter,
         proxies: int,
     ) -> None:
+        self._model = model
         self._visitors = visitors
         self._channels = channels
         self._methods = methods
@@ -81,7 +83,8 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
         except Exception as error:
             return proxy_pb2.ConnectResponse(error=self._refused("Connect", "", error))
         _WELCOMED.inc()
-        reply = encode({"token": visitor.token, "user": visitor.user})
+        told = {"token": visitor.token, "user": visitor.user, "model": self._model}
+        reply = encode(told)
         return proxy_pb2.ConnectResponse(
             result=proxy_pb2.ConnectResult(user=visitor.user, data=reply)
         )

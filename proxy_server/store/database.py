@@ -144,7 +144,7 @@ class _Postgresql:
 
     def __init__(self, url: str) -> None:
         self._engine = _pool(url, size=8, more=8)
-        self._reserve = _pool(url, size=2, more=0)
+        self._reserve = _pool(url, size=2, more=0, quiet=True)
 
     async def run(
         self,
@@ -163,13 +163,14 @@ class _Postgresql:
         await self._reserve.dispose()
 
 
-def _pool(url: str, *, size: int, more: int) -> AsyncEngine:
+def _pool(url: str, *, size: int, more: int, quiet: bool = False) -> AsyncEngine:
     # whoever has SQLite need not wait for the driver at the start
     from proxy_server.store.postgresql_engine import postgresql_engine
 
     engine = postgresql_engine(
         url,
         command_timeout=2 * _PATIENCE_SECONDS,
+        quiet=quiet,
         pool_size=size,
         max_overflow=more,
         pool_timeout=_PATIENCE_SECONDS,

@@ -23,10 +23,15 @@ _NOTHING_KEPT = {
 log = structlog.get_logger()
 
 
-def postgresql_engine(url: str, *, command_timeout: float, **options: Any) -> AsyncEngine:
-    """options: SQLAlchemy's. Raises StoreUnusable for a URL that cannot be honoured."""
+def postgresql_engine(
+    url: str, *, command_timeout: float, quiet: bool, **options: Any
+) -> AsyncEngine:
+    """quiet: another pool of the same URL tells its remarks; options: SQLAlchemy's.
+
+    Raises StoreUnusable for a URL that cannot be honoured.
+    """
     found = parsed(url)
-    for remark in found.remarks:
+    for remark in [] if quiet else found.remarks:
         log.warning("database_url", remark=remark)
     connect = partial(_connect, found.dsn, command_timeout=command_timeout, **found.arguments)
     engine = create_async_engine(
@@ -36,7 +41,7 @@ def postgresql_engine(url: str, *, command_timeout: float, **options: Any) -> As
         connect_args={"async_creator_fn": connect},
         **options,
     )
-    sa.event.listen(engine.sync_engine, "do_connect", _Pooler(found.pooled).prepare)
+    sa.event.listen(engine.sync_engine, "do_connect", _Pooler(found.pooled, quiet=quiet).prepare)
     return engine
 
 
@@ -55,8 +60,9 @@ async def _connect(dsn: str, **arguments: Any) -> Any:
 class _Pooler:
     """Whether one stands before the database: asked once, by a connection of its own."""
 
-    def __init__(self, pooled: bool | None) -> None:
+    def __init__(self, pooled: bool | None, *, quiet: bool) -> None:
         self._pooled = pooled
+        self._quiet = quiet
 
     def prepare(
         self, dialect: sa.Dialect, _: object, arguments: list[Any], options: dict[str, Any]
@@ -68,7 +74,7 @@ class _Pooler:
                 self._pooled = _is_pooled(first)
             finally:
                 first.close()
-            if self._pooled:
+            if self._pooled and not self._quiet:
                 log.info("database_pooler", note="no prepared statement is kept")
         if self._pooled:
             options.update(_NOTHING_KEPT)

@@ -3,13 +3,44 @@
 from typing import Literal
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
+from testbed import machine
 from testbed.deployment import Deployment
+from testbed.nginx import nginx
+from testbed.ports import free_port
 from testbed.text import text
-from tests.page.browser import SLOW, Tab, Visitor, model_paused, model_saying, words
+from tests.conftest import needs
+from tests.page.browser import SLOW, Tab, Visitor, model_paused, model_saying, visiting, words
 
 pytestmark = pytest.mark.timeout(120)
+
+
+def test_the_page_says_which_model_answers(visitor: Visitor) -> None:
+    tab = visitor.open()
+    expect(tab.page.get_by_text("test answers.")).to_be_visible()
+
+
+def test_the_page_works_below_a_path(browser: Browser, origin: str, deployment: Deployment) -> None:
+    needs(nginx=machine.nginx())
+    port = free_port()
+    http = f"""server {{
+  listen 127.0.0.1:{port};
+  location /chat/ {{
+    proxy_pass {origin}/;
+    proxy_http_version 1.1;
+    proxy_set_header Origin {origin};
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection "upgrade";
+  }}
+}}"""
+    with (
+        nginx(port, http, deployment.folder),
+        visiting(browser, f"http://127.0.0.1:{port}/chat") as visitor,
+    ):
+        tab = visitor.open()
+        tab.ask("/tokens 40")
+        tab.wait_for_text()
 
 
 def test_an_answer_grows_and_ends_exactly(visitor: Visitor) -> None:

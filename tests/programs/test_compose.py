@@ -30,6 +30,7 @@ ROOT = Path(__file__).parent.parent.parent
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE)["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+README = (ROOT / "README.md").read_text()
 NGINX = (ROOT / "frontend" / "page" / "nginx.conf.template").read_text()
 SETTINGS = {name.upper() for name in Settings.model_fields}
 OF_COMPOSE = {"PAGE_HOST", "PAGE_PORT", "PAGE_ORIGINS", "COMPOSE_PROFILES"}
@@ -100,6 +101,10 @@ def test_images_are_made_of_what_is_there_and_run_without_root() -> None:
         assert re.search(r"^USER app$", stage, re.MULTILINE)
 
 
+def test_a_model_on_the_host_can_be_named() -> None:
+    assert "host.docker.internal:host-gateway" in SERVICES["proxy-server"]["extra_hosts"]
+
+
 def test_the_database_is_on_the_volume() -> None:
     workdir = "/app"
     assert f" AS proxy-server\nWORKDIR {workdir}\n" in DOCKERFILE
@@ -160,7 +165,7 @@ def test_the_page_is_served_with_its_policy_and_kept_sanely(page: str) -> None:
     directives = re.findall(r'"(.+?)"', policy[1])
     assert index.headers["content-security-policy"] == "; ".join(directives)
 
-    scripts = re.findall(r'src="(/assets/.+?\.js)"', index.text)
+    scripts = re.findall(r'src="\.(/assets/.+?\.js)"', index.text)
     assert scripts
     for path in scripts:
         script = httpx.get(f"http://{page}{path}")
@@ -179,6 +184,36 @@ def test_nothing_else_of_centrifugo_is_reached_through_the_page(page: str, path:
 async def test_a_prompt_comes_back_through_the_page(page: str) -> None:
     socket = await websockets.connect(
         f"ws://{page}/connection/websocket", origin=websockets.Origin(ORIGIN)
+    )
+    client = Client(socket)
+    await client.command("connect", {"data": {}})
+    answer = await client.follow(await client.rpc("ai:send", text="/tokens 40"))
+    await client.close()
+    assert answer["text"] == text(40)
+
+
+@pytest.fixture(scope="module")
+def below(page: str, access_log: Path) -> Iterator[str]:
+    """The page below a path of a proxy before it, as the README says."""
+    block = re.search(r"```nginx\n(location /chat/.+?)```", README, re.DOTALL)
+    assert block
+    port = free_port()
+    location = block[1].replace("127.0.0.1:9000", page)
+    with nginx(port, f"server {{ listen 127.0.0.1:{port};\n{location}}}", access_log.parent):
+        yield f"127.0.0.1:{port}/chat"
+
+
+def test_the_page_is_whole_below_a_path(below: str) -> None:
+    index = httpx.get(f"http://{below}/")
+    found = re.findall(r'(?:src|href)="(.+?)"', index.text)
+    assert len(found) >= 3
+    for path in found:
+        assert httpx.get(str(index.url.join(path))).status_code == 200
+
+
+async def test_a_prompt_comes_back_below_a_path(below: str) -> None:
+    socket = await websockets.connect(
+        f"ws://{below}/connection/websocket", origin=websockets.Origin(ORIGIN)
     )
     client = Client(socket)
     await client.command("connect", {"data": {}})

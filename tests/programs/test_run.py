@@ -1,5 +1,6 @@
 """`make run`: the parts come up together, answer with a real model, and leave nothing behind."""
 
+import json
 import os
 import shutil
 import signal
@@ -9,11 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import websockets
 
+from run.found_models import offers
 from run.parts import LOCAL_MODEL, ROOT, Ports, parts
 from testbed import machine
 from testbed.client import Client
@@ -245,6 +249,49 @@ def test_another_model_needs_no_local_one(run: Run) -> None:
         names = [part.name for part in parts(run.environment | {name: "x"}, run.ports)]
         assert names == ["Centrifugo", "the proxy server", "the page"]
     assert "the local model" in [part.name for part in parts(run.environment, run.ports)]
+
+
+def test_any_file_of_weights_answers(run: Run) -> None:
+    given = {
+        "LOCAL_MODEL": "/models/some-model.gguf",
+        "OPENAI_API_KEY": "x",
+        "OPENAI_BASE_URL": "x",
+    }
+    _, model, server, _ = parts(run.environment | given, run.ports)
+    assert model.command[-2:] == ["--weights", "/models/some-model.gguf"]
+    assert server.environment["OPENAI_MODEL"] == "some-model"
+    assert server.environment["OPENAI_BASE_URL"].endswith(f":{run.ports.local_model}/v1")
+
+
+def test_weights_that_are_not_there(run: Run) -> None:
+    run.environment["LOCAL_MODEL"] = "/nowhere/model.gguf"
+    said = "LOCAL_MODEL=/nowhere/model.gguf is no file: it names a model's weights as .gguf.\n"
+    assert run.fails() == said
+
+
+class _Ollama(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        names = ("nomic-embed-text", "llama3.2:1b")
+        self.wfile.write(json.dumps({"data": [{"id": name} for name in names]}).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_model_server_of_the_machine_is_offered() -> None:
+    with HTTPServer(("127.0.0.1", 0), _Ollama) as server:
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        port = server.server_port
+        assert offers({"Ollama": port, "LM Studio": free_port()}) == [
+            (
+                "Ollama on this machine has llama3.2:1b: "
+                f"OPENAI_BASE_URL=http://127.0.0.1:{port}/v1 OPENAI_MODEL=llama3.2:1b make run"
+            )
+        ]
+        thread.join()
 
 
 def test_settings_go_before_what_the_local_model_would_have(run: Run) -> None:

@@ -44,6 +44,11 @@ export class ChatClient {
     return this.#connection.user;
   }
 
+  /** The model that answers unless a prompt names another; known to anonymous visitors. */
+  get model(): Observable<string | null> {
+    return this.#connection.model;
+  }
+
   connect(): void {
     this.#connection.connect();
   }

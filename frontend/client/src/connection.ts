@@ -94,6 +94,7 @@ export class Connection {
   readonly ours: boolean;
   readonly #state = new Cell<ConnectionState>("offline");
   readonly #user = new Cell<string | null>(null);
+  readonly #model = new Cell<string | null>(null);
   readonly #namespace: string;
   readonly #limit: number;
   readonly #timeout: number;
@@ -168,6 +169,7 @@ export class Connection {
     }
     this.#doubtful = true;
     if (this.ours) this.#user.set(data?.user ?? null);
+    if (this.ours) this.#model.set(data?.model ?? null);
     this.#state.set("connected");
   };
 
@@ -219,6 +221,11 @@ export class Connection {
 
   get state(): Observable<ConnectionState> {
     return this.#state;
+  }
+
+  /** Which model the server says answers; null until it has, and for users with a JWT. */
+  get model(): Observable<string | null> {
+    return this.#model;
   }
 
   /** Who the server says this is; null until it has, and for users with a JWT. */

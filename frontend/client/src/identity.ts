@@ -55,6 +55,7 @@ function holdLock(locks: LockManager, name: string, signal: AbortSignal): Promis
 interface ConnectReply {
   token?: string;
   user?: string;
+  model?: string;
 }
 
 /** What a connection says of itself, and what it is told. */

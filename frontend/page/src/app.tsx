@@ -73,7 +73,7 @@ export function App({ client }: { client: ChatClient }) {
             <NewIcon />
           </button>
         </header>
-        <Chat key={chat} id={id} conversation={conversation} outbox={outbox} />
+        <Chat key={chat} id={id} conversation={conversation} outbox={outbox} model={client.model} />
         <ConnectionNotice client={client} />
         <Problems />
       </main>

@@ -6,6 +6,7 @@ import {
   type Conversation,
   emptyConversation,
   type Message,
+  type Observable,
 } from "centrifugo-llm";
 import { useCallback, useLayoutEffect, useState } from "preact/hooks";
 import { Composer } from "./composer.tsx";
@@ -24,9 +25,10 @@ interface ChatProps {
   id: string;
   conversation: Conversation | null;
   outbox: Outbox;
+  model: Observable<string | null>;
 }
 
-export function Chat({ id, conversation, outbox }: ChatProps) {
+export function Chat({ id, conversation, outbox, model }: ChatProps) {
   const { messages } = useObservable(conversation?.state ?? nothing);
   const sync = useObservable<string>(conversation?.sync ?? live);
   const pending = useObservable(outbox.pending).filter((prompt) => prompt.conversation === id);
@@ -65,7 +67,7 @@ export function Chat({ id, conversation, outbox }: ChatProps) {
       {sync === "gone" ? (
         <Gone failure={conversation?.failure ?? null} />
       ) : messages.length + unseen.length === 0 && conversation === null ? (
-        <Welcome onChoose={(text) => send(text, false)} />
+        <Welcome model={model} onChoose={(text) => send(text, false)} />
       ) : (
         <Log
           messages={messages}

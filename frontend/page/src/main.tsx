@@ -9,7 +9,9 @@ import "./styles/messages.css";
 import "./styles/prose.css";
 import "./styles/composer.css";
 
-const client = new ChatClient();
+// Centrifugo's endpoints are beside the page, below whatever path it is
+const here = new URL(".", location.href).href.replace(/\/$/, "");
+const client = new ChatClient({ origin: here });
 client.connect();
 const root = document.getElementById("app");
 if (root !== null) render(<App client={client} />, root);

@@ -1,12 +1,23 @@
 /** The empty page of a new conversation. */
 
+import type { Observable } from "centrifugo-llm";
+import { useObservable } from "./hooks.ts";
+
+/** What `make run` starts where no other model is named. */
+const TOY = "SmolLM2-135M-Instruct";
 const EXAMPLES = [
   "Explain a websocket to a ten-year-old",
   "Plan a weekend in a city I have never seen",
   "Write a function that finds the longest word",
 ];
 
-export function Welcome({ onChoose }: { onChoose: (text: string) => void }) {
+interface WelcomeProps {
+  model: Observable<string | null>;
+  onChoose: (text: string) => void;
+}
+
+export function Welcome({ model, onChoose }: WelcomeProps) {
+  const name = useObservable(model);
   return (
     <section class="welcome">
       <h2>What would you like to know?</h2>
@@ -19,6 +30,12 @@ export function Welcome({ onChoose }: { onChoose: (text: string) => void }) {
           </li>
         ))}
       </ul>
+      {name !== null && (
+        <p class="model">
+          {name} answers{name === TOY && ": a toy that comes with this page, and knows very little"}
+          .
+        </p>
+      )}
     </section>
   );
 }
