@@ -20,6 +20,7 @@ from proxy_server.answers.heartbeat import Heartbeat
 from proxy_server.answers.history import History
 from proxy_server.answers.outbox_relay import OutboxRelay
 from proxy_server.answers.pacing import Pacing
+from proxy_server.answers.retention import Retention
 from proxy_server.answers.supervisor import Supervisor
 from proxy_server.answers.takeover import Takeover
 from proxy_server.answers.titles import Titles
@@ -182,6 +183,14 @@ class App:
             api=api,
         )
         self.supervisor.begin()
+        retention = Retention(
+            self.store,
+            self._relay,
+            days=settings.retention_days,
+            visitors_days=settings.visitors_retention_days,
+        )
+        stack.push_async_callback(retention.close)
+        retention.begin()
 
     def _servicer(self) -> Servicer:
         settings = self._settings

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _Seconds = Annotated[float, Field(gt=0)]
+_Days = Annotated[float, Field(ge=0)]
 _Share = Annotated[float, Field(gt=0, le=1)]
 _Count = Annotated[int, Field(ge=1)]
 _CommaSeparated = Annotated[tuple[str, ...], NoDecode]
@@ -59,6 +60,12 @@ class Settings(BaseSettings):
         "`normal` the last may be lost, and no prompt waits for the disk",
     )
 
+    retention_days: _Days = Field(
+        0, description="How long a conversation stays after its last answer; 0 is for ever"
+    )
+    visitors_retention_days: _Days = Field(
+        0, description="The same for those of anonymous visitors; 0 is for ever"
+    )
     openai_api_key: SecretStr = Field(SecretStr("none"), description="Key of the model's provider")
     openai_base_url: str = Field(
         "https://api.openai.com/v1",
