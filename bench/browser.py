@@ -44,6 +44,10 @@ class _Rpc(Struct, gc=False):
     data: Raw
 
 
+class _Connected(Struct, gc=False):
+    data: Raw = Raw(b"{}")
+
+
 class _Error(Struct, gc=False):
     code: int = 0
     message: str = ""
@@ -54,6 +58,7 @@ class Reply(Struct, gc=False):
     push: _Push | None = None
     error: _Error | None = None
     rpc: _Rpc | None = None
+    connect: _Connected | None = None
     subscribe: _Subscribed | None = None
 
 
@@ -78,12 +83,22 @@ class Browser:
         self._replies: dict[int, asyncio.Future[Reply]] = {}
 
     async def connect(
-        self, session: aiohttp.ClientSession, url: str, tasks: asyncio.TaskGroup
-    ) -> None:
-        """Reads in a task of the group: whatever goes wrong there ends the whole run."""
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        tasks: asyncio.TaskGroup,
+        token: str | None = None,
+    ) -> Raw:
+        """Gives the reply's data, which has the visitor's token.
+
+        Reads in a task of the group: whatever goes wrong there ends the whole run.
+        """
         self._socket = await session.ws_connect(url, max_msg_size=0)
         tasks.create_task(self._read())
-        await self.command("connect", {"data": {}})
+        data = {} if token is None else {"token": token}
+        reply = await self.command("connect", {"data": data})
+        assert reply.connect is not None
+        return reply.connect.data
 
     async def close(self) -> None:
         await self._socket.close()

@@ -63,6 +63,11 @@ class Meter:
         self._samples.append({name: cpu_seconds(pid) for name, pid in self._pids.items()})
 
 
+def resident_bytes(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def cpu_seconds(pid: int) -> float:
     """Of a process, of those that it started, and of those of them that have ended."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

@@ -1,0 +1,118 @@
+"""What others notice while one user calls as fast as he can."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from bench.jobs import Job, Load
+from bench.meter import resident_bytes
+from bench.report import Row
+from bench.runs import Run, measure, percentiles
+from bench.site import LIMITS, Site
+from testbed.deployment import Deployment
+
+_METHODS = ("ai:open", "ai:list", "ai:history", "ai:stop", "ai:send", "ai:regenerate", "ai:rename")
+_SOCKETS = 64
+_REPLY_TIMES, _TOKEN_TIMES = 3.0, 2.0
+_GROWN_BYTES = 64 << 20
+
+
+def hostile(site: Site) -> list[Row]:
+    """One user with many sockets, each method in turn, while 50 others chat."""
+    load = Load(streams=50, tokens=30 if site.quick else 100, spread=1)
+    methods = ("ai:open", "ai:send") if site.quick else _METHODS
+    rows = _rows(
+        "SQLite", load, methods, lambda: site.run(load), site.deployment, [site.server.pid]
+    )
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder, ExitStack() as stack:
+        running = stack.enter_context(
+            Deployment(
+                folder=Path(folder),
+                replicas=2,
+                engine="redis",
+                database="postgresql",
+                settings=LIMITS,
+            )
+        )
+        replicas = {server.name: server.pid for server in running.servers}
+
+        def run() -> Run:
+            job = Job("centrifugo-llm", running.url, "", load.streams_in_time())
+            return measure(load, job, list(replicas), replicas, running.model_port)
+
+        return rows + _rows(
+            "PostgreSQL, two replicas", methods, run, running, list(replicas.values())
+        )
+
+
+def _rows(
+    where: str,
+    methods: Sequence[str],
+    run: Callable[[], Run],
+    running: Deployment,
+    servers: Sequence[int],
+) -> list[Row]:
+    run()
+    quiet = _waits(run())
+    memory = sum(map(resident_bytes, servers))
+    rows = [
+        Row.of(
+            f"{where}, nobody hostile: 50 users",
+            f"reply p99 {quiet[0] * 1e3:.0f} ms, first token p99 {quiet[1] * 1e3:.0f} ms",
+            reply=quiet[0],
+            first_token=quiet[1],
+        )
+    ]
+    for method in methods:
+        with _hostile_user(running.url, method) as counts:
+            reply, token = _waits(run())
+        times = reply / quiet[0], token / quiet[1]
+        rows.append(
+            Row.of(
+                f"… beside `{method}` on {_SOCKETS} sockets",
+                f"{times[0]:.1f} × the reply, {times[1]:.1f} × the first token; "
+                f"{counts.get('granted', 0):,} granted, {counts.get('refused', 0):,} refused",
+                (
+                    f"≤ {_REPLY_TIMES:g} ×, ≤ {_TOKEN_TIMES:g} ×",
+                    times[0] <= _REPLY_TIMES and times[1] <= _TOKEN_TIMES,
+                ),
+                reply_times=times[0],
+                token_times=times[1],
+            )
+        )
+    grown = sum(map(resident_bytes, servers)) - memory
+    rows.append(
+        Row.of(
+            "… what it has left in memory",
+            f"{grown / (1 << 20):.0f} MB",
+            (f"≤ {_GROWN_BYTES >> 20} MB", grown <= _GROWN_BYTES),
+            grown=grown,
+        )
+    )
+    return rows
+
+
+def _waits(run: Run) -> tuple[float, float]:
+    """What one of a hundred users waits for the reply, and for the first token, in seconds."""
+    replies = [one.replied_at - one.asked_at for one in run.shown]
+    tokens = [one.arrivals[0][0] - one.asked_at for one in run.shown]
+    return percentiles(replies)[1], percentiles(tokens)[1]
+
+
+@contextmanager
+def _hostile_user(url: str, method: str) -> Iterator[dict[str, int]]:
+    """Calls meanwhile; gives what it was granted and refused, once it is over."""
+    command = [sys.executable, "-m", "bench.peers.hostile", url, method, str(_SOCKETS)]
+    counts: dict[str, int] = {}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        if process.stdout.readline() != "ready\n":
+            raise RuntimeError("the hostile user could not connect")
+        yield counts
+        process.send_signal(signal.SIGTERM)
+        counts |= json.loads(process.stdout.readline())
