@@ -26,9 +26,7 @@ def hostile(site: Site) -> list[Row]:
     """One user with many sockets, each method in turn, while 50 others chat."""
     load = Load(streams=50, tokens=30 if site.quick else 100, spread=1)
     methods = ("ai:open", "ai:send") if site.quick else _METHODS
-    rows = _rows(
-        "SQLite", load, methods, lambda: site.run(load), site.deployment, [site.server.pid]
-    )
+    rows = _rows("SQLite", methods, lambda: site.run(load), site.deployment, [site.server.pid])
     with tempfile.TemporaryDirectory(prefix="hostile-") as folder, ExitStack() as stack:
         running = stack.enter_context(
             Deployment(

@@ -6,16 +6,17 @@ python -m chaos.broken no-checkpoint | no-idempotency-key
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlsplit
 
 import uvloop
 
+from proxy_server.answers.checkpoints import Checkpoints
+from proxy_server.answers.progress import Progress
 from proxy_server.app import App
 from proxy_server.delivery.server_api import GrpcServerApi, Publish, Published
 from proxy_server.settings import Settings
-
-_NEVER = 1e9
+from proxy_server.store.generations import Leases
 
 
 class WithoutKeys(GrpcServerApi):
@@ -25,8 +26,14 @@ class WithoutKeys(GrpcServerApi):
         return await super().publish([one._replace(key="") for one in batch])
 
 
-def no_checkpoint(settings: Settings) -> App:
-    return App(settings.model_copy(update={"checkpoint_seconds": _NEVER}))
+class NoCheckpoints(Checkpoints):
+    async def store(self, growing: Iterable[Progress]) -> None:
+        """Forgets how far they have come."""
+
+
+class AppWithoutCheckpoints(App):
+    def make_checkpoints(self, leases: Leases) -> Checkpoints:
+        return NoCheckpoints(leases)
 
 
 def no_idempotency_key(settings: Settings) -> App:
@@ -36,7 +43,7 @@ def no_idempotency_key(settings: Settings) -> App:
 
 
 WAYS: dict[str, Callable[[Settings], App]] = {
-    "no-checkpoint": no_checkpoint,
+    "no-checkpoint": AppWithoutCheckpoints,
     "no-idempotency-key": no_idempotency_key,
 }
 

@@ -79,8 +79,8 @@ def prompt_of(asked: dict[str, Any]) -> str:
     content = asked["messages"][-1]["content"]
     if not isinstance(content, str):
         content = "\n".join(part["text"] for part in content if part["type"] == "text")
-    at = content.rfind("\n/")
-    return content[at + 1 :] if at >= 0 else content
+    before, _, last = content.rpartition("\n")
+    return last if before and last.split(" ")[0] in COMMANDS else content
 
 
 def command_for(words: str) -> str:
@@ -193,6 +193,9 @@ ODDITIES = {
     "/hostile": [event({"content": character}) for character in HOSTILE],
     "/half": [b'data: {"choices":[{"del'],
 }
+
+
+COMMANDS = {"/tokens", "/stall", "/cut", "/half", "/silent", "/not-sse", "/status", *ODDITIES}
 
 
 async def stream(

@@ -135,7 +135,9 @@ async def test_a_prompt_stored_while_its_server_drains_goes_to_another_replica(
     serverless: Deployment,
 ) -> None:
     async with Link(serverless.api_port) as link:
-        with serverless.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as first:
+        through_it = f"grpc://127.0.0.1:{link.port}"
+        # both before anything is frozen: a start holds up this loop, and so the link
+        with serverless.server(CENTRIFUGO_API_URL=through_it) as first, serverless.server(2):
             async with visitor(serverless) as client:
                 session = await client.rpc("ai:send", text="/tokens 5")
                 await client.follow(session)
@@ -147,8 +149,7 @@ async def test_a_prompt_stored_while_its_server_drains_goes_to_another_replica(
                 first.ask_to_end()
                 await asyncio.sleep(0.3)
                 link.frozen = False
-                with serverless.server(2):
-                    answer = await client.follow(await sent)
+                answer = await client.follow(await sent)
                 assert (answer["text"], answer["closing"]["type"]) == (text(20), "finish")
 
 
