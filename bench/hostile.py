@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ _METHODS = ("ai:open", "ai:list", "ai:history", "ai:stop", "ai:send", "ai:regene
 _SOCKETS = 64
 _REPLY_TIMES, _TOKEN_TIMES = 3.0, 2.0
 _GROWN_BYTES = 64 << 20
+_STEADY_SECONDS = 3.0
 
 
 def hostile(site: Site) -> list[Row]:
@@ -111,6 +113,8 @@ def _hostile_user(url: str, method: str) -> Iterator[dict[str, int]]:
         assert process.stdout is not None
         if process.stdout.readline() != "ready\n":
             raise RuntimeError("the hostile user could not connect")
+        # what is asked for in the first moment is a burst, and not what goes on
+        time.sleep(_STEADY_SECONDS)
         yield counts
         process.send_signal(signal.SIGTERM)
         counts |= json.loads(process.stdout.readline())

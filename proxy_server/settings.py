@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     prompts_per_minute: _Count = Field(30, description="Prompts of one user in a minute")
     calls_at_once: _Count = Field(16, description="Calls of one user in flight; more are a 429")
     calls_per_second: _Count = Field(
-        20, description="Calls of one user in a second, over time; twice as many at once"
+        10, description="Calls of one user in a second, over time; four times as many at once"
     )
     max_calls: _Count = Field(1000, description="Calls of this process in flight; more are a 503")
     trusted_proxies: Annotated[int, Field(ge=0)] = Field(

@@ -26,7 +26,7 @@ def nginx(port: int, http: str, folder: Path) -> Process:
 pid {own}/pid;
 error_log stderr warn;
 worker_processes 1;
-events {{ worker_connections 4096; }}
+events {{ worker_connections 8192; }}
 http {{
 access_log off;
 {temporary}

@@ -126,12 +126,13 @@ def grpc_balancer(port: int, targets: list[int], folder: Path) -> Process:
     """nginx that spreads the calls of one connection over the targets."""
     servers = "".join(f"  server 127.0.0.1:{t} max_fails=1 fail_timeout=1s;\n" for t in targets)
     http = f"""upstream replicas {{
-{servers}  keepalive 32;
+{servers}  keepalive 1024;
   keepalive_timeout 2s;
 }}
 server {{
   listen 127.0.0.1:{port} http2;
   keepalive_requests 1000000;
+  http2_max_concurrent_streams 4096;
   location / {{
     grpc_pass grpc://replicas;
     grpc_connect_timeout 1s;

@@ -11,6 +11,8 @@ from proxy_server.access.callers import Caller
 from proxy_server.errors import LimitReached, Unavailable
 
 _MINUTE = 60.0
+# A client that comes back asks for all that it shows at once.
+_BURST = 4
 # How many buckets are kept before those that are full again are let go.
 _MOST_BUCKETS = 20_000
 
@@ -56,7 +58,7 @@ class CallLimiter:
     def __init__(self, *, at_once: int, per_second: float, most: int) -> None:
         self._at_once = at_once
         self._most = most
-        self._rate = Rate(per_second, burst=2 * per_second)
+        self._rate = Rate(per_second, burst=_BURST * per_second)
         self._in_flight: Counter[str] = Counter()
         self._all = 0
 

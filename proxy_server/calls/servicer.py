@@ -33,7 +33,8 @@ _FORWARDED = "x-forwarded-for"
 # A caller that asks again as soon as it is refused gets its refusals later: so each costs it time,
 # and us next to nothing. Below the second that Centrifugo waits for a call unless told otherwise.
 _HELD_SECONDS = 0.7
-_MOST_HELD = 500
+# Fewer than the 128 calls that a balancer may have under way on Centrifugo's one connection.
+_MOST_HELD = 100
 _T = TypeVar("_T")
 
 _WELCOMED = CALLS.labels("Connect", "ok")
