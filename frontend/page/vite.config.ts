@@ -1,4 +1,4 @@
-import { createLogger, defaultClientConditions, defineConfig } from "vite";
+import { createLogger, defaultClientConditions, defineConfig, type Plugin } from "vite";
 
 // a variable that is empty is none
 const centrifugo = process.env.CENTRIFUGO_URL || "http://127.0.0.1:8000";
@@ -18,6 +18,7 @@ const policy = [
   "script-src 'self'",
   "style-src 'self'",
   "img-src 'self'",
+  "font-src 'self'",
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
@@ -32,7 +33,18 @@ customLogger.error = (message, options) => {
   if (code !== "ECONNRESET") error(message, options);
 };
 
+// Every browser that runs this page reads WOFF2.
+const woff2Alone: Plugin = {
+  name: "woff2-alone",
+  enforce: "pre",
+  transform: (code, id) =>
+    id.includes("katex.min.css")
+      ? code.replace(/,url\([^)]*\) format\("(?:woff|truetype)"\)/g, "")
+      : null,
+};
+
 export default defineConfig({
+  plugins: [woff2Alone],
   customLogger,
   // the page may stand below any path
   base: "./",

@@ -49,7 +49,7 @@ function announce(answer: Message): string {
     case "failed":
       return answer.metadata.error ?? "The answer failed.";
     default: {
-      const text = plainText(textOf(answer));
+      const text = plainText(textOf(answer), SPOKEN_LENGTH);
       return text.length <= SPOKEN_LENGTH
         ? text
         : `${text.slice(0, SPOKEN_LENGTH)} … The answer goes on.`;

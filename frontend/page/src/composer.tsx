@@ -1,6 +1,7 @@
-/** The field for a prompt: Enter sends, Shift+Enter begins a line, Esc stops the answer. */
+/** The field for a prompt: Enter sends, Shift+Enter begins a line, Esc stops the answer; on a phone Enter begins a line. */
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useTouch } from "./hooks.ts";
 import { SendIcon, StopIcon } from "./icons.tsx";
 
 interface ComposerProps {
@@ -18,6 +19,7 @@ interface ComposerProps {
 export function Composer(props: ComposerProps) {
   const { text, busy, disabled, held, onInput, onSend, onStop } = props;
   const field = useRef<HTMLTextAreaElement>(null);
+  const touch = useTouch();
   const empty = text.trim() === "";
 
   useLayoutEffect(() => {
@@ -47,8 +49,11 @@ export function Composer(props: ComposerProps) {
   const onKeyDown = (event: KeyboardEvent) => {
     // Enter also ends the choice of a word in Japanese or Chinese, which must not send
     if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
+    const withControl = event.ctrlKey || event.metaKey;
+    // a phone's keyboard has no Shift+Enter, and the button is near
+    if (touch && !withControl) return;
     event.preventDefault();
-    send(busy && (event.ctrlKey || event.metaKey));
+    send(busy && withControl);
   };
 
   return (
@@ -70,7 +75,7 @@ export function Composer(props: ComposerProps) {
           placeholder="Ask anything"
           aria-label="Your prompt"
           aria-describedby="prompt-help"
-          enterkeyhint="send"
+          enterkeyhint={touch ? "enter" : "send"}
           disabled={disabled}
           onInput={(event) => onInput(event.currentTarget.value)}
           onKeyDown={onKeyDown}

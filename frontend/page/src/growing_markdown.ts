@@ -32,7 +32,7 @@ export class GrowingMarkdown {
     if (!growing || !text.startsWith(this.#settled) || highlight !== this.#highlight)
       this.#restart();
     this.#highlight = highlight;
-    const blocks = blocksOf(text.slice(this.#settled.length));
+    const blocks = blocksOf(text.slice(this.#settled.length), growing);
     const last = blocks.findLastIndex(({ type }) => type !== "space");
     const before = blocks.findLastIndex(({ type }, index) => type !== "space" && index < last);
     // the last block may yet turn out to continue the one before it, and all without an empty line between

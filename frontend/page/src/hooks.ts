@@ -67,17 +67,28 @@ export function useSettled<T>(value: T, milliseconds: number): T | null {
 }
 
 const NARROW = "(max-width: 48rem)";
+/** A finger on a screen, and most likely a keyboard on it too. */
+const TOUCH = "(hover: none) and (pointer: coarse)";
 
 /** Whether the list of conversations is a drawer. */
 export function useNarrow(): boolean {
-  const [narrow, setNarrow] = useState(() => matchMedia(NARROW).matches);
+  return useMedia(NARROW);
+}
+
+/** Whether the keyboard is on the screen, where Shift+Enter is hard to press. */
+export function useTouch(): boolean {
+  return useMedia(TOUCH);
+}
+
+function useMedia(media: string): boolean {
+  const [matches, setMatches] = useState(() => matchMedia(media).matches);
   useEffect(() => {
-    const query = matchMedia(NARROW);
-    const changed = () => setNarrow(query.matches);
+    const query = matchMedia(media);
+    const changed = () => setMatches(query.matches);
     // as above
     changed();
     query.addEventListener("change", changed);
     return () => query.removeEventListener("change", changed);
-  }, []);
-  return narrow;
+  }, [media]);
+  return matches;
 }

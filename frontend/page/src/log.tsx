@@ -4,8 +4,10 @@ import type { Conversation, Message } from "centrifugo-llm";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { copyCode } from "./copy.ts";
 import { focusPrompt, returnToPrompt } from "./focus.ts";
+import { toNote } from "./footnotes.ts";
 import { DownIcon } from "./icons.tsx";
 import { MessageView, PendingView } from "./message.tsx";
+import { MessageBoundary } from "./message_boundary.tsx";
 import type { Outbox, Pending } from "./outbox.ts";
 import { report } from "./problems.tsx";
 import { useKeptPlace, useStickToEnd } from "./scroll.ts";
@@ -27,6 +29,10 @@ export function Log({ messages, pending, opening, conversation, outbox, onEdit, 
   const { atEnd, toEnd } = useStickToEnd(scroller, content);
   useKeptPlace(scroller, messages[0]?.id);
   useEffect(toEnd, [sent, toEnd]);
+  const clicked = (event: Event) => {
+    copyCode(event);
+    toNote(event);
+  };
   const toLatest = () => {
     toEnd();
     returnToPrompt();
@@ -44,17 +50,18 @@ export function Log({ messages, pending, opening, conversation, outbox, onEdit, 
         aria-live="off"
         aria-busy={streaming || opening}
         ref={content}
-        onClick={copyCode}
+        onClick={clicked}
       >
         {conversation?.hasEarlier && messages.length > 0 && <Earlier conversation={conversation} />}
         {opening && <p class="opening">Opening…</p>}
         {messages.map((message, index) => (
-          <MessageView
-            key={message.id}
-            message={message}
-            conversation={conversation}
-            last={index === messages.length - 1}
-          />
+          <MessageBoundary key={message.id} message={message}>
+            <MessageView
+              message={message}
+              conversation={conversation}
+              last={index === messages.length - 1}
+            />
+          </MessageBoundary>
         ))}
         {pending.map((prompt) => (
           <PendingView key={prompt.id} prompt={prompt} outbox={outbox} onEdit={onEdit} />

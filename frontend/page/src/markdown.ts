@@ -1,7 +1,12 @@
 /** Markdown of a model as safe HTML: no scripts, no styles, nothing that loads from anywhere. */
 
 import DOMPurify, { type Config } from "dompurify";
-import { Marked, type Token, type Tokens } from "marked";
+import { Marked, type Token, Tokenizer, type Tokens } from "marked";
+import { BoundedLexer, type PlainToken, plainToken } from "./bounded_lexer.ts";
+import { isCjk, openToBold, untilPunctuation } from "./cjk.ts";
+import { escaped } from "./escaped.ts";
+import { footnote, footnoteReference, footnotesOf } from "./footnotes.ts";
+import { formulaBlock, formulaInline, withoutFormulas } from "./formulas.ts";
 
 export type Highlight = (code: string, language: string) => string | null;
 
@@ -23,10 +28,6 @@ const ALLOWED: Config = {
   RETURN_DOM_FRAGMENT: true,
 };
 
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}
-
 function linkTo(href: string, text: string): string {
   return `<a href="${escaped(href)}" target="_blank" rel="noopener noreferrer">${text}</a>`;
 }
@@ -38,9 +39,39 @@ function codeBlock({ text, lang }: Tokens.Code, highlight: Highlight): string {
 
 let highlight: Highlight = () => null;
 
+/** Lines of a quotation: marked's work grows with their square. */
+const LONGEST_QUOTE = 4_000;
+
+const plainOf = (text: string) => `<span class="plain">${escaped(text)}</span>`;
+
 const marked = new Marked({
   gfm: true,
   breaks: true,
+  extensions: [
+    formulaBlock,
+    formulaInline,
+    footnote,
+    footnoteReference,
+    { name: "plain", renderer: (token) => plainOf((token as PlainToken).text) },
+  ],
+  hooks: { emStrongMask: (masked) => openToBold(withoutFormulas(masked)) },
+  tokenizer: {
+    blockquote(src) {
+      const raw = this.rules.block.blockquote.exec(src)?.[0] ?? "";
+      return raw.split("\n", LONGEST_QUOTE).length === LONGEST_QUOTE
+        ? (plainToken(raw) as unknown as Tokens.Blockquote)
+        : false;
+    },
+    // a single tilde is "about"
+    del: (src) => (src.startsWith("~~") ? false : undefined),
+    emStrong(src, masked, before) {
+      const plain = before !== undefined && src[0] === "*" && isCjk(before) ? "" : before;
+      return Tokenizer.prototype.emStrong.call(this, src, masked, plain);
+    },
+    url(src) {
+      return Tokenizer.prototype.url.call(this, untilPunctuation(src));
+    },
+  },
   renderer: {
     code: (token) => codeBlock(token, highlight),
     // what a model writes in angle brackets is shown as it wrote it
@@ -57,21 +88,40 @@ const marked = new Marked({
   },
 });
 
-/** What is read of a text: its words without the marks. */
-export function plainText(text: string): string {
+/** What is read of a text: its words without the marks, and not much more of it than is wanted. */
+export function plainText(text: string, wanted = Number.POSITIVE_INFINITY): string {
   const container = document.createElement("div");
-  for (const block of blocksOf(text)) container.append(renderBlock(block));
+  let length = 0;
+  for (const block of blocksOf(text)) {
+    if (length > wanted) break;
+    container.append(renderBlock(block));
+    length += block.raw.length;
+  }
   for (const head of container.querySelectorAll(".code-head")) head.remove();
   return container.textContent ?? "";
 }
 
-/** The text's blocks, such as paragraphs, lists and code. */
-export function blocksOf(text: string): Token[] {
-  return marked.lexer(text);
+/** The text's blocks, such as paragraphs, lists and code; a text that cannot be read is one of plain text. */
+export function blocksOf(text: string, growing = false): Token[] {
+  try {
+    return new BoundedLexer(marked.defaults, growing, footnotesOf(text)).lex(text);
+  } catch (error) {
+    console.warn("This text is shown without its marks:", error);
+    return [plainToken(text)];
+  }
 }
 
-/** A block as nodes that are safe to show. */
+/** A block as nodes that are safe to show; one that cannot be drawn is shown as it was written. */
 export function renderBlock(block: Token, highlighter: Highlight = () => null): DocumentFragment {
   highlight = highlighter;
-  return DOMPurify.sanitize(marked.parser([block]), ALLOWED) as unknown as DocumentFragment;
+  try {
+    return safe(marked.parser([block]));
+  } catch (error) {
+    console.warn("This block is shown without its marks:", error);
+    return safe(plainOf(block.raw));
+  }
+}
+
+function safe(html: string): DocumentFragment {
+  return DOMPurify.sanitize(html, ALLOWED) as unknown as DocumentFragment;
 }

@@ -4,6 +4,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { GrowingMarkdown } from "./growing_markdown.ts";
 import { loadHighlight } from "./highlight.ts";
 import type { Highlight } from "./markdown.ts";
+import { loadTypesetter, type Typesetter, typeset } from "./typeset.ts";
 
 /** A long list is one block, drawn anew with each word: for how many times as long the page does something else. */
 const REST = 4;
@@ -12,13 +13,18 @@ export function MarkdownView({ text, growing }: { text: string; growing: boolean
   const container = useRef<HTMLDivElement>(null);
   const renderer = useRef<GrowingMarkdown | null>(null);
   const [highlight, setHighlight] = useState<Highlight>();
+  const [typesetter, setTypesetter] = useState<Typesetter>();
+  const [hasFormulas, setHasFormulas] = useState(false);
   const rested = useRef(0);
   useLayoutEffect(() => {
     const draw = () => {
-      if (container.current === null) return;
-      renderer.current ??= new GrowingMarkdown(container.current);
+      const element = container.current;
+      if (element === null) return;
+      renderer.current ??= new GrowingMarkdown(element);
       const began = performance.now();
       renderer.current.update(text, growing, highlight);
+      if (typesetter !== undefined) typeset(element, typesetter);
+      else if (element.querySelector(".formula") !== null) setHasFormulas(true);
       const ended = performance.now();
       rested.current = ended + (ended - began) * REST;
     };
@@ -26,7 +32,7 @@ export function MarkdownView({ text, growing }: { text: string; growing: boolean
     if (!growing || wait <= 0) return draw();
     const timer = setTimeout(draw, wait);
     return () => clearTimeout(timer);
-  }, [text, growing, highlight]);
+  }, [text, growing, highlight, typesetter]);
   const hasCode = text.includes("```");
   useLayoutEffect(() => {
     if (!hasCode) return;
@@ -35,5 +41,12 @@ export function MarkdownView({ text, growing }: { text: string; growing: boolean
       () => {}, // code without colours is code
     );
   }, [hasCode]);
+  useLayoutEffect(() => {
+    if (!hasFormulas) return;
+    loadTypesetter().then(
+      (loaded) => setTypesetter(() => loaded),
+      () => {}, // a formula's source says it, too
+    );
+  }, [hasFormulas]);
   return <div class={growing ? "prose growing" : "prose"} ref={container} />;
 }

@@ -1,5 +1,7 @@
 /** Changing nodes into others in place, so that a selection or the focus inside of them survives. */
 
+import { isFormula, sameFormula } from "./typeset_formulas.ts";
+
 /** Gives `target` the children of `source`, and reuses what it has. */
 export function morph(target: Node, source: Node): void {
   const wanted = [...source.childNodes];
@@ -13,6 +15,8 @@ export function morph(target: Node, source: Node): void {
 
 function adapt(present: ChildNode, wanted: ChildNode): boolean {
   if (present.nodeName !== wanted.nodeName) return false;
+  // what is inside a formula that is typeset comes from its source
+  if (isFormula(present) || isFormula(wanted)) return sameFormula(present, wanted);
   if (present instanceof CharacterData && wanted instanceof CharacterData) {
     extend(present, wanted.data);
   }

@@ -1,0 +1,31 @@
+/** Keeps what goes wrong in one message to that message: its text is then shown as it was written. */
+
+import { type Message, textOf } from "centrifugo-llm";
+import { Component, type ComponentChildren } from "preact";
+
+interface BoundaryProps {
+  message: Message;
+  children: ComponentChildren;
+}
+
+export class MessageBoundary extends Component<BoundaryProps, { failed: Message | null }> {
+  override state = { failed: null };
+
+  override componentDidCatch(error: unknown): void {
+    console.warn("This message is shown as plain text:", error);
+    this.setState({ failed: this.props.message });
+  }
+
+  override render({ message, children }: BoundaryProps, { failed }: { failed: Message | null }) {
+    // once it has grown, it may be drawn again
+    if (failed !== message) return children;
+    const user = message.role === "user";
+    return (
+      <article class={user ? "prompt" : "answer"} aria-label={user ? "You" : "Answer"}>
+        <p class="plain" dir="auto">
+          {textOf(message)}
+        </p>
+      </article>
+    );
+  }
+}
