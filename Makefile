@@ -34,7 +34,12 @@ test: lint machine $(VENV)/.local-model page ## sets everything up and runs all 
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
 
 # a file's tests stay in one process, which starts the servers that they share once
-SIDE_BY_SIDE := -n 4 --dist loadfile
+SIDE_BY_SIDE := -n 2 --dist loadfile
+
+.PHONY: quick
+quick: $(VENV)/.dev ## in a minute: the tests that need no server, and one of each kind that does
+	$(BIN)/python -m centrifugo.build
+	$(BIN)/pytest -q -n 4 --quick $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.dev ## measures every figure beside its peers; with ARGS="--quick", in two minutes

@@ -33,6 +33,31 @@ def needs(**found: object) -> None:
             pytest.skip(f"{name} is not installed on this machine")
 
 
+# tests of these start parts by themselves
+_PROGRAMS = ("tests/programs", "tests/page", "tests/clients", "tests/whole")
+_SERVERS = {"deployment", "serverless"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--quick", action="store_true", help="what needs no server, and one of each kind that does"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        left_out = [item for item in items if _needs_servers(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not _needs_servers(item)]
+
+
+def _needs_servers(item: pytest.Item) -> bool:
+    if item.get_closest_marker("quick"):
+        return False
+    needs_some = _SERVERS & set(getattr(item, "fixturenames", ()))
+    return bool(needs_some) or item.nodeid.startswith(_PROGRAMS)
+
+
 @pytest.fixture(scope="session", params=["grpc-sqlite", "http-postgresql"])
 def deployment(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

@@ -16,6 +16,7 @@ from tests.page.browser import SLOW, Tab, Visitor, model_paused, model_saying, v
 pytestmark = pytest.mark.timeout(120)
 
 
+@pytest.mark.quick
 def test_the_page_says_which_model_answers(visitor: Visitor) -> None:
     tab = visitor.open()
     expect(tab.page.get_by_text("test answers.")).to_be_visible()

@@ -10,6 +10,7 @@ from testbed.deployment import Deployment
 from testbed.text import text, tokens
 
 
+@pytest.mark.quick
 async def test_an_answer_comes_back_exactly(client: Client) -> None:
     session = await client.rpc("ai:send", text="/tokens 60")
     assert [message["role"] for message in session["messages"]] == ["user", "assistant"]
