@@ -12,7 +12,7 @@ from proxy_server import telemetry
 from proxy_server.access.channels import Channels
 from proxy_server.answers.checkpoints import Checkpoints
 from proxy_server.answers.deadline import Deadline
-from proxy_server.answers.growing_message import within
+from proxy_server.answers.growing_message import Said, source_of, within
 from proxy_server.answers.heartbeat import Heartbeat
 from proxy_server.answers.history import History
 from proxy_server.answers.pacing import Pacing
@@ -21,7 +21,7 @@ from proxy_server.delivery.publisher import Publisher
 from proxy_server.errors import ApiRejected, ApiUnreachable, ResponderFailed, StoreUnavailable
 from proxy_server.protocol.chunks import Chunk, Start
 from proxy_server.protocol.closing import closing_entry
-from proxy_server.protocol.events import Event, Finish, FinishReason, Reasoning, Text
+from proxy_server.protocol.events import Event, Finish, FinishReason, Piece, Reasoning, Text
 from proxy_server.protocol.messages import Message, Metadata, Part, Status, TextPart, Usage
 from proxy_server.protocol.sessions import Position
 from proxy_server.protocol.turns import Assignment, Finished, OutboxEntry
@@ -156,13 +156,15 @@ class Generation:
                     self._finish_reason = "length"
                     break
 
-    def _take(self, batch: Sequence[Event]) -> list[Text | Reasoning]:
+    def _take(self, batch: Sequence[Event]) -> list[Said]:
         """Notes what is not part of the message, and gives the rest."""
-        said: list[Text | Reasoning] = []
+        said: list[Said] = []
         for event in batch:
             match event:
                 case Text() | Reasoning():
                     said.append(event)
+                case Piece():
+                    said.append(source_of(event))
                 case Usage():
                     self._usage = event
                 case Finish():

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import msgspec
+
+from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.chunks import (
     Chunk,
     ReasoningDelta,
@@ -12,19 +15,19 @@ from proxy_server.protocol.chunks import (
     TextEnd,
     TextStart,
 )
-from proxy_server.protocol.events import Reasoning, Text
-from proxy_server.protocol.messages import Part, ReasoningPart, TextPart
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.events import Piece, Reasoning, Text
+from proxy_server.protocol.messages import Part, ReasoningPart, SourceUrl, TextPart
 
 
 class Kept(NamedTuple):
-    """A part that stood in a checkpoint and does not grow: of a file, or of a kind not known."""
+    """A part that does not grow: a source, a file, or one of a kind not known here."""
 
     part: Part
     text: str = ""
 
 
-Said = Text | Reasoning
-Held = Said | Kept
+Said = Text | Reasoning | Kept
 Kind = type[Text] | type[Reasoning]
 
 _STARTS: dict[Kind, type[TextStart | ReasoningStart]] = {
@@ -38,8 +41,11 @@ _DELTAS: dict[Kind, type[TextDelta | ReasoningDelta]] = {
 _ENDS: dict[Kind, type[TextEnd | ReasoningEnd]] = {Text: TextEnd, Reasoning: ReasoningEnd}
 _PARTS: dict[Kind, type[TextPart | ReasoningPart]] = {Text: TextPart, Reasoning: ReasoningPart}
 
+_BAD_CHUNK = "The answer could not be shown. Try again."
 _MOST_BYTES = 4
 """What a character takes at most, as UTF-8."""
+_MOST_PART_BYTES = 9000
+"""What a part takes at most beside its text: a source has an address and a title."""
 _PART_BYTES = len('{"type":"reasoning","text":""},')
 
 
@@ -51,7 +57,7 @@ class GrowingMessage:
     """
 
     def __init__(self, parts: Iterable[Part] = ()) -> None:
-        self._said: list[Held] = []
+        self._said: list[Said] = []
         self._open: Kind | None = None
         self._count = 0
         self._marked = 0
@@ -74,6 +80,7 @@ class GrowingMessage:
         chunks: list[Chunk] = []
         for piece in merge(said):
             if isinstance(piece, Kept):
+                chunks += self._add_kept(piece)
                 continue
             kind = type(piece)
             if kind != self._open:
@@ -86,6 +93,13 @@ class GrowingMessage:
             self._said.append(piece)
             self.bytes += len(piece.text.encode())
         return chunks
+
+    def _add_kept(self, kept: Kept) -> list[Chunk]:
+        chunks = self.close()
+        self._count += 1
+        self._said.append(kept)
+        self.bytes += len(encode(kept.part))
+        return [*chunks, kept.part] if isinstance(kept.part, SourceUrl) else chunks
 
     def ending(self) -> list[Chunk]:
         """The chunk that would end the part which is still growing, if one is."""
@@ -109,6 +123,8 @@ class GrowingMessage:
                     self.add([Reasoning(delta)])
                 case TextEnd() | ReasoningEnd():
                     self.close()
+                case SourceUrl():
+                    self.add([Kept(chunk)])
 
     def mark(self) -> None:
         """Everything added so far has been acknowledged as published."""
@@ -135,12 +151,34 @@ class GrowingMessage:
         return sum(len(piece.text) for piece in self._said)
 
 
+def source_of(piece: Piece) -> Kept:
+    """The part that a chunk of another kind adds. Raises ResponderFailed for what is none."""
+    chunk = piece.chunk
+    try:
+        source = msgspec.convert(chunk, SourceUrl)
+    except msgspec.ValidationError as error:
+        # without the value, which is part of the answer
+        problem = str(error).partition(" '")[0]
+        details = f"chunk {str(chunk.get('type'))[:50]!r}: {problem[:100]}"
+        raise ResponderFailed("bad_chunk", _BAD_CHUNK, details) from error
+    if len(encode(source)) > _MOST_PART_BYTES:
+        raise ResponderFailed("bad_chunk", _BAD_CHUNK, f"a source of {len(encode(source))} bytes")
+    return Kept(source)
+
+
 def within(said: Sequence[Said], room: int) -> Sequence[Said]:
     """As much of it as takes so many bytes: the same object where that is all of it."""
-    if sum(len(piece.text) for piece in said) * _MOST_BYTES + len(said) * _PART_BYTES <= room:
+    most = sum(len(piece.text) for piece in said) * _MOST_BYTES + len(said) * _MOST_PART_BYTES
+    if most <= room:
         return said
     fitting: list[Said] = []
     for piece in said:
+        if isinstance(piece, Kept):
+            room -= len(encode(piece.part))
+            if room < 0:
+                return fitting
+            fitting.append(piece)
+            continue
         room -= _PART_BYTES
         text = piece.text.encode()
         if len(text) > room:
@@ -153,11 +191,11 @@ def within(said: Sequence[Said], room: int) -> Sequence[Said]:
     return said
 
 
-def merge(said: Sequence[Held]) -> list[Held]:
+def merge(said: Sequence[Said]) -> list[Said]:
     """The same in the fewest pieces: neighbours of one kind become one."""
     if len(said) == 1:
         return list(said)
-    merged: list[Held] = []
+    merged: list[Said] = []
     run: list[str] = []
     kind: Kind | None = None
     for piece in said:
@@ -175,5 +213,5 @@ def merge(said: Sequence[Held]) -> list[Held]:
     return merged
 
 
-def _part_of(piece: Held) -> Part:
+def _part_of(piece: Said) -> Part:
     return piece.part if isinstance(piece, Kept) else _PARTS[type(piece)](piece.text)

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from proxy_server.protocol.messages import Metadata
+from proxy_server.protocol.messages import Metadata, SourceUrl
 
 
 class Start(Struct, tag="start", rename="camel", gc=False):
@@ -63,6 +63,7 @@ Chunk = (
     | ReasoningStart
     | ReasoningDelta
     | ReasoningEnd
+    | SourceUrl
     | Finish
     | Abort
     | Error

@@ -21,7 +21,10 @@ class Reasoning(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Any other chunk of the AI SDK that adds to the message: a JSON object with its `type`."""
+    """Another chunk of the AI SDK that adds to the message: a JSON object with its `type`.
+
+    At present a `source-url`; any other fails the answer.
+    """
 
     chunk: Mapping[str, Any]
 

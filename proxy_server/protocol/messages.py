@@ -25,7 +25,15 @@ class FilePart(Struct, tag="file", rename="camel", omit_defaults=True, gc=False)
     filename: str | None = None
 
 
-KnownPart = TextPart | ReasoningPart | FilePart
+class SourceUrl(Struct, tag="source-url", rename="camel", omit_defaults=True, gc=False):
+    """A page that the answer cites: the part, and the chunk that adds it."""
+
+    source_id: str
+    url: str
+    title: str | None = None
+
+
+KnownPart = TextPart | ReasoningPart | FilePart | SourceUrl
 Part = KnownPart | Raw
 """A part of a kind that is not known here is kept as it came: a newer version may have made it."""
 

@@ -1,13 +1,24 @@
 """Whatever way a text is cut, published and checkpointed, its pieces give it back."""
 
+import json
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_server.answers.growing_message import GrowingMessage, Held, Said, merge, within
-from proxy_server.protocol.events import Reasoning, Text
+from proxy_server.answers.growing_message import (
+    GrowingMessage,
+    Said,
+    merge,
+    source_of,
+    within,
+)
+from proxy_server.errors import ResponderFailed
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.events import Piece, Reasoning, Text
 from proxy_server.protocol.messages import ReasoningPart, TextPart
 
 deltas = st.lists(
@@ -25,7 +36,7 @@ def text(parts: object) -> list[tuple[str, str]]:
     ]
 
 
-def kinds(said: Sequence[Held]) -> list[tuple[str, str]]:
+def kinds(said: Sequence[Said]) -> list[tuple[str, str]]:
     return [("text" if isinstance(piece, Text) else "reasoning", piece.text) for piece in said]
 
 
@@ -84,3 +95,36 @@ def test_no_more_is_taken_than_there_is_room_for(said: list[Said], room: int) ->
     if fitting is not said:
         # what was left out would not have fitted, with its parts
         assert len(whole.encode()) + len(said) * 40 > room
+
+
+def test_a_source_is_a_part_of_its_own_and_outlasts_checkpoint_and_takeover() -> None:
+    source = {"type": "source-url", "sourceId": "s", "url": "https://example.com", "title": "A"}
+    kept = source_of(Piece(source))
+    made, replayed = GrowingMessage(), GrowingMessage()
+    replayed.replay(made.add([Text("a"), kept, Text("b")]))
+    replayed.replay(made.close())
+    for message in (made, replayed):
+        assert json.loads(encode(message.parts())) == [
+            {"type": "text", "text": "a"},
+            source,
+            {"type": "text", "text": "b"},
+        ]
+    made.mark()
+    assert encode(GrowingMessage(made.published()).parts()) == encode(made.parts())
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        {"type": "unknown"},
+        {"type": "source-url", "url": "https://example.com"},
+        {"type": "source-url", "sourceId": "s", "url": 5},
+        {"type": "source-url", "sourceId": "s", "url": "https://example.com/" + 9000 * "x"},
+        {},
+    ],
+)
+def test_a_chunk_that_nobody_could_show_fails_its_answer(chunk: dict[str, Any]) -> None:
+    with pytest.raises(ResponderFailed) as failed:
+        source_of(Piece(chunk))
+    assert failed.value.reason == "bad_chunk"
+    assert "example.com" not in str(failed.value)

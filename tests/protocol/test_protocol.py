@@ -139,8 +139,8 @@ def shapes() -> dict[str, type[msgspec.Struct]]:
 def test_the_document_has_each_shape_with_its_fields_and_no_other() -> None:
     told = [(name, fields) for name, fields in documented() if name != "deleted"]
     ours = {name: sent(shape) for name, shape in shapes().items() if name != "deleted"}
-    # `sync` goes to both kinds of channels
-    assert sorted(name for name, _ in told) == sorted([*ours, "sync"])
+    # `sync` goes to both kinds of channels, and a source is a part as well as a chunk
+    assert sorted(name for name, _ in told) == sorted([*ours, "sync", "source-url"])
     for name, fields in told:
         assert fields == ours[name], name
 

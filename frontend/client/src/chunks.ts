@@ -34,6 +34,8 @@ function applyChunk(message: Message, chunk: Chunk): Message {
       return endParts(message, "text");
     case "reasoning-end":
       return endParts(message, "reasoning");
+    case "source-url":
+      return { ...message, parts: [...message.parts, chunk] };
     case "finish":
       return close(message, "complete", {
         ...(chunk.finishReason !== undefined && { finish_reason: chunk.finishReason }),
@@ -60,7 +62,7 @@ function withMetadata(message: Message, metadata: Metadata): Message {
 function grow(message: Message, type: "text" | "reasoning", delta: string): Message {
   const at = message.parts.findLastIndex((part) => part.type === type);
   const part = message.parts[at];
-  if (part === undefined || part.type === "file") {
+  if (part === undefined || !("text" in part)) {
     return { ...message, parts: [...message.parts, { type, text: delta, state: "streaming" }] };
   }
   return { ...message, parts: message.parts.with(at, { ...part, text: part.text + delta }) };
@@ -74,11 +76,11 @@ function endParts(message: Message, type?: "text" | "reasoning"): Message {
 }
 
 function ends(part: Part, type: "text" | "reasoning" | undefined): boolean {
-  return part.type !== "file" && part.state === "streaming" && (type ?? part.type) === part.type;
+  return "text" in part && part.state === "streaming" && (type ?? part.type) === part.type;
 }
 
 function ended(part: Part): Part {
-  if (part.type === "file") return part;
+  if (!("text" in part)) return part;
   const { state: _, ...rest } = part;
   return rest;
 }

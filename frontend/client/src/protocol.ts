@@ -5,7 +5,8 @@ export type Status = "queued" | "streaming" | "complete" | "stopped" | "failed" 
 export type Part =
   | { type: "text"; text: string; state?: "streaming" | "done" }
   | { type: "reasoning"; text: string; state?: "streaming" | "done" }
-  | { type: "file"; mediaType: string; url: string; filename?: string };
+  | { type: "file"; mediaType: string; url: string; filename?: string }
+  | { type: "source-url"; sourceId: string; url: string; title?: string };
 
 export interface Usage {
   input_tokens: number;
@@ -55,6 +56,7 @@ export type Chunk =
   | { type: "start"; messageId: string; messageMetadata?: Metadata }
   | { type: "text-start" | "text-end" | "reasoning-start" | "reasoning-end"; id: string }
   | { type: "text-delta" | "reasoning-delta"; id: string; delta: string }
+  | { type: "source-url"; sourceId: string; url: string; title?: string }
   | { type: "finish"; finishReason?: string; messageMetadata?: Metadata }
   | { type: "abort"; reason?: string; messageMetadata?: Metadata }
   | { type: "error"; errorText: string; messageMetadata?: Metadata };

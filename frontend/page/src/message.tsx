@@ -70,6 +70,7 @@ function Answer({ message, conversation, last }: MessageProps) {
           growing={open && index === message.parts.length - 1}
         />
       ))}
+      <Sources message={message} />
       <Ending metadata={message.metadata} />
       <Actions message={message} conversation={conversation} last={last} />
     </article>
@@ -87,6 +88,26 @@ function PartView({ part, growing }: { part: Part; growing: boolean }) {
     );
   }
   return null;
+}
+
+/** The pages that an answer cites, each once. */
+function Sources({ message }: { message: Message }) {
+  const sources = message.parts.flatMap((part) => (part.type === "source-url" ? [part] : []));
+  const shown = sources.filter(({ url }) => /^https?:/i.test(url));
+  if (shown.length === 0) return null;
+  return (
+    <nav class="sources" aria-label="Sources">
+      <ol>
+        {shown.map(({ sourceId, url, title }) => (
+          <li key={sourceId}>
+            <a href={url} target="_blank" rel="noopener noreferrer">
+              {title ?? url}
+            </a>
+          </li>
+        ))}
+      </ol>
+    </nav>
+  );
 }
 
 const ENDINGS: Partial<Record<NonNullable<Metadata["status"]>, string>> = {
