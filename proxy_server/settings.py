@@ -267,7 +267,7 @@ class Settings(BaseSettings):
     def allowed_models(self) -> tuple[str, ...]:
         """Those that prompts may name, each once, the usual one first."""
         usual = self.openai_model
-        if self.responder and "openai_model" not in self.model_fields_set:
-            # no model of OpenAI's answers here, and nobody shall read that one does
+        if self.responder:
+            # OPENAI_MODEL does not answer here, and nobody shall read that it does
             usual = self.responder.partition(":")[0].rpartition(".")[2]
         return tuple(dict.fromkeys((usual, *self.models, *self.responders)))

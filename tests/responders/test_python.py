@@ -89,7 +89,7 @@ async def test_the_smallest_one_answers(serve: Serve) -> None:
 
 
 async def test_it_answers_in_a_real_deployment(serverless: Deployment) -> None:
-    with serverless.server(2, RESPONDER=f"{OWN}:answer", OPENAI_MODEL="") as server:
+    with serverless.server(2, RESPONDER=f"{OWN}:answer") as server:
         async with Door(server.port) as door:
             session = await door.rpc("anna", "ai:send", text="Hi")
 
@@ -249,6 +249,22 @@ async def test_several_by_name(serve: Serve) -> None:
         assert said(await asked(app, model="shop")) == "shop says None of None"
         assert said(await asked(app, model="memory")) == "user: Hi"
     assert own.done == ["closed"]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"responder": "answer"}, {"responders": "own=" + OWN + ":answer"}]
+)
+async def test_titles_are_not_asked_of_it(serve: Serve, settings: dict[str, str]) -> None:
+    async with serve(**settings, titles="model") as app:
+        await asked(app, model="own")
+
+        async def idle() -> bool:
+            return not app.supervisor._tasks
+
+        await until(idle)
+        [listed] = (await app.chat.list("anna", 10, None)).conversations
+    assert len(own.seen) == 1
+    assert listed.title == "Hi"
 
 
 async def test_names_stand_beside_the_models(serverless: Deployment) -> None:
