@@ -77,7 +77,11 @@ class _Run:
             self._fail("was cancelled from within")
         except ResponderFailed as failure:
             self._failure = failure
-        except (Exception, SystemExit) as error:
+        except GeneratorExit:
+            # the loop is gone, and with it what could be awaited or told
+            raise
+        except BaseException as error:
+            # also a SystemExit, which would end the process, and groups of such
             self._crashed(error)
         finally:
             self._yielded.end()

@@ -55,6 +55,15 @@ async def exits(_: Turn) -> AsyncIterator[str]:
     raise SystemExit(SECRET)
 
 
+class Odd(BaseException):
+    pass
+
+
+async def odd(_: Turn) -> AsyncIterator[str]:
+    yield "So far"
+    raise BaseExceptionGroup(SECRET, [Odd()])
+
+
 async def cancels_itself(_: Turn) -> AsyncIterator[str]:
     yield "So far"
     raise asyncio.CancelledError(SECRET)

@@ -20,6 +20,7 @@ from testbed.waiting import until
 from tests.responders import own
 
 OWN = "tests.responders.own"
+GUIDE = Path(__file__).parent.parent.parent / "docs" / "responders.md"
 NEUTRAL = "Something went wrong while the answer was made. Try again."
 Serve = Callable[..., AbstractAsyncContextManager[App]]
 
@@ -88,6 +89,16 @@ async def test_the_smallest_one_answers(serve: Serve) -> None:
     assert (turn.data, turn.meta) == (None, None)
 
 
+async def test_the_one_of_the_documentation_answers(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = GUIDE.read_text().split("```python\n")[1].split("```")[0]
+    (tmp_path / "mine.py").write_text(told)
+    monkeypatch.syspath_prepend(tmp_path)
+    async with serve(responders={"mine": "mine:answer"}) as app:
+        assert said(await asked(app, "anna", model="mine")) == "Hello, anna"
+
+
 async def test_it_answers_in_a_real_deployment(serverless: Deployment) -> None:
     with serverless.server(2, RESPONDER=f"{OWN}:answer") as server:
         async with Door(server.port) as door:
@@ -136,6 +147,7 @@ async def test_an_object_with_data_and_meta(serve: Serve) -> None:
     [
         ("raises", NEUTRAL),
         ("exits", NEUTRAL),
+        ("odd", NEUTRAL),
         ("cancels_itself", NEUTRAL),
         ("number", NEUTRAL),
         ("error_chunk", NEUTRAL),
@@ -154,7 +166,7 @@ async def test_an_exception_fails_the_answer(serve: Serve, responder: str, sente
         assert failed["reason"] == "responder"
         # the next one is answered all the same
         assert said(await asked(app)) == "So far"
-    if responder in ("raises", "exits"):
+    if responder in ("raises", "exits", "odd"):
         [crashed] = [line for line in logs if line["event"] == "responder_failed"]
         assert own.SECRET in str(crashed["exc_info"])
         assert crashed["responder"] == f"{OWN}:{responder}"
