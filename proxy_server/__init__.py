@@ -1,6 +1,6 @@
 """Streams LLM answers over the Centrifugo connection that a browser already holds.
 
-What others may use stands here: the service as an App, its Settings, and what a Responder is given
+What others may use stands here: the service as an App, its Settings, and what a responder is given
 and gives. `proxy_server.testing` has what their tests need.
 """
 
@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from proxy_server.app import App
-    from proxy_server.errors import Refusal, ResponderFailed
+    from proxy_server.errors import CannotAnswer, Refusal, ResponderFailed
     from proxy_server.protocol.events import Event, Finish, Piece, Reasoning, Text
     from proxy_server.protocol.messages import Message, Usage
     from proxy_server.responders.responder import Prompt, Responder
+    from proxy_server.responders.turn import Turn, text_of
     from proxy_server.settings import Settings
 
 _WHERE = {
     "App": "app",
+    "CannotAnswer": "errors",
     "Event": "protocol.events",
     "Finish": "protocol.events",
     "Message": "protocol.messages",
@@ -28,11 +30,14 @@ _WHERE = {
     "ResponderFailed": "errors",
     "Settings": "settings",
     "Text": "protocol.events",
+    "Turn": "responders.turn",
     "Usage": "protocol.messages",
+    "text_of": "responders.turn",
 }
 
 __all__ = [
     "App",
+    "CannotAnswer",
     "Event",
     "Finish",
     "Message",
@@ -44,7 +49,9 @@ __all__ = [
     "ResponderFailed",
     "Settings",
     "Text",
+    "Turn",
     "Usage",
+    "text_of",
 ]
 
 

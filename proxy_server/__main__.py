@@ -12,7 +12,7 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 
-from proxy_server.errors import StoreUnavailable
+from proxy_server.errors import ResponderUnusable, StoreUnavailable
 from proxy_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ async def _run(settings: Settings) -> None:
     loop.add_signal_handler(signal.SIGINT, _interrupted, stop)
     try:
         await _app()(settings).serve(stop)
-    except (OSError, StoreUnavailable) as error:
+    except (OSError, ResponderUnusable, StoreUnavailable) as error:
         sys.exit(f"The server ends: {error}")
 
 

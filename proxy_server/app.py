@@ -32,9 +32,11 @@ from proxy_server.delivery.announcements import Announcements
 from proxy_server.delivery.publisher import Publisher
 from proxy_server.delivery.server_api import ServerApi, server_api
 from proxy_server.errors import StoreUnavailable
+from proxy_server.responders.choice import Choice
 from proxy_server.responders.openai_chat import OpenAIChat
 from proxy_server.responders.openai_client import Server
 from proxy_server.responders.openai_responses import OpenAIResponses
+from proxy_server.responders.python import PythonResponder
 from proxy_server.responders.responder import Responder
 from proxy_server.settings import Settings
 from proxy_server.store.admissions import Limits
@@ -125,6 +127,9 @@ class App:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         settings = self._settings
+        # first, because what fails here is what its author is waiting to read
+        responder = self._responder or _responder(settings)
+        stack.push_async_callback(responder.close)
         self.store = Store(settings.database_url, synchronous=settings.sqlite_synchronous)
         stack.push_async_callback(self.store.close)
         await migrate(self.store)
@@ -137,8 +142,6 @@ class App:
         stack.push_async_callback(api.close)
         self._publisher = Publisher(api)
         stack.push_async_callback(self._publisher.close)
-        responder = self._responder or _responder(settings)
-        stack.push_async_callback(responder.close)
 
         leases = Leases(self.store, f"runner-{uuid.uuid4()}", settings.lease_seconds)
         limits = Limits(settings.generations_per_user, settings.prompts_per_minute)
@@ -162,7 +165,7 @@ class App:
             relay=self._relay,
             takeover=Takeover(api, announcements, turns, self._channels),
             announcements=announcements,
-            titles=Titles(responder, self.store, turns) if settings.titles == "model" else None,
+            titles=self._titles(responder, turns),
             places=Places(
                 settings.max_generations + settings.max_waiting,
                 Shares(one=settings.user_share, visitors=settings.visitors_share),
@@ -196,6 +199,13 @@ class App:
         """How far answers have come is stored by these; a program of tests leaves it out."""
         return Checkpoints(leases)
 
+    def _titles(self, responder: Responder, turns: Turns) -> Titles | None:
+        """Python of somebody else's is asked for answers alone: it may have effects."""
+        settings = self._settings
+        if settings.titles != "model" or settings.responder:
+            return None
+        return Titles(responder, self.store, turns, without=settings.responders)
+
     def _servicer(self) -> Servicer:
         settings = self._settings
         addresses = AddressLimiter(
@@ -203,7 +213,7 @@ class App:
             prompts_per_minute=settings.prompts_per_address,
         )
         return Servicer(
-            model=settings.openai_model,
+            model=settings.allowed_models[0],
             visitors=Visitors(self._signer),
             channels=self._channels,
             limiter=CallLimiter(
@@ -223,6 +233,13 @@ class App:
 
 
 def _responder(settings: Settings) -> Responder:
+    """Who answers, by the settings; raises ResponderUnusable."""
+    named = {name: PythonResponder(place) for name, place in settings.responders.items()}
+    usual = PythonResponder(settings.responder) if settings.responder else _model(settings)
+    return Choice(named, usual) if named else usual
+
+
+def _model(settings: Settings) -> Responder:
     api = OpenAIResponses if settings.openai_api == "responses" else OpenAIChat
     return api(
         Server(

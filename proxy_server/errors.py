@@ -12,6 +12,8 @@ Refusal                 reaches the client: code, temporary, one sentence for a 
  └─ Unavailable         503, temporary
 Failure                 an edge did not do its part; decided on by the caller, told in the log
  ├─ ResponderFailed     the model's provider refused, broke off or kept silent
+ │   └─ CannotAnswer    a responder of somebody's own has a sentence for who asked
+ ├─ ResponderUnusable   RESPONDER names nothing that answers; the text is for an operator
  ├─ ApiUnreachable      Centrifugo's server API did not answer: the effect is unknown
  ├─ ApiRejected         it answered with an error: there was no effect
  │   └─ PositionLost    the channel's history no longer reaches back to that position
@@ -98,6 +100,20 @@ class ResponderFailed(Failure):
         super().__init__(details or reason)
         self.reason = reason
         self.sentence = sentence
+
+
+class CannotAnswer(ResponderFailed):
+    """Raised by a responder of your own: the answer fails, and the user reads this sentence.
+
+    details: for the log alone.
+    """
+
+    def __init__(self, sentence: str, details: str = "") -> None:
+        super().__init__("responder", sentence, details)
+
+
+class ResponderUnusable(Failure):
+    """What the settings name as a responder cannot be one; the text says why."""
 
 
 class ApiUnreachable(Failure):

@@ -14,6 +14,7 @@ _Count = Annotated[int, Field(ge=1)]
 _CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 _Json = Annotated[dict[str, Any], NoDecode]
 _Headers = Annotated[dict[str, str], NoDecode]
+_Named = Annotated[dict[str, str], NoDecode]
 _LEAST_SECRET = 16
 _LAST_PORT = 65_535
 # of what Centrifugo can be answered in one reply, which is 4 MB, and no setting there changes it
@@ -99,6 +100,16 @@ class Settings(BaseSettings):
     max_output_tokens: int = Field(0, ge=0, description="Bound on an answer; 0 is the model's own")
     titles: Literal["prompt", "model"] = Field(
         "prompt", description="Titles are the first `prompt`, shortened, or made by the `model`"
+    )
+    responder: str = Field(
+        "",
+        description="Your own Python in place of the model: `package.module:attribute` "
+        "(docs/responders.md)",
+    )
+    responders: _Named = Field(
+        {},
+        description="The same beside the model, for the prompts that name them: "
+        "`name=package.module:attribute, …`",
     )
     first_token_seconds: _Seconds = Field(60, description="How long the model may take to begin")
     idle_seconds: _Seconds = Field(30, description="How long it may pause between tokens")
@@ -188,6 +199,17 @@ class Settings(BaseSettings):
             raise ValueError("give a JSON object, or Name: value, …")
         return {name.strip(): content.strip() for name, content in pairs}
 
+    @field_validator("responders", mode="before")
+    @classmethod
+    def _by_name(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+        named = {name.strip(): place.strip() for name, _, place in pairs}
+        if len(named) < len(pairs) or not all((*named, *named.values())):
+            raise ValueError("give name=package.module:attribute, …, each name once")
+        return named
+
     @field_validator("reasoning_tags", mode="after")
     @classmethod
     def _tags(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -243,4 +265,9 @@ class Settings(BaseSettings):
 
     @property
     def allowed_models(self) -> tuple[str, ...]:
-        return (self.openai_model, *self.models)
+        """Those that prompts may name, each once, the usual one first."""
+        usual = self.openai_model
+        if self.responder:
+            # OPENAI_MODEL does not answer here, and nobody shall read that it does
+            usual = self.responder.partition(":")[0].rpartition(".")[2]
+        return tuple(dict.fromkeys((usual, *self.models, *self.responders)))

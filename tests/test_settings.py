@@ -61,6 +61,19 @@ def test_lists_are_comma_separated(make: Make) -> None:
     assert given.allowed_models == ("m", "small", "large")
 
 
+def test_responders_have_names_among_the_models(make: Make) -> None:
+    given = make(RESPONDERS="docs=app.docs:answer, shop = shop:bot,", MODELS="large")
+    assert given.responders == {"docs": "app.docs:answer", "shop": "shop:bot"}
+    assert given.allowed_models == ("gpt-5-mini", "large", "docs", "shop")
+
+
+def test_no_model_is_named_that_does_not_answer(make: Make) -> None:
+    given = make(RESPONDER="app.docs:answer", OPENAI_MODEL="m", MODELS="large")
+    assert given.allowed_models == ("docs", "large")
+    given = make(RESPONDERS="docs=app.docs:answer", OPENAI_MODEL="docs", MODELS="m")
+    assert given.allowed_models == ("docs", "m")
+
+
 def test_an_empty_variable_is_none(make: Make) -> None:
     assert make(MAX_GENERATIONS="", OPENAI_MODEL="") == make()
 
@@ -71,6 +84,8 @@ def test_an_empty_variable_is_none(make: Make) -> None:
         ({"SIGNING_SECRETS": "short"}, "give at least one secret of at least 16 characters"),
         ({"SIGNING_SECRETS": f"{SECRET},short"}, "at least 16 characters"),
         ({"SIGNING_SECRETS": " , "}, "give at least one secret"),
+        ({"RESPONDERS": "docs"}, "give name=package.module:attribute"),
+        ({"RESPONDERS": "a=b:c,a=d:e"}, "each name once"),
         ({"GRPC_LISTEN": "50051"}, "give host:port"),
         ({"GRPC_LISTEN": "127.0.0.1:70000"}, "give host:port"),
         ({"METRICS_LISTEN": "on"}, "give host:port"),

@@ -188,6 +188,8 @@ class Generation:
                     message_id=assignment.message_id,
                     model=assignment.model,
                     history=history,
+                    data=assignment.data,
+                    meta=assignment.meta,
                 )
 
     def _publish(self, chunks: list[Chunk]) -> None:

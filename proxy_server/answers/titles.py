@@ -1,6 +1,6 @@
 """The title of a conversation: cut from its first prompt, or made by the model."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import structlog
 
@@ -27,16 +27,24 @@ log = structlog.get_logger()
 
 
 class Titles:
-    """Replaces the title that was cut from the prompt, unless its owner was faster."""
+    """Replaces the title that was cut from the prompt, unless its owner was faster.
 
-    def __init__(self, responder: Responder, store: Store, turns: Turns) -> None:
+    without: models whose conversations keep the one that was cut.
+    """
+
+    def __init__(
+        self, responder: Responder, store: Store, turns: Turns, *, without: Container[str] = ()
+    ) -> None:
         self._responder = responder
         self._store = store
         self._turns = turns
+        self._without = without
 
     async def make(self, assignment: Assignment) -> tuple[Summary, OutboxEntry] | None:
         """Makes the title after the conversation's first answer; a failure leaves the old one."""
         conversation_id = assignment.conversation_id
+        if assignment.model in self._without:
+            return None
         try:
             begun = await beginning(self._store, conversation_id)
             if begun is None or begun[1].metadata.status != "complete":

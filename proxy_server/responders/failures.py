@@ -12,6 +12,8 @@ BROKEN_OFF = "The model broke off its answer. Try again."
 NO_SENSE = "The model gave an answer that makes no sense. Try again."
 NO_ANSWER = "The model ended without an answer. Try again."
 WITHHELD = "The provider's content filter withheld the answer."
+NOT_OURS = "Something went wrong while the answer was made. Try again."
+NO_ANSWER_YET = "There was no answer. Try again."
 _TOO_LONG = "This conversation is too long for the model."
 _MODERATED = "The provider's moderation refused this prompt."
 # A code, and not a sentence that may quote the prompt.

@@ -16,6 +16,7 @@ class Prompt:
     history: the conversation within the budget, oldest first; the last message is the prompt.
     message_id: of the assistant message that the answer becomes.
     max_output_tokens: a bound on this answer, below that of the settings.
+    data, meta: JSON that came with the prompt, from the client and from Centrifugo.
     """
 
     user: str
@@ -24,6 +25,8 @@ class Prompt:
     model: str
     history: Sequence[Message]
     max_output_tokens: int | None = None
+    data: str | None = None
+    meta: str | None = None
 
 
 class Responder(Protocol):

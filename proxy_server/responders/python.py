@@ -1,0 +1,171 @@
+"""Answers of a Python function: an async generator of somebody else's, in a task of its own.
+
+The task is the generator's alone, so that what it opens it closes in the same task, whatever
+happens to the one that publishes; and so that one that does not end can be left.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from inspect import iscoroutinefunction
+from time import monotonic
+from types import AsyncGeneratorType
+from typing import Any, cast
+
+import structlog
+
+from proxy_server.errors import ResponderFailed
+from proxy_server.protocol.events import Event, Finish
+from proxy_server.responders.failures import NO_ANSWER_YET, NOT_OURS
+from proxy_server.responders.loading import load
+from proxy_server.responders.responder import Prompt
+from proxy_server.responders.turn import Turn
+from proxy_server.responders.yielded import Yielded
+
+# How far a generator may be ahead of what Centrifugo took.
+_MOST_EVENTS = 4096
+_MOST_CHARACTERS = 100_000
+# How long one that never waits keeps the loop to itself.
+_ROUND_SECONDS = 0.005
+_LEAVE_SECONDS = 0.9
+
+_Generator = AsyncGeneratorType[Any, None]
+
+log = structlog.get_logger()
+
+
+class _Run:
+    """One generator being driven; what it says gathers until it is asked for."""
+
+    def __init__(self, made: _Generator, turn: Turn, place: str) -> None:
+        self._made = made
+        self._turn = turn
+        self._place = place
+        self._yielded = Yielded(turn)
+        self._failure: ResponderFailed | None = None
+        self._over = False
+        self._changed = asyncio.Event()
+        self._taken = asyncio.Event()
+        self.task = asyncio.create_task(self._drive(), name=f"responder {turn.message}")
+
+    async def events(self) -> AsyncIterator[Sequence[Event]]:
+        over = False
+        while not over:
+            await self._changed.wait()
+            self._changed.clear()
+            over = self._over
+            said = self._yielded.take()
+            self._taken.set()
+            if said:
+                yield said
+        if self._failure is not None:
+            raise self._failure
+        if not self._yielded.spoke:
+            raise ResponderFailed("empty", NO_ANSWER_YET, f"{self._place} yielded nothing")
+        yield [Finish(self._yielded.finish_reason)]
+
+    @property
+    def where(self) -> str:
+        """The line of the function where it waits."""
+        frame = self._made.ag_frame
+        return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "its end"
+
+    async def _drive(self) -> None:
+        try:
+            await self._gather()
+        except asyncio.CancelledError:
+            self._fail("was cancelled from within")
+        except ResponderFailed as failure:
+            self._failure = failure
+        except GeneratorExit:
+            # the loop is gone, and with it what could be awaited or told
+            raise
+        except BaseException as error:
+            # also a SystemExit, which would end the process, and groups of such
+            self._crashed(error)
+        finally:
+            self._yielded.end()
+            self._over = True
+            self._changed.set()
+
+    async def _gather(self) -> None:
+        yielded, task = self._yielded, self.task
+        began = monotonic()
+        try:
+            async for value in self._made:
+                if task.cancelling():
+                    # it took the cancellation for something else
+                    raise asyncio.CancelledError
+                yielded.add(value)
+                self._changed.set()
+                if yielded.events >= _MOST_EVENTS or yielded.characters >= _MOST_CHARACTERS:
+                    self._taken.clear()
+                    await self._taken.wait()
+                    began = monotonic()
+                elif monotonic() - began > _ROUND_SECONDS:
+                    await asyncio.sleep(0)
+                    began = monotonic()
+        finally:
+            await self._made.aclose()
+
+    def _fail(self, what: str) -> None:
+        self._failure = ResponderFailed("responder", NOT_OURS, f"{self._place} {what}")
+
+    def _crashed(self, error: BaseException) -> None:
+        log.warning(
+            "responder_failed",
+            conversation=self._turn.conversation,
+            message=self._turn.message,
+            responder=self._place,
+            exc_info=error,
+        )
+        self._fail(f"raised {type(error).__name__}")
+
+
+class PythonResponder:
+    """A responder over the function or object that a setting names.
+
+    Raises ResponderUnusable where there is no such thing.
+    """
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._function, self._owner = load(place)
+        # nobody else holds the tasks of those that do not end
+        self._left: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def answer(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Sequence[Event]]]:
+        turn = Turn.of(prompt)
+        # an async generator function gives one, whatever its annotation says
+        made = cast(_Generator, self._function(turn))
+        run = _Run(made, turn, self._place)
+        try:
+            yield run.events()
+        finally:
+            await self._leave(run, prompt)
+
+    async def close(self) -> None:
+        """Ends what the object holds, where it has a `close` of its own that is async."""
+        close = getattr(self._owner, "close", None)
+        if iscoroutinefunction(close):
+            await close()
+
+    async def _leave(self, run: _Run, prompt: Prompt) -> None:
+        task = run.task
+        if task.done():
+            return
+        self._left.add(task)
+        task.add_done_callback(self._left.discard)
+        task.cancel()
+        await asyncio.wait([task], timeout=_LEAVE_SECONDS)
+        if not task.done():
+            # The end of the loop would wait for it, and so would the end of the process.
+            asyncio.tasks._unregister_task(task)
+            log.warning(
+                "responder_left_behind",
+                conversation=prompt.conversation_id,
+                message=prompt.message_id,
+                responder=self._place,
+                where=run.where,
+            )

@@ -1,0 +1,79 @@
+"""What a responder written in Python is given: who asks, and what was said."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from proxy_server.protocol.messages import Message, TextPart, Usage
+from proxy_server.responders.responder import Prompt
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One answer to make.
+
+    user: who asks; conversation: its id; message: the id of the answer.
+    model: the name that the prompt was sent with, or else the usual one.
+    messages: the conversation within the budget (CONTEXT_CHARACTERS), oldest first; the last one
+        is the prompt.
+    """
+
+    user: str
+    conversation: str
+    message: str
+    model: str
+    messages: Sequence[Message]
+    _data: str | None = None
+    _meta: str | None = None
+
+    @classmethod
+    def of(cls, prompt: Prompt) -> "Turn":
+        return cls(
+            prompt.user,
+            prompt.conversation_id,
+            prompt.message_id,
+            prompt.model,
+            tuple(prompt.history),
+            prompt.data,
+            prompt.meta,
+        )
+
+    @cached_property
+    def text(self) -> str:
+        """The text of the prompt."""
+        return text_of(self.messages[-1])
+
+    @cached_property
+    def data(self) -> Any:
+        """What the client sent beside the prompt; not to be trusted. None for nothing."""
+        return None if self._data is None else json.loads(self._data)
+
+    @cached_property
+    def meta(self) -> Any:
+        """What your own backend put into the connection's token. None for nothing."""
+        return None if self._meta is None else json.loads(self._meta)
+
+    @cached_property
+    def reported(self) -> list[Usage]:
+        """What `report_usage` was told; the last one counts."""
+        return []
+
+    def report_usage(
+        self,
+        input_tokens: int,
+        output_tokens: int,
+        *,
+        reasoning_tokens: int = 0,
+        cached_input_tokens: int = 0,
+    ) -> None:
+        """What the answer costs, in all so far; to yield a `Usage` does the same."""
+        self.reported.append(
+            Usage(input_tokens, output_tokens, reasoning_tokens, cached_input_tokens)
+        )
+
+
+def text_of(message: Message) -> str:
+    """The text of a message, without its reasoning, files and tools."""
+    return "\n".join(part.text for part in message.parts if isinstance(part, TextPart))

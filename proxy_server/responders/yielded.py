@@ -1,0 +1,118 @@
+"""What a generator yields, as events: text, reasoning, usage, and chunks of the AI SDK."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from proxy_server.errors import ResponderFailed
+from proxy_server.protocol.events import Event, FinishReason, Piece, Reasoning, Text
+from proxy_server.protocol.messages import Usage
+from proxy_server.responders.characters import Characters
+from proxy_server.responders.failures import NOT_OURS
+from proxy_server.responders.turn import Turn
+
+_DELTAS: dict[object, type[Text] | type[Reasoning]] = {
+    "text-delta": Text,
+    "reasoning-delta": Reasoning,
+}
+# The service says these itself: it starts and ends messages and their runs of text.
+_OURS = frozenset(
+    ("start", "text-start", "text-end", "reasoning-start", "reasoning-end", "message-metadata")
+)
+_REASONS: tuple[FinishReason, ...] = (
+    "stop",
+    "length",
+    "content-filter",
+    "tool-calls",
+    "error",
+    "other",
+)
+
+
+class Yielded:
+    """Gathers events until they are taken.
+
+    events, characters: how much waits to be taken; spoke: whether there was anything.
+    """
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._list: list[Event] = []
+        self._characters: dict[type[Text | Reasoning], Characters] = {
+            Text: Characters(),
+            Reasoning: Characters(),
+        }
+        self._reported = 0
+        self.characters = 0
+        self.spoke = False
+        self.finish_reason: FinishReason = "stop"
+
+    @property
+    def events(self) -> int:
+        return len(self._list)
+
+    def take(self) -> list[Event]:
+        taken, self._list, self.characters = self._list, [], 0
+        reported = self._turn.reported
+        if len(reported) > self._reported:
+            self._reported = len(reported)
+            taken.append(reported[-1])
+        return taken
+
+    def add(self, value: object) -> None:
+        """Raises ResponderFailed for what cannot be part of an answer."""
+        if isinstance(value, str):
+            self._say(Text, value)
+        elif isinstance(value, Text | Reasoning):
+            self._say(type(value), value.text)
+        elif isinstance(value, Usage):
+            self._turn.reported.append(value)
+        elif isinstance(value, Piece):
+            self._add_chunk(value.chunk)
+        elif isinstance(value, Mapping):
+            self._add_chunk(value)
+        else:
+            raise _wrong(f"a value of the type {type(value).__name__}, which is no part of answers")
+
+    def end(self) -> None:
+        """Halves of characters whose other halves did not come."""
+        for kind, characters in self._characters.items():
+            if rest := characters.end():
+                self._list.append(kind(rest))
+
+    def _say(self, kind: type[Text] | type[Reasoning], text: object) -> None:
+        if not isinstance(text, str):
+            raise _wrong(f"{kind.__name__} of the type {type(text).__name__}")
+        if whole := self._characters[kind].join(text):
+            self._list.append(kind(whole))
+            self.characters += len(whole)
+            self.spoke = True
+
+    def _add_chunk(self, chunk: Mapping[str, Any]) -> None:
+        kind = chunk.get("type")
+        if not isinstance(kind, str):
+            raise _wrong("a chunk without a type")
+        if kind in _DELTAS:
+            self._say(_DELTAS[kind], chunk.get("delta"))
+        elif kind == "finish":
+            reason = chunk.get("finishReason", "stop")
+            self.finish_reason = reason if reason in _REASONS else "other"
+        elif kind in ("error", "abort"):
+            raise _wrong(f"the chunk {kind}: {str(chunk.get('errorText', ''))[:500]}")
+        elif kind not in _OURS:
+            self._list.append(Piece(_as_sent(kind, chunk)))
+            self.spoke = True
+
+
+def _as_sent(kind: str, chunk: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A copy, as JSON has it: the generator may go on to change its own."""
+    try:
+        copy: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(dict(chunk)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _wrong(f"a chunk {kind} that is no JSON: {error}") from error
+    return copy
+
+
+def _wrong(what: str) -> ResponderFailed:
+    return ResponderFailed("responder", NOT_OURS, f"yielded {what}")

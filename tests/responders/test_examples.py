@@ -1,0 +1,85 @@
+"""`examples/*.py`, each behind a real Centrifugo, as `make run` would start it."""
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from testbed.deployment import Deployment
+from testbed.text import text
+from testbed.waiting import until
+from tests.conftest import SETTINGS
+
+WHALES = "# Whales\nWhales are mammals of the sea.\n\n## Blue\nThe blue whale weighs 150 tons.\n"
+BIRDS = "# Birds\nThe ostrich is a bird that runs.\n"
+
+
+@pytest.fixture(scope="module")
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """With `examples/notes.py` over two files, and `examples/echo.py` by its name."""
+    folder = tmp_path_factory.mktemp("examples")
+    (folder / "notes" / "sea").mkdir(parents=True)
+    (folder / "notes" / "sea" / "whales.md").write_text(WHALES)
+    (folder / "notes" / "birds.md").write_text(BIRDS)
+    settings = {
+        "NOTES": str(folder / "notes"),
+        "RESPONDER": "examples.notes:notes",
+        "RESPONDERS": "echo=examples.echo:answer",
+    }
+    with Deployment(folder=folder, settings=SETTINGS | settings) as running:
+        yield running
+
+
+async def test_echo(notes: Deployment) -> None:
+    client = await notes.connect()
+    answer = await client.follow(await client.rpc("ai:send", text="One two three", model="echo"))
+    assert answer["text"] == "One two three "
+    assert answer["closing"]["messageMetadata"]["model"] == "echo"
+    await client.close()
+
+
+async def test_notes_answer_with_their_sources(notes: Deployment) -> None:
+    client = await notes.connect()
+    question = "/tokens 20 seed=77 mark=whale"
+    answer = await client.follow(await client.rpc("ai:send", text=question))
+    assert answer["text"] == text(20, 77) + "\n\nFrom `sea/whales.md`"
+    metadata = answer["closing"]["messageMetadata"]
+    assert (metadata["status"], metadata["model"]) == ("complete", "notes")
+    assert "estimated" not in metadata["usage"]
+    [asked] = await notes.asked(mark="whale")
+    assert "The blue whale weighs 150 tons." in str(asked)
+    assert "ostrich" not in str(asked)
+    await client.close()
+
+
+async def test_notes_say_that_they_have_nothing(notes: Deployment) -> None:
+    client = await notes.connect()
+    answer = await client.follow(await client.rpc("ai:send", text="Volcanoes?"))
+    assert answer["closing"]["errorText"] == "The notes have nothing about that."
+    await client.close()
+
+
+async def test_a_stop_ends_the_request_to_the_model(notes: Deployment) -> None:
+    client = await notes.connect()
+    question = "/tokens 3000 rate=20 mark=blue"
+    session = await client.rpc("ai:send", text=question)
+    following = asyncio.create_task(client.follow(session))
+    await until(partial(notes.sent, "blue"))
+    stopped = await client.rpc("ai:stop", conversation=session["conversation"])
+    assert stopped == {"stopped": True}
+    answer = await following
+    assert answer["closing"]["messageMetadata"]["status"] == "stopped"
+
+    async def left() -> bool:
+        [sent] = await notes.sent("blue")
+        return sent["ended_at"] is not None and not sent["whole"]
+
+    await until(left)
+    await client.close()
+
+
+def test_each_example_is_tried_here() -> None:
+    examples = Path(__file__).parent.parent.parent / "examples"
+    assert {file.stem for file in examples.glob("*.py")} == {"echo", "notes"}
