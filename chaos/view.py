@@ -52,6 +52,7 @@ class View:
         self._known: dict[str, float] = {}
         self._careful = careful
         self._gone: set[str] = set()
+        self._missed: set[str] = set()
 
     def begin(self, session: Json, known: Iterable[str] = ()) -> None:
         """Shows a session in place of all that is shown.
@@ -119,9 +120,15 @@ class View:
         if message["id"] in self.messages:
             return True
         if after is not None and after not in self.messages:
-            return False
+            return self._sought(after)
         self._join(message, 0)
         return True
+
+    def _sought(self, after: str) -> bool:
+        """Once is enough: what is not there after opening again has left."""
+        known = after in self._missed
+        self._missed.add(after)
+        return known
 
     def _take_piece(self, publication: Json) -> bool:
         key, seq = publication["message"], publication["seq"]
@@ -129,6 +136,7 @@ class View:
             prompt = publication["prompt"]
             if not self._follow(prompt, publication.get("after")):
                 return False
+            self._join(prompt, 0)
             self._remove_behind(prompt["id"])
         return self._grow(key, seq, publication["chunks"])
 

@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     )
     generations_per_user: _Count = Field(4, description="Answers of one user at once, with queued")
     prompts_per_minute: _Count = Field(30, description="Prompts of one user in a minute")
-    calls_at_once: _Count = Field(16, description="Calls of one user in flight; more are a 429")
+    calls_at_once: _Count = Field(8, description="Calls of one user in flight; more are a 429")
     calls_per_second: _Count = Field(
         10, description="Calls of one user in a second, over time; four times as many at once"
     )

@@ -1,6 +1,7 @@
 """Starts everything on one machine: Centrifugo, the model, the proxy server and the page."""
 
 import argparse
+import errno
 import fcntl
 import http.client
 import os
@@ -109,10 +110,13 @@ def _start(part: Part) -> "subprocess.Popen[bytes]":
 def _alone(port: int) -> Iterator[None]:
     """Two at once would each wait for ports that the other opens."""
     (ROOT / ".cache").mkdir(exist_ok=True)
-    with Path(ROOT / ".cache" / f"run-{port}.lock").open("w") as lock:
+    with Path(ROOT / ".cache" / "run.lock").open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            # a byte for each port: a file for each would stay, and removing it would be a race
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
             sys.exit("It runs already: end the other `make run` first.")
         yield
 

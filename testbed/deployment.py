@@ -18,6 +18,8 @@ from testbed.process import Process
 
 API_KEY = "api-key-of-the-testbed"
 CREDENTIAL = "credential-of-the-testbed"
+# a long answer's record is as long
+_ANSWER_SECONDS = 30
 SIGNING_SECRET = "signing-secret-of-the-testbed"
 
 
@@ -165,7 +167,7 @@ class Deployment:
         return await self._told("asked", **mark)
 
     async def _told(self, path: str, **parameters: str) -> list[Json]:
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=_ANSWER_SECONDS) as http:
             answer = await http.get(f"http://127.0.0.1:{self.model_port}/{path}", params=parameters)
         found: list[Json] = answer.json()
         return found

@@ -1,6 +1,5 @@
 """How each real part is started: Centrifugo, Redis, PostgreSQL, nginx, the model, the server."""
 
-import getpass
 import os
 import pwd
 import signal
@@ -66,22 +65,23 @@ def postgresql(port: int, folder: Path) -> Process:
     stand where that account may enter.
     """
     programs = Path(_found(postgres_folder(), "postgresql"))
-    user = "postgres" if os.geteuid() == 0 else getpass.getuser()
+    account = _another_than_root()
     data = folder / "data"
     if os.geteuid() == 0:
-        account = pwd.getpwnam(user)
-        os.chown(folder, account.pw_uid, account.pw_gid)
+        owner = pwd.getpwnam("postgres")
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
     subprocess.run(
         [
+            *account,
             *(str(programs / "initdb"), "--pgdata", str(data), "--username", "postgres"),
             *("--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-instructions"),
         ],
         check=True,
         stdout=subprocess.DEVNULL,
-        user=user,
         cwd="/",
     )
-    command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(data)]
+    command = [*account, str(programs / "postgres"), "-D", str(data), "-k", str(data)]
+    command += ["-p", str(port)]
     command += ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]
     ready = [str(programs / "pg_isready"), "--quiet", "-h", "127.0.0.1", "-p", str(port)]
     return Process(
@@ -92,8 +92,17 @@ def postgresql(port: int, folder: Path) -> Process:
         ready=lambda: subprocess.run(ready, check=False).returncode == 0,
         # a fast shutdown: SIGTERM would wait until the last client has gone
         end=signal.SIGINT,
-        user=user,
     )
+
+
+def _another_than_root() -> list[str]:
+    """What a command begins with to run as the account `postgres`, where it would run as root.
+
+    Not `subprocess.run(user=…)`: that forks, and a child forked beside gRPC's threads may crash.
+    """
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
 
 
 def pgbouncer(port: int, database_port: int, folder: Path) -> Process:
@@ -116,10 +125,9 @@ max_client_conn = 200
 """
     )
     # it refuses to run as root
-    user = "postgres" if os.geteuid() == 0 else None
-    command = [_found(pgbouncer_program(), "pgbouncer"), str(config)]
+    command = [*_another_than_root(), _found(pgbouncer_program(), "pgbouncer"), str(config)]
     log = folder / f"pgbouncer-{port}.log"
-    return Process("PgBouncer", command, port, log, end=signal.SIGINT, user=user)
+    return Process("PgBouncer", command, port, log, end=signal.SIGINT)
 
 
 def grpc_balancer(port: int, targets: list[int], folder: Path) -> Process:

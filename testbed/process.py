@@ -30,7 +30,6 @@ class Process:
 
     ready: says whether it serves; by default, that it listens on `port`.
     end: the signal that asks it to end in order.
-    user: the account it runs as, where the present one may change to it.
     cores: the processors it may use; all of them by default.
     folder: where it starts; here by default.
     """
@@ -42,7 +41,6 @@ class Process:
     environment: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], bool] | None = None
     end: signal.Signals = signal.SIGTERM
-    user: str | None = None
     cores: set[int] | None = None
     folder: Path | None = None
     _running: "subprocess.Popen[bytes] | None" = None
@@ -73,8 +71,6 @@ class Process:
                 env=inherited() | dict(self.environment),
                 stdout=output,
                 stderr=output,
-                user=self.user,
-                group=self.user,
                 cwd=self.folder,
                 start_new_session=True,
             )

@@ -1,6 +1,6 @@
 """How much one user and one address may ask for: counted in memory, before anything is done."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from proxy_server.errors import LimitReached, Unavailable
 _MINUTE = 60.0
 # A client that comes back asks for all that it shows at once.
 _BURST = 4
-# How many buckets are kept before those that are full again are let go.
+# How many buckets are kept: the one that was used the longest ago goes first.
 _MOST_BUCKETS = 20_000
 
 
@@ -26,27 +26,20 @@ class Rate:
         self._per_second = per_second
         self._burst = max(1.0, burst)
         self._clock = clock
-        self._buckets: dict[str, tuple[float, float]] = {}
+        # in the order of use, the longest ago first
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, key: str) -> float:
         """0 where one more is allowed, or else in how many seconds it will be."""
         now = self._clock()
         left, at = self._buckets.get(key, (self._burst, now))
         left = min(self._burst, left + (now - at) * self._per_second)
-        if left < 1:
-            self._buckets[key] = (left, now)
-            return (1 - left) / self._per_second
-        if len(self._buckets) >= _MOST_BUCKETS:
-            self._forget(now)
-        self._buckets[key] = (left - 1, now)
-        return 0
-
-    def _forget(self, now: float) -> None:
-        """Lets go of the buckets that are full by now: they are as good as new ones."""
-        full_after = self._burst / self._per_second
-        self._buckets = {
-            key: (left, at) for key, (left, at) in self._buckets.items() if now - at < full_after
-        }
+        allowed = left >= 1
+        self._buckets[key] = (left - allowed, now)
+        self._buckets.move_to_end(key)
+        if len(self._buckets) > _MOST_BUCKETS:
+            self._buckets.popitem(last=False)
+        return 0 if allowed else (1 - left) / self._per_second
 
 
 class CallLimiter:

@@ -105,8 +105,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
     async def RPC(self, request: proxy_pb2.RPCRequest, context: Any) -> proxy_pb2.RPCResponse:
         method = request.method if request.method in self._methods else "unknown"
         try:
-            with self._limiter.call(request.user):
-                reply = await self._answer(request, context)
+            reply = await self._answer(request, context)
         except LimitReached as error:
             refused = self._refused(method, request.user, error)
             await self._hold()
@@ -119,11 +118,16 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
     async def _answer(self, request: proxy_pb2.RPCRequest, context: Any) -> bytes:
         meta = request.meta.decode() if request.meta else None
         caller = Caller(request.user, self._address(context), meta)
-        call = self._methods.call(caller, request.method, _data(request))
+        call = self._counted(caller, request.method, _data(request))
         if self._methods.only_reads(request.method):
             # what Centrifugo has given up is not read any more
             return await call
         return await self._to_its_end(call)
+
+    async def _counted(self, caller: Caller, method: str, data: bytes) -> bytes:
+        """Counts as long as the work lasts, and not only as long as somebody waits for it."""
+        with self._limiter.call(caller.user):
+            return await self._methods.call(caller, method, data)
 
     async def _hold(self) -> None:
         """Keeps a refusal for a while, as long as not too many are kept."""

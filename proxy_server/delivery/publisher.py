@@ -107,6 +107,7 @@ class Publisher:
         queue = self._queues.get(channel)
         if queue is not None and (waiting := _waiting(queue, state)) is not None:
             waiting.publish = Publish(channel, data, key)
+            waiting.give_up_at = self._loop.time() + seconds
             return waiting.acknowledged
         item = _Item(
             Publish(channel, data, key),

@@ -132,6 +132,7 @@ def _file(url: str) -> Path:
     with suppress(OSError):
         # what cannot be made here is told when it is opened
         file.touch(mode=_MODE)
+        file.chmod(_MODE)
     return file
 
 

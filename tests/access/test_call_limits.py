@@ -49,13 +49,14 @@ def test_a_refusal_says_when_and_that_is_true() -> None:
     assert rate.take("anna") == 0
 
 
-def test_who_was_never_refused_is_forgotten() -> None:
+def test_whoever_was_seen_the_longest_ago_is_forgotten() -> None:
     clock = Clock()
-    rate = Rate(10, burst=10, clock=clock)
+    rate = Rate(1 / 60, burst=1, clock=clock)
     for number in range(50_000):
-        clock.now += 0.001
         rate.take(str(number))
+        assert rate.take("anna") == 0 or number
     assert len(rate._buckets) <= 20_000
+    assert rate.take("anna") > 0
 
 
 def test_calls_in_flight_are_counted_while_they_last() -> None:
@@ -122,7 +123,7 @@ def test_an_address_that_is_not_known_is_not_limited() -> None:
 
 
 async def test_a_flood_is_refused_and_others_are_answered(serverless: Deployment) -> None:
-    with serverless.server(2, CALLS_AT_ONCE="4", CALLS_PER_SECOND="5") as server:
+    with serverless.server(2, CALLS_AT_ONCE="4", CALLS_PER_SECOND="2") as server:
         async with Door(server.port) as door:
             user, other = str(uuid.uuid4()), str(uuid.uuid4())
             flood = [asyncio.create_task(door.rpc(user, "ai:list")) for _ in range(40)]

@@ -223,6 +223,9 @@ def test_two_at_once(run: Run, tmp_path: Path) -> None:
     second = Run(run.ports, run.environment, tmp_path / "second.log")
     assert second.fails() == "It runs already: end the other `make run` first.\n"
     _ends(run, first, signal.SIGINT)
+    assert not list((ROOT / ".cache").glob(f"*{run.ports.page}*")), (
+        "a lock file stays for each port"
+    )
 
 
 def test_a_wrong_setting_is_said_by_the_part_that_reads_it(run: Run) -> None:

@@ -425,7 +425,13 @@ async def test_the_model_waits_while_centrifugo_is_away(serverless: Deployment) 
     """Text that cannot be published gathers within a bound; the model is not read beyond it."""
     async with Link(serverless.api_port) as link:
         api = f"grpc://127.0.0.1:{link.port}"
-        with serverless.server(CENTRIFUGO_API_URL=api, MAX_ANSWER_BYTES="3000000") as server:
+        # making so many events may take the test's model longer than a token may take
+        environment = {
+            "CENTRIFUGO_API_URL": api,
+            "MAX_ANSWER_BYTES": "3000000",
+            "FIRST_TOKEN_SECONDS": "30",
+        }
+        with serverless.server(1, **environment) as server:
             async with visitor(serverless) as client:
                 # more events than the buffers of sockets hold, as fast as they are read
                 mark, count = str(uuid.uuid4()), 400_000

@@ -15,6 +15,8 @@ export interface ConversationState {
   readonly ahead: ReadonlyMap<string, ReadonlyMap<number, readonly Chunk[]>>;
   /** Whether something joined behind a message that is not here. */
   readonly lost: boolean;
+  /** Messages that were missed before: what is not here after opening again has left. */
+  readonly sought: ReadonlySet<string>;
   readonly title: string | null;
   readonly titleVersion: number;
   readonly deleted: boolean;
@@ -45,6 +47,7 @@ export const emptyConversation: ConversationState = {
   progress: new Map(),
   ahead: new Map(),
   lost: false,
+  sought: new Set(),
   title: null,
   titleVersion: 0,
   deleted: false,
@@ -68,10 +71,10 @@ export const reduce: Reduce = (state, event) => {
     case "history":
       return { ...state, messages: [...earlierThan(state, event.messages), ...state.messages] };
     case "message":
-      return followed(state, event.message, event.after) ?? { ...state, lost: true };
+      return followed(state, event.message, event.after) ?? missing(state, event.after);
     case "chunks": {
       const placed = behindPrompt(state, event);
-      if (placed === null) return { ...state, lost: true };
+      if (placed === null) return missing(state, event.after);
       return chunked(placed, event.message, event.seq, event.chunks);
     }
     case "removed":
@@ -102,8 +105,15 @@ function followed(
   after: string | undefined,
 ): ConversationState | null {
   if (find(state, message.id) !== undefined) return state;
-  if (after !== undefined && find(state, after) === undefined) return null;
+  if (after !== undefined && find(state, after) === undefined) {
+    return state.sought.has(after) ? state : null;
+  }
   return { ...state, messages: [...state.messages, message] };
+}
+
+function missing(state: ConversationState, after: string | undefined): ConversationState {
+  const sought = after === undefined ? state.sought : new Set(state.sought).add(after);
+  return { ...state, lost: true, sought };
 }
 
 /** Makes room for the first piece of an answer that is unknown: its prompt is the last message before it. */
@@ -112,8 +122,12 @@ function behindPrompt(
   { message, prompt, after }: Extract<Publication, { type: "chunks" }>,
 ): ConversationState | null {
   if (prompt === undefined || find(state, message) !== undefined) return state;
-  const placed = followed(state, prompt, after);
-  if (placed === null) return null;
+  const followedOn = followed(state, prompt, after);
+  if (followedOn === null) return null;
+  const placed =
+    find(followedOn, prompt.id) === undefined
+      ? { ...followedOn, messages: [...followedOn.messages, prompt] }
+      : followedOn;
   const at = placed.messages.findIndex(({ id }) => id === prompt.id);
   return without(placed, new Set(placed.messages.slice(at + 1).map(({ id }) => id)));
 }

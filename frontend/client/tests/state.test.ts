@@ -327,6 +327,14 @@ describe("what an answer joins with", () => {
     expect(ids(reduce(before, { ...message, after: "a1" }))).toEqual(["p1", "a1", "p3"]);
   });
 
+  test("what is not there after opening again has left, and is not asked for once more", () => {
+    const late: Publication = { type: "message", message: prompt("p3"), after: "a2" };
+    const found = reduce(reduce(before, late), whole(session([prompt("p1"), closed("a1")])));
+    const again = reduce(found, late);
+    expect([ids(again), hasHole(again)]).toEqual([["p1", "a1"], false]);
+    expect(ids(reduce(again, joins("a3", "p3", "a2")))).toEqual(["p1", "a1", "p3", "a3"]);
+  });
+
   test("an answer that is known joins once", () => {
     const queued: Message = { ...blankMessage("a2"), metadata: { status: "queued" } };
     const known = [prompt("p2"), queued, prompt("p3")].reduce(
