@@ -1,7 +1,7 @@
 /** Formulas as they are printed: KaTeX, fetched when the first formula appears. */
 
 import { formulaOf } from "./formulas.ts";
-import { sourceOf, typesetAs, untypeset } from "./typeset_formulas.ts";
+import { isTypeset, sourceOf, typesetAs, untypeset } from "./typeset_formulas.ts";
 
 /** Replaces a formula's source in the element; throws where it cannot. */
 export type Typesetter = (tex: string, element: HTMLElement, display: boolean) => void;
@@ -37,15 +37,20 @@ async function load(): Promise<Typesetter> {
 /** Milliseconds that formulas take at once; those of a long stored answer come one after another. */
 const AT_ONCE = 40;
 
-/** Typesets the formulas in an element that are not yet, some now and the rest soon. */
-export function typeset(within: HTMLElement, typesetter: Typesetter): void {
+/** Typesets the formulas in elements that are not yet, some now and the rest soon. */
+export function typeset(within: readonly HTMLElement[], typesetter: Typesetter): void {
+  typesetNext(within.flatMap(untypeset), typesetter);
+}
+
+function typesetNext(formulas: readonly HTMLElement[], typesetter: Typesetter): void {
   const began = performance.now();
-  for (const formula of untypeset(within)) {
+  for (const [index, formula] of formulas.entries()) {
     if (performance.now() - began > AT_ONCE) {
-      setTimeout(() => typeset(within, typesetter));
+      setTimeout(() => typesetNext(formulas.slice(index), typesetter));
       return;
     }
-    set(formula, typesetter);
+    // it may have gone, or been typeset, since
+    if (formula.isConnected && !isTypeset(formula)) set(formula, typesetter);
   }
 }
 
