@@ -1,4 +1,4 @@
-"""Texts of every kind on the page: formulas, what is nested deep or long, and a phone's keyboard."""
+"""Texts on the page: formulas, what is nested deep or long, and a phone's keyboard."""
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -12,7 +12,7 @@ FORMULAS = r"""
 The area is $\pi r^2$, and \(a_1\) costs $5 or $10:
 
 $$
-\int_0^1 \sqrt{x}\,dx = \frac{2}{3} \quad \fcolorbox{red}{yellow}{a} \cancel{b} \boxed{c}
+\int_0^1 \sqrt{x}\,dx = \frac{2}{3} \quad \fcolorbox{red}{yellow}{a} \cancel{b} \vec{c}
 $$
 
 \[ \begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix} \overbrace{a + b}^{c} \]
@@ -35,6 +35,9 @@ def test_formulas_are_typeset(visitor: Visitor, deployment: Deployment) -> None:
         prose = tab.answer(2).locator(".prose")
         expect(prose.locator(".katex")).to_have_count(4)
         expect(prose.locator(".katex-display")).to_have_count(2)
+        arrow = prose.locator(".accent svg").bounding_box()
+        assert arrow is not None
+        assert arrow["width"] > 1
         expect(prose).to_contain_text("costs $5 or $10")
         expect(prose).to_contain_text(r"$\nosuchcommand{x}$")
         tab.page.wait_for_function("[...document.fonts].some(font => font.status === 'loaded')")

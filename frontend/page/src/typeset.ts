@@ -49,9 +49,18 @@ const OPTIONS: KatexOptions = {
   maxExpand: 500,
 };
 
-/** The content security policy refuses them, and says so; where they are, the stylesheet does the same. */
+/** Styles as attributes are refused by the content security policy; those of a node that is made are not. */
 function withoutStyleAttributes(node: VirtualNode): void {
-  if (node.attributes !== undefined) delete node.attributes.style;
+  const style = node.attributes?.style;
+  if (node.attributes !== undefined && style !== undefined) {
+    delete node.attributes.style;
+    const toNode = node.toNode.bind(node);
+    node.toNode = () => {
+      const made = toNode();
+      if (made instanceof HTMLElement || made instanceof SVGElement) made.style.cssText = style;
+      return made;
+    };
+  }
   for (const child of node.children ?? []) withoutStyleAttributes(child);
 }
 
