@@ -35,7 +35,7 @@ def test_formulas_are_typeset(visitor: Visitor, deployment: Deployment) -> None:
         prose = tab.answer(2).locator(".prose")
         expect(prose.locator(".katex")).to_have_count(4)
         expect(prose.locator(".katex-display")).to_have_count(2)
-        arrow = prose.locator(".accent svg").bounding_box()
+        arrow = prose.locator(".katex-accent svg").bounding_box()
         assert arrow is not None
         assert arrow["width"] > 1
         expect(prose).to_contain_text("costs $5 or $10")
