@@ -2,10 +2,12 @@
 
 import { Lexer, type MarkedOptions, type Token, type TokensList } from "marked";
 
-const DEEPEST = 24;
+const DEEPEST = 16;
 /** A mark may be looked for up to the text's end, so that marks times length bounds the work. */
 const GREATEST_WORK = 50_000_000;
-const MARK = /[*_~`[\]<$\\&!:@.]/g;
+/** Each may become an element of its own, which the browser has to lay out. */
+const MOST_PIECES = 20_000;
+const MARK = /[*_~`[\]<$\\&!:@.]|\n/g;
 
 export interface PlainToken {
   type: "plain";
@@ -24,6 +26,7 @@ export class BoundedLexer extends Lexer {
   readonly footnotes: ReadonlySet<string>;
   #depth = 0;
   #work = 0;
+  #pieces = 0;
 
   constructor(options: MarkedOptions, growing: boolean, footnotes: ReadonlySet<string>) {
     super(options);
@@ -38,8 +41,12 @@ export class BoundedLexer extends Lexer {
   }
 
   override inlineTokens(src: string, tokens: Token[] = []): Token[] {
-    this.#work += src.length * (src.match(MARK)?.length ?? 0);
-    if (this.#depth >= DEEPEST || this.#work > GREATEST_WORK) return withPlain(tokens, src);
+    const marks = src.match(MARK)?.length ?? 0;
+    this.#work += src.length * marks;
+    this.#pieces += marks + 1;
+    if (this.#depth >= DEEPEST || this.#work > GREATEST_WORK || this.#pieces > MOST_PIECES) {
+      return withPlain(tokens, src);
+    }
     return this.#deeper(() => super.inlineTokens(src, tokens));
   }
 

@@ -43,9 +43,8 @@ export const footnoteReference: TokenizerAndRendererExtension = {
     const [raw, label] = text.match(REFERENCE) ?? [];
     if (raw === undefined || label === undefined) return;
     const { growing, footnotes } = this.lexer as BoundedLexer;
-    // the note comes at the end, and in code such as [^a-z] none ever does
-    const expected = growing && /^\d+$/.test(label);
-    if (!expected && !footnotes.has(label)) return;
+    // the note comes at the end, and for code such as [^a-z] none ever does
+    if (growing ? !/^\d+$/.test(label) : !footnotes.has(label)) return;
     return { type: "footnoteReference", raw, label };
   },
   renderer: ({ label }) =>

@@ -1,10 +1,14 @@
-/** Markdown that grows at its end: only the blocks that new text can still change are made anew. */
+/** Markdown that grows at its end: only what new text can still change is read and drawn anew. */
 
 import type { Token } from "marked";
 import { blocksOf, type Highlight, renderBlock } from "./markdown.ts";
 import { morph } from "./morph.ts";
+import { continues, drawRest, isClosed, type OpenBlock, settle } from "./open_block.ts";
 
 const EMPTY_LINE = /\n[ \t]*\n$/;
+/** What is longer and cannot be let alone, such as a paragraph, is drawn once it is longer by a part of itself. */
+const LONG = 16_000;
+const PART = 64;
 
 interface Shown {
   raw: string;
@@ -16,54 +20,121 @@ interface Shown {
 export class GrowingMarkdown {
   readonly #container: HTMLElement;
   #shown: Shown[] = [];
-  /** The beginning of the text, whose blocks no later text can change. */
+  /** The beginning of the text that no later text can change. */
   #settled = "";
   #settledBlocks = 0;
+  /** The block of whose beginning the settled text has a part. */
+  #open: OpenBlock | null = null;
   #highlight: Highlight | undefined;
+  #drawnLength = 0;
 
   constructor(container: HTMLElement) {
     this.#container = container;
   }
 
-  update(given: string, growing: boolean, highlight: Highlight | undefined): void {
+  /** Shows the text; gives the elements of those blocks that have changed. */
+  update(given: string, growing: boolean, highlight: Highlight | undefined): HTMLElement[] {
     // as marked does, whose blocks are compared with the text
-    const text = given.replace(/\r\n?/g, "\n");
+    const text = given.includes("\r") ? given.replace(/\r\n?/g, "\n") : given;
     // definitions of links may stand anywhere, so that only the whole text renders quite right
-    if (!growing || !text.startsWith(this.#settled) || highlight !== this.#highlight)
+    if (!growing || !text.startsWith(this.#settled) || highlight !== this.#highlight) {
       this.#restart();
+    } else if (this.#waits(text)) return [];
     this.#highlight = highlight;
-    const blocks = blocksOf(text.slice(this.#settled.length), growing);
+    this.#drawnLength = text.length;
+    return this.#draw(text, growing);
+  }
+
+  #waits(text: string): boolean {
+    const rest = text.length - this.#settled.length;
+    const grown = text.length - this.#drawnLength;
+    return rest > LONG && grown >= 0 && grown < rest / PART;
+  }
+
+  #draw(text: string, growing: boolean): HTMLElement[] {
+    const prefix = this.#open?.prefix ?? "";
+    const blocks = blocksOf(prefix + text.slice(this.#settled.length), growing);
     const last = blocks.findLastIndex(({ type }) => type !== "space");
+    if (this.#open !== null && !this.#goesOn(blocks, last)) {
+      this.#settled = text.slice(0, this.#open.start);
+      this.#open = null;
+      this.#forget(this.#settledBlocks);
+      return this.#draw(text, growing);
+    }
     const before = blocks.findLastIndex(({ type }, index) => type !== "space" && index < last);
     // the last block may yet turn out to continue the one before it, and all without an empty line between
-    const whole = blocks.findLastIndex(({ raw }, index) => index < before && EMPTY_LINE.test(raw));
+    const whole = blocks.findLastIndex(
+      (block, index) =>
+        (index < before && EMPTY_LINE.test(block.raw)) || (index < last && isClosed(block)),
+    );
+    const changed: HTMLElement[] = [];
+    const open = this.#open;
     let count = this.#settledBlocks;
+    let at = this.#settled.length - prefix.length;
     for (const [index, block] of blocks.entries()) {
       const final = !growing || index < last;
-      if (block.type !== "space" && block.type !== "def") this.#show(count++, block, final);
-      if (growing && index <= whole) {
-        this.#settled += block.raw;
-        this.#settledBlocks = count;
+      if (block.type !== "space" && block.type !== "def") {
+        const element = this.#show(count++, block, final, index === 0 ? open : null);
+        if (element !== null) changed.push(element);
       }
+      if (growing && index <= whole) {
+        this.#open = null;
+        this.#settled = text.slice(0, at + block.raw.length);
+        this.#settledBlocks = count;
+      } else if (growing && index === last) {
+        this.#settlePart(text, block, at, index === 0 ? open : null, count - 1);
+      }
+      at += block.raw.length;
     }
     for (const { element } of this.#shown.splice(count)) element.remove();
+    return changed;
+  }
+
+  /** Whether what was settled of a block still holds; code that is whole is drawn anew, with its colours. */
+  #goesOn(blocks: Token[], last: number): boolean {
+    const [first] = blocks;
+    if (this.#open === null || !continues(first, this.#open)) return false;
+    return last === 0 || this.#open.type !== "code";
+  }
+
+  #settlePart(
+    text: string,
+    block: Token,
+    at: number,
+    before: OpenBlock | null,
+    count: number,
+  ): void {
+    const part = settle(block, before?.start ?? at, before);
+    if (part === null) return;
+    this.#open = part.open;
+    this.#settled = text.slice(0, at + part.length);
+    this.#settledBlocks = count;
+    this.#forget(count);
   }
 
   #restart(): void {
     this.#settled = "";
     this.#settledBlocks = 0;
-    for (const shown of this.#shown) shown.raw = "";
+    this.#open = null;
+    this.#forget(0);
   }
 
-  #show(index: number, block: Token, final: boolean): void {
+  #forget(from: number): void {
+    for (const shown of this.#shown.slice(from)) shown.raw = "";
+  }
+
+  /** The block's element, where it has changed. */
+  #show(index: number, block: Token, final: boolean, open: OpenBlock | null): HTMLElement | null {
     const known = this.#shown[index];
-    if (known?.raw === block.raw && known.final === final) return;
-    const fragment = renderBlock(block, final ? this.#highlight : undefined);
+    if (known?.raw === block.raw && known.final === final) return null;
+    const highlight = final ? this.#highlight : undefined;
     const element = known?.element ?? document.createElement("div");
     // each block as it is written: Arabic and Hebrew from the right
     element.dir = "auto";
     if (known === undefined) this.#container.append(element);
-    morph(element, fragment);
+    if (open === null) morph(element, renderBlock(block, highlight));
+    else drawRest(element, block, open, highlight);
     this.#shown[index] = { raw: block.raw, final, element };
+    return element;
   }
 }

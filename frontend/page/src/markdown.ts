@@ -104,11 +104,30 @@ export function plainText(text: string, wanted = Number.POSITIVE_INFINITY): stri
 /** The text's blocks, such as paragraphs, lists and code; a text that cannot be read is one of plain text. */
 export function blocksOf(text: string, growing = false): Token[] {
   try {
-    return new BoundedLexer(marked.defaults, growing, footnotesOf(text)).lex(text);
+    const footnotes = growing ? new Set<string>() : footnotesOf(text);
+    return bounded(new BoundedLexer(marked.defaults, growing, footnotes).lex(text));
   } catch (error) {
     console.warn("This text is shown without its marks:", error);
     return [plainToken(text)];
   }
+}
+
+/** What no person reads to its end would keep the page busy for seconds. */
+const MOST_BLOCKS = 4_000;
+const MOST_ITEMS = 4_000;
+const MOST_CELLS = 20_000;
+
+function bounded(blocks: Token[]): Token[] {
+  const rest = blocks.slice(MOST_BLOCKS);
+  const kept = blocks
+    .slice(0, MOST_BLOCKS)
+    .map((block) => (tooLong(block) ? plainToken(block.raw) : block));
+  return rest.length === 0 ? kept : [...kept, plainToken(rest.map(({ raw }) => raw).join(""))];
+}
+
+function tooLong(block: Token): boolean {
+  if (block.type === "list") return block.items.length > MOST_ITEMS;
+  return block.type === "table" && block.header.length * (block.rows.length + 1) > MOST_CELLS;
 }
 
 /** A block as nodes that are safe to show; one that cannot be drawn is shown as it was written. */

@@ -5,6 +5,7 @@ import { GrowingMarkdown } from "./growing_markdown.ts";
 import { loadHighlight } from "./highlight.ts";
 import type { Highlight } from "./markdown.ts";
 import { loadTypesetter, type Typesetter, typeset } from "./typeset.ts";
+import { untypeset } from "./typeset_formulas.ts";
 
 /** A long list is one block, drawn anew with each word: for how many times as long the page does something else. */
 const REST = 4;
@@ -15,6 +16,7 @@ export function MarkdownView({ text, growing }: { text: string; growing: boolean
   const [highlight, setHighlight] = useState<Highlight>();
   const [typesetter, setTypesetter] = useState<Typesetter>();
   const [hasFormulas, setHasFormulas] = useState(false);
+  const typesetWith = useRef<Typesetter>(undefined);
   const rested = useRef(0);
   useLayoutEffect(() => {
     const draw = () => {
@@ -22,9 +24,11 @@ export function MarkdownView({ text, growing }: { text: string; growing: boolean
       if (element === null) return;
       renderer.current ??= new GrowingMarkdown(element);
       const began = performance.now();
-      renderer.current.update(text, growing, highlight);
-      if (typesetter !== undefined) typeset(element, typesetter);
-      else if (element.querySelector(".formula") !== null) setHasFormulas(true);
+      const changed = renderer.current.update(text, growing, highlight);
+      if (typesetter !== undefined) {
+        typeset(typesetWith.current === typesetter ? changed : [element], typesetter);
+        typesetWith.current = typesetter;
+      } else if (changed.some((block) => untypeset(block).length > 0)) setHasFormulas(true);
       const ended = performance.now();
       rested.current = ended + (ended - began) * REST;
     };

@@ -2,15 +2,17 @@
 
 import { isFormula, sameFormula } from "./typeset_formulas.ts";
 
-/** Gives `target` the children of `source`, and reuses what it has. */
-export function morph(target: Node, source: Node): void {
+/** Gives `target` the children of `source` from there on, and reuses what it has. */
+export function morph(target: Node, source: Node, from = 0): void {
   const wanted = [...source.childNodes];
+  // their number is asked for once: to find one by its number takes browsers longer the more there are
+  const known = [...target.childNodes].slice(from);
   for (const [index, node] of wanted.entries()) {
-    const present = target.childNodes[index];
+    const present = known[index];
     if (present === undefined) target.appendChild(node);
     else if (!adapt(present, node)) target.replaceChild(node, present);
   }
-  while (target.childNodes.length > wanted.length) target.lastChild?.remove();
+  for (const node of known.slice(wanted.length)) node.remove();
 }
 
 function adapt(present: ChildNode, wanted: ChildNode): boolean {

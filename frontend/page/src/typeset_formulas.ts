@@ -16,8 +16,12 @@ export function typesetAs(element: HTMLElement, source: string, state: "set" | "
   element.classList.add(state);
 }
 
+export function isTypeset(formula: Node): boolean {
+  return sources.has(formula);
+}
+
 export function untypeset(within: HTMLElement): HTMLElement[] {
-  return [...within.querySelectorAll<HTMLElement>(".formula")].filter((node) => !sources.has(node));
+  return [...within.querySelectorAll<HTMLElement>(".formula:not(.set, .source)")];
 }
 
 /** Whether what is shown is the wanted formula, typeset or not. */
