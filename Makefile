@@ -164,7 +164,7 @@ format: $(VENV)/.dev ## formats the Python code
 	$(BIN)/ruff check --fix .
 
 .PHONY: settings
-settings: $(VENV)/.dev ## writes the README's table of settings
+settings: $(VENV)/.dev ## writes the table of docs/settings.md
 	$(BIN)/python -m docs.settings_table
 
 .PHONY: clean

@@ -1,7 +1,7 @@
-"""The tables of the documents, from the reports: the README's, and those of docs/scaling.md.
+"""The tables of the documents and the README, from the reports.
 
-The latter say what many answers at once take. Every line is a measured cost times a number of
-answers. What is no measurement is a constant here.
+Those of docs/scaling.md say what many answers at once take. Every line is a measured cost times a
+number of answers. What is no measurement is a constant here.
 """
 
 import sys
@@ -12,7 +12,8 @@ from bench.report import Report, read, table
 
 REPORTS = Path(__file__).parent / "reports"
 README = Path(__file__).parent.parent / "README.md"
-DOCUMENT = Path(__file__).parent.parent / "docs" / "scaling.md"
+SCALING = README.parent / "docs" / "scaling.md"
+MEASURED = README.parent / "docs" / "measured.md"
 BEGIN = "<!-- {name}: `python -m bench sizes` writes this -->\n"
 END = "<!-- end of {name} -->\n"
 
@@ -135,9 +136,46 @@ def scaling(document: str, scale: Report) -> str:
     return filled(document, {"costs": costs_table(costs), "sizes": sizes_table(costs)})
 
 
-def readme(document: str, bench: Report) -> str:
-    """The README's text with the table of that report."""
+def measured(document: str, bench: Report) -> str:
+    """The text of docs/measured.md with the table of that report."""
     return filled(document, {"bench": targets_table(bench)})
+
+
+def readme(document: str, bench: Report, measured: str) -> str:
+    """The README's text with a few numbers of that report, and of the chaos table in `measured`."""
+    return filled(document, {"numbers": numbers_table(bench, measured)})
+
+
+def numbers_table(bench: Report, measured: str) -> str:
+    answers, faults, users = (
+        _total(measured, row)
+        for row in ("answers", "faults of the parts", "faults of users' networks")
+    )
+    lost = sum(
+        int(_total(measured, f"**{kind} characters**")) for kind in ("lost", "doubled", "differing")
+    )
+    ratio = bench.value("… against SSE", "ratio")
+    tokens = bench.value("tokens/s delivered exactly, one process", "tokens_per_second")
+    added = bench.value("added time to the first token, 50 streams", "p50")
+    memory = bench.value("memory per extra stream, 1,000 streams", "bytes") / 1e3
+    broken = f"{answers} answers, {faults} faults of the parts, {users} of users' networks"
+    beside = f"a second by one process, at {ratio:.2f} × the CPU of plain SSE from the SDK for each"
+    rows = [
+        (f"**{lost} characters**", f"lost, doubled or wrong: {broken}"),
+        (f"**{tokens:,.0f} tokens**", beside),
+        (
+            f"**{added:.1f} ms**",
+            "added to the time to the first token (p50), with 50 answers at once",
+        ),
+        (f"**{memory:.0f} KB**", "of memory for each further answer"),
+    ]
+    return table(("measured", "what"), rows)
+
+
+def _total(measured: str, name: str) -> str:
+    """The last cell of a row of the chaos table: that of all phases."""
+    row = next(line for line in measured.splitlines() if line.startswith(f"| {name} |"))
+    return row.strip("| ").rpartition("|")[2].strip("* ")
 
 
 def filled(document: str, blocks: Mapping[str, str]) -> str:
@@ -153,5 +191,7 @@ def filled(document: str, blocks: Mapping[str, str]) -> str:
 
 
 def write() -> None:
-    DOCUMENT.write_text(scaling(DOCUMENT.read_text(), read(REPORTS / "scale.json")))
-    README.write_text(readme(README.read_text(), read(REPORTS / "bench.json")))
+    bench = read(REPORTS / "bench.json")
+    SCALING.write_text(scaling(SCALING.read_text(), read(REPORTS / "scale.json")))
+    MEASURED.write_text(measured(MEASURED.read_text(), bench))
+    README.write_text(readme(README.read_text(), bench, MEASURED.read_text()))

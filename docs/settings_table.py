@@ -1,4 +1,4 @@
-"""The README's table of settings, made from the code."""
+"""The table of settings, made from the code."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 
 from proxy_server.settings import Settings
 
-README = Path(__file__).parent.parent / "README.md"
+DOCUMENT = Path(__file__).parent / "settings.md"
 BEGIN, END = "<!-- settings: `make settings` writes this -->\n", "<!-- end of settings -->\n"
 
 
@@ -20,9 +20,9 @@ def table() -> str:
     return "| variable | default | what it is |\n|---|---|---|\n" + "".join(rows)
 
 
-def written(readme: str) -> str:
-    """The README's text with the table of today between its markers."""
-    before, _, rest = readme.partition(BEGIN)
+def written(document: str) -> str:
+    """The document's text with the table of today between its markers."""
+    before, _, rest = document.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{table()}{END}{after}"
 
@@ -39,10 +39,10 @@ def _default(field: FieldInfo) -> str:
 
 
 def main() -> None:
-    readme = README.read_text()
-    if BEGIN not in readme or END not in readme:
-        sys.exit(f"{README.name} has no place for the table.")
-    README.write_text(written(readme))
+    document = DOCUMENT.read_text()
+    if BEGIN not in document or END not in document:
+        sys.exit(f"{DOCUMENT.name} has no place for the table.")
+    DOCUMENT.write_text(written(document))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from docs.settings_table import README, written
+from docs.settings_table import DOCUMENT, written
 from proxy_server.settings import Settings
 from testbed import deployment
 from testbed.deployment import Deployment
@@ -39,9 +39,9 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
     return made
 
 
-def test_the_readme_has_the_table_of_today() -> None:
-    readme = README.read_text()
-    assert readme == written(readme), "run `make settings`"
+def test_the_document_has_the_table_of_today() -> None:
+    document = DOCUMENT.read_text()
+    assert document == written(document), "run `make settings`"
 
 
 def test_each_setting_is_described_in_a_line() -> None:
@@ -181,7 +181,7 @@ def _started(
     return subprocess.run(
         [sys.executable, *(arguments or ("-m", "proxy_server"))],
         env=environment | variables,
-        cwd=README.parent,
+        cwd=DOCUMENT.parent.parent,
         capture_output=True,
         text=True,
         timeout=30,

@@ -8,7 +8,7 @@ from bench import sizes
 from bench.jobs import Load
 from bench.report import Row, as_text, read
 from bench.runs import Pace
-from bench.sizes import DOCUMENT, README, REPORTS
+from bench.sizes import MEASURED, README, REPORTS, SCALING
 
 
 def test_a_short_run_measures_checks_and_reports(tmp_path: Path) -> None:
@@ -41,6 +41,8 @@ def test_a_model_that_falls_behind_makes_no_result() -> None:
 
 
 def test_the_documents_have_the_tables_of_the_reports() -> None:
-    document, readme = DOCUMENT.read_text(), README.read_text()
-    assert document == sizes.scaling(document, read(REPORTS / "scale.json"))
-    assert readme == sizes.readme(readme, read(REPORTS / "bench.json"))
+    scaling, measured, readme = (path.read_text() for path in (SCALING, MEASURED, README))
+    bench = read(REPORTS / "bench.json")
+    assert scaling == sizes.scaling(scaling, read(REPORTS / "scale.json"))
+    assert measured == sizes.measured(measured, bench)
+    assert readme == sizes.readme(readme, bench, measured)

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent.parent
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE)["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-README = (ROOT / "README.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 NGINX = (ROOT / "frontend" / "page" / "nginx.conf.template").read_text()
 SETTINGS = {name.upper() for name in Settings.model_fields}
 OF_COMPOSE = {"PAGE_HOST", "PAGE_PORT", "PAGE_ORIGINS", "COMPOSE_PROFILES"}
@@ -194,8 +194,8 @@ async def test_a_prompt_comes_back_through_the_page(page: str) -> None:
 
 @pytest.fixture(scope="module")
 def below(page: str, access_log: Path) -> Iterator[str]:
-    """The page below a path of a proxy before it, as the README says."""
-    block = re.search(r"```nginx\n(location /chat/.+?)```", README, re.DOTALL)
+    """The page below a path of a proxy before it, as docs/operations.md says."""
+    block = re.search(r"```nginx\n(location /chat/.+?)```", OPERATIONS, re.DOTALL)
     assert block
     port = free_port()
     location = block[1].replace("127.0.0.1:9000", page)
