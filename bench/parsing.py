@@ -15,7 +15,7 @@ from proxy_server.responders.chat_stream import ChatStream
 from proxy_server.responders.reasoning_tags import ReasoningTags
 from proxy_server.responders.responses_stream import ResponsesStream
 from proxy_server.responders.source import Source
-from testbed.model_server import event
+from testbed.model_formats import event
 from testbed.text import tokens
 
 _TOKENS = 2000

@@ -18,7 +18,7 @@ from bench.scans import scans
 from bench.site import LIMITS
 from testbed import parts
 from testbed.deployment import Deployment
-from testbed.model_server import pieces
+from testbed.model_formats import pieces
 from testbed.ports import free_port
 from testbed.process import Process
 

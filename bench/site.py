@@ -18,7 +18,7 @@ from bench.report import Used
 from bench.runs import Pace, Run, WrongTextError, measure, written
 from testbed import parts
 from testbed.deployment import Deployment
-from testbed.model_server import pieces
+from testbed.model_formats import pieces
 from testbed.ports import free_port
 from testbed.process import Process
 

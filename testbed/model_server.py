@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server whose behaviour the prompt chooses, and that knows what it sent.
+"""A server of OpenAI's two APIs: the prompt chooses what it does, and it knows what it sent.
 
 The last message is `/command [count] [name=value …]`; anything else is answered with five tokens,
 or with a title where it asks for one:
@@ -21,36 +21,24 @@ GET /asked answers with the bodies of these requests; without a mark, of all of 
 """
 
 import asyncio
-import json
 import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import uvloop
 from aiohttp import web
 
+from testbed.model_formats import CHAT, DONE, RESPONSES, Format, Piece, pieces
 from testbed.text import HOSTILE, tokens
 
 _RATE = 100.0
 _SEE_THAT_READER_LEFT_SECONDS = 0.02
 _WRITE_BUFFER = 1 << 16
 _TIMER_PRECISION = 0.001
-# what a provider repeats in every event
-_ENVELOPE = {
-    "id": "chatcmpl-DaX7vQm2LrT9sKfB4wHnYcJ1eUpGo",
-    "object": "chat.completion.chunk",
-    "created": 1767225600,
-    "model": "test",
-    "system_fingerprint": "fp_3f58d112f7",
-}
-
-
-class Piece(NamedTuple):
-    text: str
-    event: bytes
+_TEXTS = ("text", "input_text")
 
 
 @dataclass
@@ -74,13 +62,12 @@ class Sent:
         }
 
 
-def prompt_of(asked: dict[str, Any]) -> str:
+def prompt_of(content: Any) -> str:
     """The last prompt: behind others where those had no answer, and with images beside it."""
-    content = asked["messages"][-1]["content"]
     if not isinstance(content, str):
-        content = "\n".join(part["text"] for part in content if part["type"] == "text")
+        content = "\n".join(part["text"] for part in content if part["type"] in _TEXTS)
     before, _, last = content.rpartition("\n")
-    return last if before and last.split(" ")[0] in COMMANDS else content
+    return str(last if before and last.split(" ")[0] in COMMANDS else content)
 
 
 def command_for(words: str) -> str:
@@ -90,19 +77,6 @@ def command_for(words: str) -> str:
 
 class ReaderLeft(Exception):
     """The client closed the connection."""
-
-
-def event(delta: dict[str, str] | None, finish: str | None = None) -> bytes:
-    choices = [{"index": 0, "delta": delta or {}, "finish_reason": finish}]
-    chunk = {**_ENVELOPE, "choices": choices}
-    return b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n"
-
-
-@cache
-def pieces(count: int, seed: int, size: int) -> tuple[Piece, ...]:
-    all_tokens = tokens(count, seed)
-    texts = ("".join(all_tokens[i : i + size]) for i in range(0, count, size))
-    return tuple(Piece(text, event({"content": text})) for text in texts)
 
 
 class Model:
@@ -117,9 +91,15 @@ class Model:
             return web.json_response([one.asked for one in self._sent[request.query["mark"]]])
         return web.json_response([one.asked for same in self._sent.values() for one in same])
 
-    async def complete(self, request: web.Request) -> web.StreamResponse:
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        return await self._complete(request, CHAT)
+
+    async def responses(self, request: web.Request) -> web.StreamResponse:
+        return await self._complete(request, RESPONSES)
+
+    async def _complete(self, request: web.Request, spoken: Format) -> web.StreamResponse:
         asked = await request.json()
-        prompt = prompt_of(asked)
+        prompt = prompt_of(spoken.contents(asked)[-1])
         command, *words = prompt.split() if prompt.startswith("/") else (command_for(prompt),)
         numbers = [int(word) for word in words if "=" not in word]
         options = dict(word.split("=", 1) for word in words if "=" in word)
@@ -130,7 +110,7 @@ class Model:
             options["seed"] = str(int(options.get("seed", "0")) + len(same))
         same.append(record)
         try:
-            return await self._answer(request, command, numbers, options, record)
+            return await self._answer(request, spoken, command, numbers, options, record)
         except (ReaderLeft, ConnectionError):
             return web.Response()
         finally:
@@ -139,6 +119,7 @@ class Model:
     async def _answer(
         self,
         request: web.Request,
+        spoken: Format,
         command: str,
         numbers: list[int],
         options: dict[str, str],
@@ -153,10 +134,10 @@ class Model:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         if command in ("/tokens", "/stall", "/cut", "/half"):
-            await stream(request, response, numbers[0] if numbers else 5, options, record)
-        if command in ODDITIES:
-            for piece in ODDITIES[command]:
-                await response.write(piece)
+            count = numbers[0] if numbers else 5
+            await stream(request, response, spoken, count, options, record)
+        for piece in oddities(spoken).get(command, ()):
+            await response.write(piece)
         if command in ("/stall", "/silent"):
             while True:
                 await pause(request, _SEE_THAT_READER_LEFT_SECONDS)
@@ -165,48 +146,46 @@ class Model:
             request.transport.close()
             return response
         if command not in ("/empty", "/crlf"):
-            usage = {"prompt_tokens": 7, "completion_tokens": 9}
-            last = b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\n"
-            finish = event(None, options.get("finish", "stop"))
-            await response.write(finish + last + b"data: [DONE]\n\n")
+            await response.write(spoken.end(options.get("finish", "stop")))
         record.whole = True
         return response
 
 
-ODDITIES = {
-    "/empty": [b"data: [DONE]\n\n"],
-    "/crlf": [b": keep-alive\r\n\r\n" + event({"content": "ok"}, "stop"), b"data:[DONE]\r\n\r\n"],
-    "/reasoning": [
-        event({"reasoning_content": "hm"}) + event({"reasoning": "m"}),
-        event({"content": "so"}),
-    ],
-    "/title": [
-        event({"reasoning": "hm"}),
-        event({"content": '"A made'}),
-        event({"content": ' title"'}),
-    ],
-    "/bytes": [bytes([byte]) for byte in event({"content": "".join(tokens(9))})],
-    "/surrogates": [
-        b'data: {"choices":[{"delta":{"content":"\\ud83d"}}]}\n\n',
-        b'data: {"choices":[{"delta":{"content":"\\ude00"}}]}\n\n',
-    ],
-    "/hostile": [event({"content": character}) for character in HOSTILE],
-    "/half": [b'data: {"choices":[{"del'],
-}
+@cache
+def oddities(spoken: Format) -> dict[str, list[bytes]]:
+    """What some commands are answered with."""
+    half = spoken.text("no")
+    return {
+        "/empty": [DONE],
+        "/crlf": [
+            b": keep-alive\r\n\r\n" + spoken.text("ok").replace(b"\n", b"\r\n"),
+            spoken.end("stop").replace(b"\n", b"\r\n").replace(b"data: ", b"data:"),
+        ],
+        "/reasoning": [spoken.reasoning("hm") + spoken.reasoning("m"), spoken.text("so")],
+        "/title": [spoken.reasoning("hm"), spoken.text('"A made'), spoken.text(' title"')],
+        "/bytes": [bytes([byte]) for byte in spoken.text("".join(tokens(9)))],
+        "/surrogates": [
+            spoken.text("\0").replace(rb"\u0000", escaped) for escaped in (rb"\ud83d", rb"\ude00")
+        ],
+        "/hostile": [spoken.text(character) for character in HOSTILE],
+        "/half": [half[: len(half) // 2]],
+    }
 
 
-COMMANDS = {"/tokens", "/stall", "/cut", "/half", "/silent", "/not-sse", "/status", *ODDITIES}
+_OWN = {"/tokens", "/stall", "/cut", "/half", "/silent", "/not-sse", "/status"}
+COMMANDS = _OWN | oddities(CHAT).keys()
 
 
 async def stream(
     request: web.Request,
     response: web.StreamResponse,
+    spoken: Format,
     count: int,
     options: dict[str, str],
     record: Sent,
 ) -> None:
     rate, size = float(options.get("rate", _RATE)), int(options.get("size", 1))
-    record.pieces = pieces(count, int(options.get("seed", 0)), size)
+    record.pieces = pieces(count, int(options.get("seed", 0)), size, spoken)
     if after := float(options.get("after", 0)):
         await pause(request, after)
     # the first takes the headers along; the paced ones go past the response, which has no more
@@ -265,7 +244,8 @@ async def pause(request: web.Request, seconds: float) -> None:
 def main(port: int) -> None:
     model = Model()
     app = web.Application(client_max_size=16 << 20)
-    app.router.add_post("/v1/chat/completions", model.complete)
+    app.router.add_post("/v1/chat/completions", model.chat)
+    app.router.add_post("/v1/responses", model.responses)
     app.router.add_get("/sent", model.sent)
     app.router.add_get("/asked", model.asked)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
