@@ -13,6 +13,7 @@ from msgspec import UNSET
 from proxy_server.access.callers import Caller
 from proxy_server.access.channels import Channels
 from proxy_server.answers.outbox_relay import OutboxRelay
+from proxy_server.answers.retries import closed_if_told, once_closed
 from proxy_server.answers.supervisor import Supervisor
 from proxy_server.answers.titles import title_of
 from proxy_server.delivery.announcements import Announcements
@@ -94,7 +95,7 @@ class Chat:
         answer_id = str(uuid.uuid4())
         with self._supervisor.admission(answer_id, Caller(user, prompt.address)):
             turn = await self._turn(user, prompt, answer_id)
-            accepted = await self._turns.accept(turn)
+            accepted = await once_closed(lambda: self._turns.accept(turn))
             if accepted.assignment is not None:
                 log.info(
                     "prompt_accepted",
@@ -149,18 +150,17 @@ class Chat:
         answer_id = answer_id or str(uuid.uuid4())
         with self._supervisor.admission(answer_id, Caller(user, address)):
             since = await self._position(user, conversation_id)
-            accepted = await self._turns.regenerate(
-                Regeneration(
-                    user=user,
-                    conversation_id=conversation_id,
-                    message_id=message_id,
-                    answer_id=answer_id,
-                    models=self._models,
-                    since=since,
-                    data=data,
-                    meta=meta,
-                )
+            wanted = Regeneration(
+                user=user,
+                conversation_id=conversation_id,
+                message_id=message_id,
+                answer_id=answer_id,
+                models=self._models,
+                since=since,
+                data=data,
+                meta=meta,
             )
+            accepted = await once_closed(lambda: self._turns.regenerate(wanted))
             self._carry_out(user, accepted)
         return self._session(conversation_id, accepted.view, since)
 
@@ -181,7 +181,9 @@ class Chat:
             raise NotFound("There is no conversation of that key.")
         self._check_owned(user, conversation_id)
         since = await self._top(self._channels.of_conversation(conversation_id))
-        view = await messages.view(self._store, user, conversation_id, limit)
+        view = await closed_if_told(
+            lambda: messages.view(self._store, user, conversation_id, limit)
+        )
         return self._session(conversation_id, view, since)
 
     async def list(self, user: str, limit: int, before: str | None) -> Listed:

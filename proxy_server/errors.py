@@ -62,6 +62,10 @@ class Busy(Refusal):
     sentence = "This conversation is still being answered."
 
 
+class BeingClosed(Busy):
+    """The answer was taken over from a server that went silent, and is about to end."""
+
+
 class TooLarge(Refusal):
     code = 413
     sentence = "The prompt is too large."

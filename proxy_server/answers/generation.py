@@ -17,6 +17,7 @@ from proxy_server.answers.heartbeat import Heartbeat
 from proxy_server.answers.history import History
 from proxy_server.answers.pacing import Pacing
 from proxy_server.answers.progress import Progress
+from proxy_server.answers.retries import until_it_succeeds
 from proxy_server.delivery.publisher import Publisher
 from proxy_server.errors import ApiRejected, ApiUnreachable, ResponderFailed, StoreUnavailable
 from proxy_server.protocol.chunks import Chunk, Start
@@ -29,7 +30,6 @@ from proxy_server.responders.responder import Prompt, Responder
 from proxy_server.store.generations import Leases
 from proxy_server.store.turns import Turns
 
-_RETRY_SECONDS = 0.5
 _CHARACTERS_PER_TOKEN = 4
 
 log = structlog.get_logger()
@@ -175,22 +175,20 @@ class Generation:
     async def _prompt(self) -> Prompt:
         """What the responder is given: an accepted prompt outlasts an outage of the database."""
         assignment = self.assignment
-        while True:
-            try:
-                history = await self._services.history.before(assignment)
-            except StoreUnavailable as error:
-                self._log.warning("history_not_read_yet", error=str(error))
-                await asyncio.sleep(_RETRY_SECONDS)
-            else:
-                return Prompt(
-                    user=assignment.user,
-                    conversation_id=assignment.conversation_id,
-                    message_id=assignment.message_id,
-                    model=assignment.model,
-                    history=history,
-                    data=assignment.data,
-                    meta=assignment.meta,
-                )
+        history = await until_it_succeeds(
+            lambda: self._services.history.before(assignment),
+            StoreUnavailable,
+            lambda error: self._log.warning("history_not_read_yet", error=str(error)),
+        )
+        return Prompt(
+            user=assignment.user,
+            conversation_id=assignment.conversation_id,
+            message_id=assignment.message_id,
+            model=assignment.model,
+            history=history,
+            data=assignment.data,
+            meta=assignment.meta,
+        )
 
     def _publish(self, chunks: list[Chunk]) -> None:
         data, key = self.progress.next_publication(chunks)
@@ -270,22 +268,18 @@ class Generation:
         closing: OutboxEntry,
         go_on: Callable[[], bool],
     ) -> Finished | None:
-        waiting = False
-        while True:
-            try:
-                return await self._services.turns.finish(
-                    self.assignment,
-                    parts,
-                    metadata,
-                    closing,
-                    go_on=go_on(),
-                    position=self.progress.position if self.progress.acknowledged else None,
-                )
-            except StoreUnavailable as error:
-                if not waiting:
-                    self._log.warning("end_not_stored_yet", error=str(error))
-                waiting = True
-                await asyncio.sleep(_RETRY_SECONDS)
+        return await until_it_succeeds(
+            lambda: self._services.turns.finish(
+                self.assignment,
+                parts,
+                metadata,
+                closing,
+                go_on=go_on(),
+                position=self.progress.position if self.progress.acknowledged else None,
+            ),
+            StoreUnavailable,
+            lambda error: self._log.warning("end_not_stored_yet", error=str(error)),
+        )
 
     def _paid(self, outcome: Outcome) -> Usage | None:
         """What the responder said, or else an estimate of what it was asked and has sent."""

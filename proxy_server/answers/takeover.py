@@ -1,14 +1,13 @@
 """The end of an answer whose server went silent: what was published is read back and stored."""
 
-import asyncio
-
 import structlog
 
 from proxy_server import telemetry
 from proxy_server.access.channels import Channels
 from proxy_server.answers.growing_message import GrowingMessage
+from proxy_server.answers.retries import until_it_succeeds
 from proxy_server.delivery.announcements import Announcements
-from proxy_server.delivery.server_api import ServerApi
+from proxy_server.delivery.server_api import History, ServerApi
 from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost, StoreUnavailable
 from proxy_server.protocol.chunks import Closing
 from proxy_server.protocol.closing import closing_entry
@@ -18,7 +17,6 @@ from proxy_server.protocol.turns import Assignment, Finished, OutboxEntry
 from proxy_server.store.turns import Turns
 
 _ATTEMPTS = 100
-_AGAIN_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -88,12 +86,13 @@ class Takeover:
         self, assignment: Assignment, found: "ReadBack", metadata: Metadata, *, go_on: bool
     ) -> Finished | None:
         parts = found.growing.parts()
-        while True:
-            try:
-                return await self._turns.finish(assignment, parts, metadata, None, go_on=go_on)
-            except StoreUnavailable as error:
-                log.warning("end_not_stored_yet", message=assignment.message_id, error=str(error))
-                await asyncio.sleep(_AGAIN_SECONDS)
+        return await until_it_succeeds(
+            lambda: self._turns.finish(assignment, parts, metadata, None, go_on=go_on),
+            StoreUnavailable,
+            lambda error: log.warning(
+                "end_not_stored_yet", message=assignment.message_id, error=str(error)
+            ),
+        )
 
     async def _read_back(self, found: "ReadBack", channel: str) -> None:
         """Adds what the channel holds since the checkpoint, or all that it holds.
@@ -102,19 +101,18 @@ class Takeover:
         """
         position = found.assignment.position
         since = position if position.epoch else None
-        while True:
+
+        async def history() -> History:
             try:
-                for entry in (await self._api.history(channel, since)).entries:
-                    found.take(entry.data)
+                return await self._api.history(channel, since)
             except PositionLost:
-                since = None
-            except ApiRejected as error:
-                log.error("history_refused", message=found.assignment.message_id, error=str(error))
-                return
-            except ApiUnreachable:
-                await asyncio.sleep(_AGAIN_SECONDS)
-            else:
-                return
+                return await self._api.history(channel)
+
+        try:
+            for entry in (await until_it_succeeds(history, ApiUnreachable)).entries:
+                found.take(entry.data)
+        except ApiRejected as error:
+            log.error("history_refused", message=found.assignment.message_id, error=str(error))
 
 
 class ReadBack:

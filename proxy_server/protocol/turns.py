@@ -125,7 +125,10 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Messages, oldest first; the answer being made, and the position of its checkpoint."""
+    """Messages, oldest first; the answer being made, and the position of its checkpoint.
+
+    being_closed: that answer was taken over: its end may be told already, and is not stored yet.
+    """
 
     title: str
     messages: list[Message]
@@ -133,6 +136,7 @@ class View:
     since: Position | None = None
     next: str | None = None
     key: str | None = None
+    being_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

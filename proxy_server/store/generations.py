@@ -10,13 +10,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from proxy_server.errors import BeingClosed, Busy
 from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.messages import decode_parts
 from proxy_server.protocol.sessions import Position
 from proxy_server.protocol.turns import Assignment, Checkpoint
 from proxy_server.store import admissions, messages
 from proxy_server.store.database import Store
-from proxy_server.store.schema import generations, now
+from proxy_server.store.schema import TAKEN_OVER, generations, now
 
 _GRANT = {
     "status": "streaming",
@@ -91,6 +92,12 @@ _ORPHANS = (
 def unfinished(connection: sa.Connection, conversation_id: str) -> Sequence[sa.Row[Any]]:
     """The conversation's generations, in the order in which they are made."""
     return connection.execute(_UNFINISHED, {"of_conversation": conversation_id}).all()
+
+
+def check_idle(rows: Sequence[sa.Row[Any]]) -> None:
+    """Raises Busy where there are such generations, or BeingClosed if that is over in a moment."""
+    if rows:
+        raise BeingClosed if rows[0].stop == TAKEN_OVER else Busy
 
 
 def cancel(connection: sa.Connection, message_id: str) -> bool:
@@ -249,7 +256,7 @@ class Leases:
             rows = connection.execute(
                 sa.update(generations)
                 .where(generations.c.message.in_(chosen), _SILENT)
-                .values(_GRANT)
+                .values(_GRANT | {"stop": TAKEN_OVER})
                 .returning(*generations.c),
                 self._granted,
             ).all()

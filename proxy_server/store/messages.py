@@ -21,7 +21,7 @@ from proxy_server.protocol.turns import FIRST_PROMPT, View
 from proxy_server.store.conversations import Owned, check_owned
 from proxy_server.store.cursors import parse_cursor
 from proxy_server.store.database import Store
-from proxy_server.store.schema import generations, messages, octets
+from proxy_server.store.schema import TAKEN_OVER, generations, messages, octets
 
 _CURSOR = re.compile(r"([0-9]{1,9})", re.ASCII)
 # Centrifugo disconnects a client for whom more than `client.queue_max_size` waits, 1 MB by default:
@@ -56,6 +56,7 @@ _WITH_GENERATIONS = (
         messages,
         generations.c.status.label("generation"),
         generations.c.seq,
+        generations.c.stop,
         generations.c.parts.label("checkpoint"),
         generations.c.position_offset,
         generations.c.position_epoch,
@@ -264,6 +265,7 @@ def _view(conversation: Owned, rows: Sequence[sa.Row[Any]]) -> View:
     found = [message_of(row) for row in rows]
     state: GenerationState | None = None
     since: Position | None = None
+    being_closed = False
     for row, message in zip(rows, found, strict=True):
         if row.generation is None:
             continue
@@ -273,4 +275,5 @@ def _view(conversation: Owned, rows: Sequence[sa.Row[Any]]) -> View:
         if state is None or row.generation == "streaming":
             state = GenerationState(message.id, row.seq, row.generation)
             since = Position(row.position_offset, row.position_epoch)
-    return View(conversation.title, found, state, since, cursor, conversation.key)
+        being_closed = being_closed or row.stop == TAKEN_OVER
+    return View(conversation.title, found, state, since, cursor, conversation.key, being_closed)

@@ -45,6 +45,9 @@ messages = sa.Table(
     sa.UniqueConstraint("owner", "id"),
 )
 
+TAKEN_OVER = "taken over"
+"""In `stop`: the lease was taken from a server that went silent, to close the answer."""
+
 # What is queued or running, and nothing else: a row goes when its answer ends. `parts`, `seq`,
 # `position_offset` and `position_epoch` are the checkpoint, always of one moment. `data` and `meta`
 # came with the prompt, as JSON.

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from proxy_server.errors import Busy, Forbidden, Malformed
+from proxy_server.errors import Forbidden, Malformed
 from proxy_server.protocol.closing import closing_entry
 from proxy_server.protocol.messages import (
     Message,
@@ -34,6 +34,7 @@ from proxy_server.store import conversations, generations, messages, outbox
 from proxy_server.store.admissions import Limits, admit
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
+from proxy_server.store.schema import TAKEN_OVER
 
 
 class Turns:
@@ -62,8 +63,8 @@ class Turns:
         if not turn.is_new:
             conversations.check_owned(connection, turn.user, turn.conversation_id)
         busy = [] if turn.is_new else generations.unfinished(connection, turn.conversation_id)
-        if busy and turn.when_busy == "reject":
-            raise Busy
+        if turn.when_busy == "reject":
+            generations.check_idle(busy)
         ending = busy if turn.when_busy == "interrupt" else []
         admit(connection, turn.user, self._limits, ending=len(ending))
         stopped = _stop(connection, turn.user, ending)
@@ -112,8 +113,7 @@ class Turns:
             if repeated := _repeated_answer(connection, user, conversation_id, wanted.answer_id):
                 return repeated
             conversations.check_owned(connection, user, conversation_id)
-            if generations.unfinished(connection, conversation_id):
-                raise Busy
+            generations.check_idle(generations.unfinished(connection, conversation_id))
             ordinal, used = messages.answer(connection, conversation_id, wanted.message_id)
             admit(connection, user, self._limits)
             removed = messages.remove_from(connection, conversation_id, ordinal)
@@ -149,7 +149,13 @@ class Turns:
         def work(connection: sa.Connection) -> Stopped:
             conversations.check_owned(connection, user, conversation_id)
             rows = generations.unfinished(connection, conversation_id)
-            chosen = [row for row in rows if message_id is None or row.message == message_id]
+            chosen = [
+                row
+                for row in rows
+                if (message_id is None or row.message == message_id)
+                # its end may have been told already
+                and row.stop != TAKEN_OVER
+            ]
             stopped = _stop(connection, user, chosen)
             if stopped.cancelled and len(chosen) == len(rows) and not stopped.running:
                 summary = conversations.set_status(connection, conversation_id, "stopped")

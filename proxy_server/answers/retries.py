@@ -1,0 +1,80 @@
+"""What an answer cannot do without is tried again until it succeeds, at random distances.
+
+The first try goes past the library, which costs more than many a try.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_fixed,
+    wait_random_exponential,
+)
+
+from proxy_server.errors import BeingClosed
+from proxy_server.protocol.turns import View
+
+# random, so that many answers do not come back in one instant
+_AGAIN = wait_random_exponential(multiplier=0.2, max=1)
+# The end of an answer that another server took over is stored within a moment of being told. A
+# client's call can wait that long: Centrifugo gives a proxied one a second by default.
+_CLOSING_SECONDS, _LOOK_SECONDS = 0.7, 0.05
+
+_T = TypeVar("_T")
+
+
+async def until_it_succeeds(
+    work: Callable[[], Awaitable[_T]],
+    error: type[Exception],
+    failed: Callable[[Exception], object] = repr,
+) -> _T:
+    """Repeats the work while it raises that error; `failed` is told of the first time."""
+    try:
+        return await work()
+    except error as raised:
+        failed(raised)
+    return await _repeated(work, AsyncRetrying(retry=retry_if_exception_type(error), wait=_AGAIN))
+
+
+async def once_closed(work: Callable[[], Awaitable[_T]]) -> _T:
+    """Repeats the work for a moment while an answer in its way is at its end but not stored so.
+
+    Raises BeingClosed where it takes longer.
+    """
+    try:
+        return await work()
+    except BeingClosed:
+        pass
+    again = AsyncRetrying(
+        retry=retry_if_exception_type(BeingClosed),
+        wait=wait_fixed(_LOOK_SECONDS),
+        stop=stop_after_delay(_CLOSING_SECONDS),
+        reraise=True,
+    )
+    return await _repeated(work, again)
+
+
+async def _repeated(work: Callable[[], Awaitable[_T]], again: AsyncRetrying) -> _T:
+    async for attempt in again:
+        with attempt:
+            return await work()
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def closed_if_told(view: Callable[[], Awaitable[View]]) -> View:
+    """A view as clients know it: an answer of which they were told the end is closed in it."""
+    seen: list[View] = []
+
+    async def look() -> View:
+        seen[:] = [await view()]
+        if seen[0].being_closed:
+            raise BeingClosed
+        return seen[0]
+
+    try:
+        return await once_closed(look)
+    except BeingClosed:
+        return seen[0]
