@@ -122,6 +122,9 @@ class Stream(httpx2.AsyncByteStream):
             if socket is not None and not self._content.is_eof() and not socket.is_closing():
                 socket.pause_reading()
         except (aiohttp.ClientError, OSError) as error:
+            # raised at once, also where what came before the break was not read yet
+            if came := self._content._read_nowait(-1):
+                return came
             raise ConnectionError(repr(error)) from error
         return data
 
