@@ -12,9 +12,10 @@ from proxy_server import telemetry
 from proxy_server.access.channels import Channels
 from proxy_server.answers.checkpoints import Checkpoints
 from proxy_server.answers.deadline import Deadline
-from proxy_server.answers.growing_message import Said, source_of, within
+from proxy_server.answers.growing_message import Said, within
 from proxy_server.answers.heartbeat import Heartbeat
 from proxy_server.answers.history import History
+from proxy_server.answers.incoming import Incoming
 from proxy_server.answers.pacing import Pacing
 from proxy_server.answers.progress import Progress
 from proxy_server.answers.retries import until_it_succeeds
@@ -70,6 +71,9 @@ class Generation:
         self.deadline = Deadline(services.seconds)
         self.progress = Progress(assignment)
         self._services = services
+        self._incoming = Incoming()
+        self._unsent: list[Said] = []
+        """What was taken and not added yet: before a piece that cannot be."""
         self._channel = services.channels.of_conversation(assignment.conversation_id)
         self._pending: asyncio.Future[Position] | None = None
         self._finish_reason: FinishReason = "other"
@@ -149,26 +153,34 @@ class Generation:
                 growing = self.progress.growing
                 fitting = within(said, services.most_bytes - growing.bytes)
                 self._publish(growing.add(fitting))
+                self._unsent = []
                 # What the responder says meanwhile waits at its source and goes out in one piece.
                 await services.pacing.pause()
                 await self._acknowledge()
                 if fitting is not said:
                     self._finish_reason = "length"
+                    self._incoming = Incoming()
                     break
 
     def _take(self, batch: Sequence[Event]) -> list[Said]:
         """Notes what is not part of the message, and gives the rest."""
-        said: list[Said] = []
+        said = self._unsent = []
+        incoming = self._incoming
         for event in batch:
             match event:
                 case Text() | Reasoning():
-                    said.append(event)
+                    if incoming.busy:
+                        said += incoming.plain(event)
+                    else:
+                        said.append(event)
                 case Piece():
-                    said.append(source_of(event))
+                    said += incoming.take(event.chunk)
                 case Usage():
                     self._usage = event
                 case Finish():
                     self._finish_reason = event.reason
+        if self.progress.growing.bytes + incoming.held > self._services.most_bytes:
+            said += incoming.end()
         self._events += len(said)
         return said
 
@@ -234,12 +246,14 @@ class Generation:
             outcome.error,
         )
         growing = self.progress.growing
-        parts = growing.parts()
+        room = self._services.most_bytes - growing.bytes
+        waited = growing.add(within([*self._unsent, *self._incoming.end()], room))
+        ending, parts = growing.ended(outcome.status)
         closing = closing_entry(
             self.assignment.conversation_id,
             self.assignment.message_id,
             self.progress.published + 1,
-            growing.close(),
+            [*waited, *ending],
             metadata,
             prompt=self.assignment.prompt,
             after=self.assignment.after,

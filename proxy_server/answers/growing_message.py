@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import msgspec
+from msgspec import to_builtins
 
-from proxy_server.errors import ResponderFailed
+from proxy_server.protocol import tool_parts
 from proxy_server.protocol.chunks import (
     Chunk,
     ReasoningDelta,
@@ -16,18 +16,25 @@ from proxy_server.protocol.chunks import (
     TextStart,
 )
 from proxy_server.protocol.encoding import encode
-from proxy_server.protocol.events import Piece, Reasoning, Text
-from proxy_server.protocol.messages import Part, ReasoningPart, SourceUrl, TextPart
+from proxy_server.protocol.events import Reasoning, Text
+from proxy_server.protocol.messages import Part, ReasoningPart, Status, TextPart
+from proxy_server.protocol.reduction import Reduction
+from proxy_server.protocol.shapes import Json, is_data
 
 
-class Kept(NamedTuple):
-    """A part that does not grow: a source, a file, or one of a kind not known here."""
+class Added(NamedTuple):
+    """A chunk that is not of plain text, as it is published; its size as JSON.
 
-    part: Part
+    ends_text: whether plain text that grows ends before it, because it begins a part.
+    """
+
+    chunk: Json
+    bytes: int
+    ends_text: bool = False
     text: str = ""
 
 
-Said = Text | Reasoning | Kept
+Said = Text | Reasoning | Added
 Kind = type[Text] | type[Reasoning]
 
 _STARTS: dict[Kind, type[TextStart | ReasoningStart]] = {
@@ -40,74 +47,114 @@ _DELTAS: dict[Kind, type[TextDelta | ReasoningDelta]] = {
 }
 _ENDS: dict[Kind, type[TextEnd | ReasoningEnd]] = {Text: TextEnd, Reasoning: ReasoningEnd}
 _PARTS: dict[Kind, type[TextPart | ReasoningPart]] = {Text: TextPart, Reasoning: ReasoningPart}
+_KINDS: dict[str, Kind] = {"text": Text, "reasoning": Reasoning}
 
-_BAD_CHUNK = "The answer could not be shown. Try again."
+_TEXTS = frozenset(
+    f"{kind}-{step}" for kind in ("text", "reasoning") for step in ("start", "delta", "end")
+)
+
 _MOST_BYTES = 4
 """What a character takes at most, as UTF-8."""
-_MOST_PART_BYTES = 9000
-"""What a part takes at most beside its text: a source has an address and a title."""
 _PART_BYTES = len('{"type":"reasoning","text":""},')
 
 
 class GrowingMessage:
-    """What was said in the order it came, each run of one kind being a part of the message.
+    """What was said, in the order it came: runs of text, and chunks of all other kinds.
 
-    The part that is still growing is the last one until `close`. What was added before the last
-    `mark` is what clients are known to have been sent.
+    The text that is still growing is the last one until `close`. What was added before the last
+    `mark` is what clients are known to have been sent. Parts are made of it only when somebody
+    asks, so that a token costs no more than its place in a list.
     """
 
     def __init__(self, parts: Iterable[Part] = ()) -> None:
+        known = list(parts)
+        self._reduced = Reduction(known)
+        """The parts as of some moment before the last mark; what came since is in `_said`."""
         self._said: list[Said] = []
-        self._open: Kind | None = None
-        self._count = 0
         self._marked = 0
-        self._open_at_mark: Kind | None = None
-        self.bytes = 0
+        self._open: Kind | None = None
+        self._count = len(known)
+        self._id = str(self._count)
+        self._sizes: dict[tuple[str, str], int] = {}
+        self.bytes = len(encode(known)) if known else 0
         """About what the parts take as JSON, in UTF-8."""
-        for part in parts:
-            self._count += 1
-            if isinstance(part, TextPart | ReasoningPart):
-                kind: Kind = Text if isinstance(part, TextPart) else Reasoning
-                self._said.append(kind(part.text))
-                self._open = kind
-            else:
-                self._said.append(Kept(part))
-                self._open = None
-        self.mark()
+        texts = [part for part in known if isinstance(part, TextPart | ReasoningPart)]
+        if texts and texts[-1].state is not None:
+            self._open = Text if isinstance(texts[-1], TextPart) else Reasoning
 
     def add(self, said: Sequence[Said]) -> list[Chunk]:
         """Takes what was said and gives the chunks that grow a client's message by them."""
         chunks: list[Chunk] = []
         for piece in merge(said):
-            if isinstance(piece, Kept):
-                chunks += self._add_kept(piece)
+            if isinstance(piece, Added):
+                chunks += self._add_chunk(piece)
                 continue
             kind = type(piece)
             if kind != self._open:
                 chunks += self.close()
-                self._count += 1
-                self._open = kind
-                self.bytes += _PART_BYTES
-                chunks.append(_STARTS[kind](str(self._count)))
-            chunks.append(_DELTAS[kind](str(self._count), piece.text))
+                chunks.append(self._begin(kind))
+            chunks.append(_DELTAS[kind](self._id, piece.text))
             self._said.append(piece)
             self.bytes += len(piece.text.encode())
         return chunks
 
-    def _add_kept(self, kept: Kept) -> list[Chunk]:
-        chunks = self.close()
+    def _add_chunk(self, added: Added) -> list[Chunk]:
+        name, _, step = added.chunk["type"].partition("-")
+        kind = _KINDS.get(name)
+        if kind is not None and step == "start":
+            return [*self.close(), self._begin(kind, added.chunk)]
+        if kind is not None and step in ("delta", "end"):
+            if self._open is None:
+                return []
+            chunk = {**added.chunk, "id": self._id}
+            self._keep(chunk, added.bytes)
+            if step == "end":
+                self._open = None
+            return [chunk]
+        ended = self.close() if added.ends_text else []
+        self._count += added.ends_text
+        self._keep(added.chunk, added.bytes)
+        return [*ended, added.chunk]
+
+    def _begin(self, kind: Kind, chunk: Json | None = None) -> Chunk:
         self._count += 1
-        self._said.append(kept)
-        self.bytes += len(encode(kept.part))
-        return [*chunks, kept.part] if isinstance(kept.part, SourceUrl) else chunks
+        self._id = str(self._count)
+        self._open = kind
+        start = _STARTS[kind](self._id, chunk and chunk.get("providerMetadata"))
+        self._keep(to_builtins(start), _PART_BYTES)
+        return start
+
+    def _keep(self, chunk: Json, size: int) -> None:
+        """Notes a chunk, and what the parts take with it."""
+        kind = chunk["type"]
+        if chunk.get("transient"):
+            return
+        self._said.append(Added(chunk, size))
+        self.bytes += size
+        what = chunk.get("toolCallId") if kind.startswith("tool-") else chunk.get("id")
+        if what is None or kind in _TEXTS:
+            if kind == "start-step":
+                # from here on the id of a call may mean another one
+                self._sizes = {key: one for key, one in self._sizes.items() if is_data(key[0])}
+            return
+        if kind == "tool-input-delta":
+            size += self._sizes.get((kind, what), 0)
+        else:
+            # what it takes the place of is gone
+            self.bytes -= self._sizes.pop((kind, what), 0)
+            if kind in ("tool-input-available", "tool-input-error"):
+                self.bytes -= self._sizes.pop(("tool-input-delta", what), 0)
+        self._sizes[kind, what] = size
 
     def ending(self) -> list[Chunk]:
-        """The chunk that would end the part which is still growing, if one is."""
-        return [] if self._open is None else [_ENDS[self._open](str(self._count))]
+        """The chunk that would end the text which is still growing, if one is."""
+        return [] if self._open is None else [_ENDS[self._open](self._id)]
 
     def close(self) -> list[Chunk]:
-        """Ends the part which is still growing, and gives the chunk that says so."""
+        """Ends the text which is still growing, and gives the chunk that says so."""
         ended = self.ending()
+        for chunk in ended:
+            self._said.append(Added(to_builtins(chunk), 0))
         self._open = None
         return ended
 
@@ -115,66 +162,72 @@ class GrowingMessage:
         """Takes chunks that were published by whoever made this message before."""
         for chunk in chunks:
             match chunk:
+                case TextDelta(delta=text, provider_metadata=None):
+                    self._said.append(Text(text))
+                case ReasoningDelta(delta=text, provider_metadata=None):
+                    self._said.append(Reasoning(text))
                 case TextStart() | ReasoningStart():
-                    self._open = None
-                case TextDelta(delta=delta):
-                    self.add([Text(delta)])
-                case ReasoningDelta(delta=delta):
-                    self.add([Reasoning(delta)])
+                    self._open = Text if isinstance(chunk, TextStart) else Reasoning
+                    self._count += 1
+                    self._id = chunk.id
+                    self._keep(to_builtins(chunk), _PART_BYTES)
                 case TextEnd() | ReasoningEnd():
-                    self.close()
-                case SourceUrl():
-                    self.add([Kept(chunk)])
+                    self._open = None
+                    self._keep(to_builtins(chunk), 0)
+                case TextDelta() | ReasoningDelta():
+                    self._keep(to_builtins(chunk), len(encode(chunk)))
+                case dict():
+                    self._keep(chunk, len(encode(chunk)))
 
     def mark(self) -> None:
         """Everything added so far has been acknowledged as published."""
         self._marked = len(self._said)
-        self._open_at_mark = self._open
 
     def published(self) -> list[Part]:
-        """The message as of the last `mark`, its last part still growing."""
-        merged = merge(self._said[: self._marked])
-        self._said[: self._marked] = merged
-        self._marked = len(merged)
-        parts = [_part_of(piece) for piece in merged]
-        last = parts[-1] if parts else None
-        if isinstance(last, TextPart | ReasoningPart) and self._open_at_mark is not None:
-            last.state = "streaming"
-        return parts
+        """The message as of the last `mark`, what grows still growing."""
+        _reduce(self._reduced, self._said[: self._marked])
+        del self._said[: self._marked]
+        self._marked = 0
+        return self._reduced.parts()
 
     def parts(self) -> list[Part]:
-        """The whole message, closed."""
-        return [_part_of(piece) for piece in merge(self._said)]
+        """The whole message, as it would be stored if it were complete."""
+        return self.ended("complete")[1]
+
+    def ended(self, status: Status) -> tuple[list[Chunk], list[Part]]:
+        """The chunks that would end all that is open at an end of that kind, and the parts then."""
+        whole = Reduction(self._reduced.parts())
+        _reduce(whole, self._said)
+        chunks = [*self.ending(), *tool_parts.endings(whole.tools(), status)]
+        for chunk in chunks:
+            whole.apply(to_builtins(chunk))
+        return chunks, whole.parts()
 
     def size(self) -> int:
         """Characters of text and reasoning so far."""
-        return sum(len(piece.text) for piece in self._said)
+        return self._reduced.size() + sum(len(piece.text) for piece in self._said)
 
 
-def source_of(piece: Piece) -> Kept:
-    """The part that a chunk of another kind adds. Raises ResponderFailed for what is none."""
-    chunk = piece.chunk
-    try:
-        source = msgspec.convert(chunk, SourceUrl)
-    except msgspec.ValidationError as error:
-        # without the value, which is part of the answer
-        problem = str(error).partition(" '")[0]
-        details = f"chunk {str(chunk.get('type'))[:50]!r}: {problem[:100]}"
-        raise ResponderFailed("bad_chunk", _BAD_CHUNK, details) from error
-    if len(encode(source)) > _MOST_PART_BYTES:
-        raise ResponderFailed("bad_chunk", _BAD_CHUNK, f"a source of {len(encode(source))} bytes")
-    return Kept(source)
+def _reduce(reduced: Reduction, said: Iterable[Said]) -> None:
+    for piece in said:
+        if isinstance(piece, Added):
+            reduced.apply(piece.chunk)
+        else:
+            reduced.say(_PARTS[type(piece)], piece.text)
 
 
 def within(said: Sequence[Said], room: int) -> Sequence[Said]:
     """As much of it as takes so many bytes: the same object where that is all of it."""
-    most = sum(len(piece.text) for piece in said) * _MOST_BYTES + len(said) * _MOST_PART_BYTES
+    most = sum(
+        piece.bytes if isinstance(piece, Added) else _PART_BYTES + len(piece.text) * _MOST_BYTES
+        for piece in said
+    )
     if most <= room:
         return said
     fitting: list[Said] = []
     for piece in said:
-        if isinstance(piece, Kept):
-            room -= len(encode(piece.part))
+        if isinstance(piece, Added):
+            room -= piece.bytes
             if room < 0:
                 return fitting
             fitting.append(piece)
@@ -202,8 +255,8 @@ def merge(said: Sequence[Said]) -> list[Said]:
         if type(piece) is not kind:
             if kind is not None:
                 merged.append(kind("".join(run)))
-            if isinstance(piece, Kept):
-                merged.append(piece)
+            if isinstance(piece, Added):
+                _join(merged, piece)
                 kind = None
                 continue
             kind, run = type(piece), []
@@ -213,5 +266,15 @@ def merge(said: Sequence[Said]) -> list[Said]:
     return merged
 
 
-def _part_of(piece: Said) -> Part:
-    return piece.part if isinstance(piece, Kept) else _PARTS[type(piece)](piece.text)
+def _join(merged: list[Said], added: Added) -> None:
+    """Adds it, to the last one where both are more of the input of one call."""
+    last, chunk = merged[-1] if merged else None, added.chunk
+    if (
+        isinstance(last, Added)
+        and chunk["type"] == last.chunk["type"] == "tool-input-delta"
+        and chunk["toolCallId"] == last.chunk["toolCallId"]
+    ):
+        text = last.chunk["inputTextDelta"] + chunk["inputTextDelta"]
+        merged[-1] = Added({**chunk, "inputTextDelta": text}, last.bytes + added.bytes)
+    else:
+        merged.append(added)

@@ -85,7 +85,7 @@ class Takeover:
     async def _store(
         self, assignment: Assignment, found: "ReadBack", metadata: Metadata, *, go_on: bool
     ) -> Finished | None:
-        parts = found.growing.parts()
+        _, parts = found.growing.ended("interrupted")
         return await until_it_succeeds(
             lambda: self._turns.finish(assignment, parts, metadata, None, go_on=go_on),
             StoreUnavailable,
@@ -152,7 +152,7 @@ class ReadBack:
             self.assignment.conversation_id,
             self.assignment.message_id,
             self.seq + 1,
-            self.growing.ending(),
+            self.growing.ended("interrupted")[0],
             metadata,
             prompt=self.assignment.prompt,
             after=self.assignment.after,

@@ -1,8 +1,10 @@
 """The pieces in which a message comes: the AI SDK's `UIMessageChunk`."""
 
+from typing import Any
+
 from msgspec import Struct
 
-from proxy_server.protocol.messages import Metadata, SourceUrl
+from proxy_server.protocol.messages import Metadata, ProviderMetadata
 
 
 class Start(Struct, tag="start", rename="camel", gc=False):
@@ -10,30 +12,43 @@ class Start(Struct, tag="start", rename="camel", gc=False):
     message_metadata: Metadata
 
 
-class TextStart(Struct, tag="text-start", gc=False):
+class TextStart(Struct, tag="text-start", rename="camel", omit_defaults=True, gc=False):
     id: str
+    provider_metadata: ProviderMetadata | None = None
 
 
-class TextDelta(Struct, tag="text-delta", gc=False):
-    id: str
-    delta: str
-
-
-class TextEnd(Struct, tag="text-end", gc=False):
-    id: str
-
-
-class ReasoningStart(Struct, tag="reasoning-start", gc=False):
-    id: str
-
-
-class ReasoningDelta(Struct, tag="reasoning-delta", gc=False):
+class TextDelta(Struct, tag="text-delta", rename="camel", omit_defaults=True, gc=False):
     id: str
     delta: str
+    provider_metadata: ProviderMetadata | None = None
 
 
-class ReasoningEnd(Struct, tag="reasoning-end", gc=False):
+class TextEnd(Struct, tag="text-end", rename="camel", omit_defaults=True, gc=False):
     id: str
+    provider_metadata: ProviderMetadata | None = None
+    citations: list[Any] | None = None
+
+
+class ReasoningStart(Struct, tag="reasoning-start", rename="camel", omit_defaults=True, gc=False):
+    id: str
+    provider_metadata: ProviderMetadata | None = None
+
+
+class ReasoningDelta(Struct, tag="reasoning-delta", rename="camel", omit_defaults=True, gc=False):
+    id: str
+    delta: str
+    provider_metadata: ProviderMetadata | None = None
+
+
+class ReasoningEnd(Struct, tag="reasoning-end", rename="camel", omit_defaults=True, gc=False):
+    id: str
+    provider_metadata: ProviderMetadata | None = None
+
+
+class MessageMetadata(Struct, tag="message-metadata", rename="camel", gc=False):
+    """What is known of the message by now, in place of what was."""
+
+    message_metadata: Metadata
 
 
 class Finish(Struct, tag="finish", rename="camel", gc=False):
@@ -55,7 +70,7 @@ class Error(Struct, tag="error", rename="camel", omit_defaults=True, gc=False):
     message_metadata: Metadata | None = None
 
 
-Chunk = (
+TypedChunk = (
     Start
     | TextStart
     | TextDelta
@@ -63,11 +78,13 @@ Chunk = (
     | ReasoningStart
     | ReasoningDelta
     | ReasoningEnd
-    | SourceUrl
+    | MessageMetadata
     | Finish
     | Abort
     | Error
 )
+Chunk = TypedChunk | dict[str, Any]
+"""Those of `shapes.py` that are not of text are plain JSON."""
 Closing = Finish | Abort | Error
 
 

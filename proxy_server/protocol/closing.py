@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from proxy_server.protocol.chunks import Chunk, Start, closing
+from proxy_server.protocol.chunks import Chunk, Finish, MessageMetadata, Start, closing
 from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.messages import Message, Metadata
 from proxy_server.protocol.publications import ChunksPublication
@@ -23,8 +23,12 @@ def closing_entry(
 
     prompt, after: what the answer joins with, where this is its first publication as well.
     """
-    publication = ChunksPublication(message_id, seq, [*chunks, closing(metadata)])
+    end = closing(metadata)
+    publication = ChunksPublication(message_id, seq, [*chunks, end])
     if seq == 1:
         publication.chunks = [Start(message_id, metadata), *publication.chunks]
         publication.prompt, publication.after = prompt, after
+    elif not isinstance(end, Finish):
+        # the AI SDK takes no metadata from the chunks of other ends
+        publication.chunks = [*chunks, MessageMetadata(metadata), end]
     return OutboxEntry(message_id, conversation_id, seq, encode(publication))

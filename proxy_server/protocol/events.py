@@ -21,9 +21,10 @@ class Reasoning(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Another chunk of the AI SDK that adds to the message: a JSON object with its `type`.
+    """A chunk of the AI SDK that adds to the message: a JSON object with its `type`.
 
-    At present a `source-url`; any other fails the answer.
+    Texts that come as chunks have ids and may grow beside each other; `Text` and `Reasoning` that
+    follow each other are one part.
     """
 
     chunk: Mapping[str, Any]

@@ -1,6 +1,6 @@
 """Messages as clients see them: the AI SDK's `UIMessage`, with metadata of our own."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -9,20 +9,28 @@ Status = Literal["queued", "streaming", "complete", "stopped", "failed", "interr
 Role = Literal["user", "assistant"]
 
 
-class TextPart(Struct, tag="text", omit_defaults=True, gc=False):
-    text: str
-    state: Literal["streaming"] | None = None
+ProviderMetadata = dict[str, Any]
+"""What the model's provider has to say of a part, and may want back with it."""
 
 
-class ReasoningPart(Struct, tag="reasoning", omit_defaults=True, gc=False):
+class TextPart(Struct, tag="text", rename="camel", omit_defaults=True, gc=False):
     text: str
     state: Literal["streaming"] | None = None
+    provider_metadata: ProviderMetadata | None = None
+    citations: list[Any] | None = None
+
+
+class ReasoningPart(Struct, tag="reasoning", rename="camel", omit_defaults=True, gc=False):
+    text: str
+    state: Literal["streaming"] | None = None
+    provider_metadata: ProviderMetadata | None = None
 
 
 class FilePart(Struct, tag="file", rename="camel", omit_defaults=True, gc=False):
     media_type: str
     url: str
     filename: str | None = None
+    provider_metadata: ProviderMetadata | None = None
 
 
 class SourceUrl(Struct, tag="source-url", rename="camel", omit_defaults=True, gc=False):
@@ -31,11 +39,12 @@ class SourceUrl(Struct, tag="source-url", rename="camel", omit_defaults=True, gc
     source_id: str
     url: str
     title: str | None = None
+    provider_metadata: ProviderMetadata | None = None
 
 
 KnownPart = TextPart | ReasoningPart | FilePart | SourceUrl
 Part = KnownPart | Raw
-"""A part of a kind that is not known here is kept as it came: a newer version may have made it."""
+"""All other parts, such as tools, are kept as JSON: those of newer versions as they came."""
 
 
 class Usage(Struct, omit_defaults=True, gc=False):

@@ -1,14 +1,15 @@
 """What is published to channels."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import msgspec
 from msgspec import Raw, Struct, field
 
-from proxy_server.protocol.chunks import Chunk
+from proxy_server.protocol.chunks import Chunk, TypedChunk
 from proxy_server.protocol.messages import Message
 from proxy_server.protocol.sessions import Summary
+from proxy_server.protocol.shapes import WrongShapeError, checked, is_known
 
 
 class MessagePublication(Struct, tag="message", omit_defaults=True, gc=False):
@@ -84,7 +85,8 @@ class _Kind(Struct):
 
 _published = msgspec.json.Decoder(_RawChunks)
 _kind = msgspec.json.Decoder(_Kind)
-_chunk = msgspec.json.Decoder(Chunk)
+_chunk = msgspec.json.Decoder(TypedChunk)
+_TYPED = frozenset(kind.__struct_config__.tag for kind in get_args(TypedChunk))
 
 
 def idempotency_key(message: str, seq: int) -> str:
@@ -117,6 +119,10 @@ def published_chunks(data: bytes) -> PublishedChunks | None:
 def _known(chunks: Iterable[Raw]) -> Iterator[Chunk]:
     for chunk in chunks:
         try:
-            yield _chunk.decode(chunk)
-        except msgspec.ValidationError:
+            kind = _kind.decode(chunk).type
+            if kind in _TYPED:
+                yield _chunk.decode(chunk)
+            elif is_known(kind):
+                yield checked(msgspec.json.decode(chunk))
+        except (msgspec.ValidationError, WrongShapeError):
             continue

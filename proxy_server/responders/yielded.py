@@ -12,14 +12,10 @@ from proxy_server.responders.characters import Characters
 from proxy_server.responders.failures import NOT_OURS
 from proxy_server.responders.turn import Turn
 
-_DELTAS: dict[object, type[Text] | type[Reasoning]] = {
-    "text-delta": Text,
-    "reasoning-delta": Reasoning,
-}
-# The service says these itself: it starts and ends messages and their runs of text.
-_OURS = frozenset(
-    ("start", "text-start", "text-end", "reasoning-start", "reasoning-end", "message-metadata")
-)
+_DELTAS = ("text-delta", "reasoning-delta")
+_ENDS = {"text-end": "text-delta", "reasoning-end": "reasoning-delta"}
+# The service says these itself: it starts messages.
+_OURS = frozenset(("start", "message-metadata"))
 _REASONS: tuple[FinishReason, ...] = (
     "stop",
     "length",
@@ -43,6 +39,7 @@ class Yielded:
             Text: Characters(),
             Reasoning: Characters(),
         }
+        self._halves: dict[tuple[str, str], Characters] = {}
         self._reported = 0
         self.characters = 0
         self.spoke = False
@@ -94,24 +91,50 @@ class Yielded:
         if not isinstance(kind, str):
             raise _wrong("a chunk without a type")
         if kind in _DELTAS:
-            self._say(_DELTAS[kind], chunk.get("delta"))
+            self._add_delta(kind, chunk)
         elif kind == "finish":
             reason = chunk.get("finishReason", "stop")
             self.finish_reason = reason if reason in _REASONS else "other"
         elif kind in ("error", "abort"):
             raise _wrong(f"the chunk {kind}: {str(chunk.get('errorText', ''))[:500]}")
         elif kind not in _OURS:
-            self._list.append(Piece(_as_sent(kind, chunk)))
+            if kind in _ENDS:
+                self._end_text(_ENDS[kind], chunk.get("id"))
+            sent, size = _as_sent(kind, chunk)
+            self._list.append(Piece(sent))
+            self.characters += size
             self.spoke = True
 
+    def _add_delta(self, kind: str, chunk: Mapping[str, Any]) -> None:
+        """More of a text that has an id; whether there is such a one is seen later."""
+        key, delta = chunk.get("id"), chunk.get("delta")
+        whole = delta
+        if isinstance(delta, str) and isinstance(key, str):
+            whole = delta
+            if (kind, key) in self._halves or not delta.isascii():
+                whole = self._halves.setdefault((kind, key), Characters()).join(delta)
+            self.characters += len(whole)
+        if chunk.get("providerMetadata") is not None:
+            sent, _ = _as_sent(kind, {**chunk, "delta": whole})
+            self._list.append(Piece(sent))
+        else:
+            self._list.append(Piece({"type": kind, "id": key, "delta": whole}))
+        self.spoke = True
 
-def _as_sent(kind: str, chunk: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A copy, as JSON has it: the generator may go on to change its own."""
+    def _end_text(self, kind: str, key: object) -> None:
+        halves = self._halves.pop((kind, key), None) if isinstance(key, str) else None
+        if halves is not None and (rest := halves.end()):
+            self._list.append(Piece({"type": kind, "id": key, "delta": rest}))
+
+
+def _as_sent(kind: str, chunk: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
+    """A copy, as JSON has it, and its size: the generator may go on to change its own."""
     try:
-        copy: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(dict(chunk)))
+        encoded = msgspec.json.encode(dict(chunk))
+        copy: dict[str, Any] = msgspec.json.decode(encoded)
     except (TypeError, ValueError, RecursionError) as error:
         raise _wrong(f"a chunk {kind} that is no JSON: {error}") from error
-    return copy
+    return copy, len(encoded)
 
 
 def _wrong(what: str) -> ResponderFailed:

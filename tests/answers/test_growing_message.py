@@ -13,12 +13,12 @@ from proxy_server.answers.growing_message import (
     GrowingMessage,
     Said,
     merge,
-    source_of,
     within,
 )
+from proxy_server.answers.incoming import Incoming
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.encoding import encode
-from proxy_server.protocol.events import Piece, Reasoning, Text
+from proxy_server.protocol.events import Reasoning, Text
 from proxy_server.protocol.messages import ReasoningPart, TextPart
 
 deltas = st.lists(
@@ -99,7 +99,7 @@ def test_no_more_is_taken_than_there_is_room_for(said: list[Said], room: int) ->
 
 def test_a_source_is_a_part_of_its_own_and_outlasts_checkpoint_and_takeover() -> None:
     source = {"type": "source-url", "sourceId": "s", "url": "https://example.com", "title": "A"}
-    kept = source_of(Piece(source))
+    [kept] = Incoming().take(source)
     made, replayed = GrowingMessage(), GrowingMessage()
     replayed.replay(made.add([Text("a"), kept, Text("b")]))
     replayed.replay(made.close())
@@ -119,12 +119,12 @@ def test_a_source_is_a_part_of_its_own_and_outlasts_checkpoint_and_takeover() ->
         {"type": "unknown"},
         {"type": "source-url", "url": "https://example.com"},
         {"type": "source-url", "sourceId": "s", "url": 5},
-        {"type": "source-url", "sourceId": "s", "url": "https://example.com/" + 9000 * "x"},
+        {"type": "source-url", "sourceId": "s", "url": "https://example.com/" + 200_000 * "x"},
         {},
     ],
 )
 def test_a_chunk_that_nobody_could_show_fails_its_answer(chunk: dict[str, Any]) -> None:
     with pytest.raises(ResponderFailed) as failed:
-        source_of(Piece(chunk))
+        Incoming().take(chunk)
     assert failed.value.reason == "bad_chunk"
     assert "example.com" not in str(failed.value)

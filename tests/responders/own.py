@@ -22,7 +22,9 @@ async def answer(turn: Turn) -> AsyncIterator[str]:
 
 async def everything(turn: Turn) -> AsyncIterator[object]:
     yield Reasoning("Let me ")
+    yield {"type": "reasoning-start", "id": "1"}
     yield {"type": "reasoning-delta", "id": "1", "delta": "think."}
+    yield {"type": "reasoning-end", "id": "1"}
     yield ""
     yield {"type": "text-start", "id": "2"}
     yield {"type": "text-delta", "id": "2", "delta": "Words"}

@@ -1,0 +1,307 @@
+"""Chunks of a responder: checked, and put into the order in which every client can take them.
+
+Clients append text to the last part of text. So a text that grows is the last one: what comes
+beside it waits until it has ended, all in the order in which it came, so that the parts are the
+same. Only tools, which no client takes for text, may stand and grow behind it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import msgspec
+
+from proxy_server.answers.growing_message import Added, Said
+from proxy_server.errors import ResponderFailed
+from proxy_server.protocol import tool_parts
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.events import Reasoning, Text
+from proxy_server.protocol.messages import Part, ReasoningPart, TextPart
+from proxy_server.protocol.shapes import Json, WrongShapeError, checked, is_data
+
+_BAD_CHUNK = "The answer could not be shown. Try again."
+_MOST_BYTES = 200_000
+"""Of one chunk as JSON: it goes out in one publication, with all that a client may catch up on."""
+_KINDS: dict[str, type[Text] | type[Reasoning]] = {"text": Text, "reasoning": Reasoning}
+
+
+@dataclass(eq=False, slots=True)
+class _Place:
+    """Where a part is: on its way to clients, or waiting, with what was said of it since."""
+
+    said: list[Said]
+    growing: bool = False
+    tool: bool = False
+    sent: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class _Call:
+    place: _Place
+    dynamic: bool
+    streaming: bool
+
+
+class Incoming:
+    """What comes from one responder.
+
+    parts: what the message holds already. busy: whether plain text has to wait its turn here.
+    held: bytes of what waits.
+    """
+
+    def __init__(self, parts: Iterable[Part] = ()) -> None:
+        self.held = 0
+        self._count = 0
+        self._first: _Place | None = None
+        """The text with an id that grows in front of clients."""
+        self._waiting: deque[_Place] = deque()
+        self._texts: dict[tuple[str, str], _Place] = {}
+        self._steps: list[dict[str, _Call]] = [{}]
+        self._data: dict[tuple[str, str], tuple[_Place, int]] = {}
+        self._approvals: dict[str, _Call] = {}
+        for part in parts:
+            if not isinstance(part, TextPart | ReasoningPart):
+                self._know(msgspec.json.decode(encode(part)))
+
+    def _know(self, part: Json) -> None:
+        place = _Place([], sent=True)
+        if part["type"] == "step-start":
+            self._steps.append({})
+        elif tool_parts.is_tool(part):
+            streaming = part.get("state") == "input-streaming"
+            call = _Call(place, tool_parts.is_dynamic(part), streaming)
+            self._steps[-1][part["toolCallId"]] = call
+            if "approval" in part:
+                self._approvals[part["approval"]["id"]] = call
+        elif is_data(part["type"]) and "id" in part:
+            self._data[part["type"], part["id"]] = place, len(self._steps)
+
+    @property
+    def busy(self) -> bool:
+        return self._first is not None or bool(self._waiting)
+
+    def plain(self, piece: Text | Reasoning) -> Sequence[Said]:
+        """Text without an id: a part of its own beside those that have one."""
+        if not self.busy:
+            return [piece]
+        last = self._waiting[-1] if self._waiting else None
+        if last is not None and type(last.said[0]) is type(piece):
+            return self._say(last, piece)
+        return self._put(_Place([piece]))
+
+    def take(self, chunk: Mapping[str, Any]) -> Sequence[Said]:
+        """What a chunk adds by now. Raises ResponderFailed for one that no client could take."""
+        self._count += 1
+        kind = chunk.get("type")
+        try:
+            if kind in ("text-delta", "reasoning-delta") and chunk.get("providerMetadata") is None:
+                return self._grow(kind.partition("-")[0], chunk)
+            known = checked(chunk)
+            size = len(encode(known))
+            if size > _MOST_BYTES:
+                raise WrongShapeError(f"it has {size} bytes, more than {_MOST_BYTES}")
+            return self._take(known, size)
+        except WrongShapeError as error:
+            self._fail(kind, str(error), error)
+        except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+            self._fail(kind, "it is no JSON", error)
+
+    def _fail(self, kind: object, problem: str, error: Exception) -> NoReturn:
+        """Says what and where, without the value, which is part of the answer."""
+        details = f"chunk {self._count}, {str(kind)[:100]!r}: {problem}"
+        raise ResponderFailed("bad_chunk", _BAD_CHUNK, details) from error
+
+    def _take(self, chunk: Json, size: int) -> Sequence[Said]:
+        kind: str = chunk["type"]
+        if is_data(kind):
+            return self._take_data(chunk, size)
+        if kind in _TEXTS:
+            return self._take_text(chunk, size)
+        if (row := _TABLE.get(kind)) is not None:
+            return row(self, chunk, size)
+        if kind == "start-step":
+            self._steps.append({})
+        return self._put(_Place([Added(chunk, size)]))
+
+    def _put(self, place: _Place) -> Sequence[Said]:
+        """A part begins: now, or behind what waits."""
+        if self._waiting or (self._first is not None and not place.tool):
+            self._waiting.append(place)
+            self._hold(place.said)
+            return ()
+        return self._send(place)
+
+    def _send(self, place: _Place) -> Sequence[Said]:
+        place.sent = True
+        first = place.said[0]
+        if isinstance(first, Added) and (self._first is None or not place.tool):
+            # plain text, which has no end of its own
+            place.said[0] = first._replace(ends_text=True)
+        if place.growing:
+            self._first = place
+        return place.said
+
+    def _hold(self, said: Iterable[Said]) -> None:
+        self.held += sum(_size(piece) for piece in said)
+
+    def _say(self, place: _Place, *said: Said) -> Sequence[Said]:
+        """More of a part."""
+        if place.sent:
+            return said
+        place.said += said
+        self._hold(said)
+        return ()
+
+    def _go_on(self) -> list[Said]:
+        """What may go out now that no text stands before it."""
+        said: list[Said] = []
+        while self._waiting and (self._first is None or self._waiting[0].tool):
+            place = self._waiting.popleft()
+            self.held -= sum(_size(piece) for piece in place.said)
+            said += self._send(place)
+        return said
+
+    def end(self) -> list[Said]:
+        """All that waits: nothing more comes of the texts that it waits for."""
+        said: list[Said] = []
+        while self._first is not None or self._waiting:
+            if self._first is not None:
+                said.append(Added({"type": self._ending(self._first)}, 0))
+                self._first = None
+            said += self._go_on()
+        self._texts.clear()
+        return said
+
+    def _ending(self, place: _Place) -> str:
+        name = next(name for (name, _), known in self._texts.items() if known is place)
+        return f"{name}-end"
+
+    def _grow(self, name: str, chunk: Mapping[str, Any]) -> Sequence[Said]:
+        place, delta = self._texts.get((name, chunk.get("id", ""))), chunk.get("delta")
+        if not isinstance(delta, str):
+            raise WrongShapeError("delta is not text")
+        if place is None:
+            raise WrongShapeError(f"there is no {name}-start for its id, or it has ended")
+        return self._say(place, _KINDS[name](delta)) if delta else ()
+
+    def _take_text(self, chunk: Json, size: int) -> Sequence[Said]:
+        name, _, step = chunk["type"].partition("-")
+        key = (name, chunk["id"])
+        place = self._texts.get(key)
+        if step == "start":
+            if place is not None:
+                raise WrongShapeError("its id is in use")
+            place = self._texts[key] = _Place([Added(chunk, size)], growing=True)
+            return self._put(place)
+        if place is None:
+            raise WrongShapeError(f"there is no {name}-start for its id, or it has ended")
+        said = self._say(place, Added(chunk, size))
+        if step == "delta":
+            return said
+        del self._texts[key]
+        place.growing = False
+        if place is not self._first:
+            return said
+        self._first = None
+        return [*said, *self._go_on()]
+
+    def _take_data(self, chunk: Json, size: int) -> Sequence[Said]:
+        if chunk.get("transient"):
+            return [Added(chunk, 0)]
+        key = (chunk["type"], chunk.get("id", ""))
+        if "id" in chunk and key in self._data:
+            return self._say(self._data[key][0], Added(chunk, size))
+        place = _Place([Added(chunk, size)])
+        if "id" in chunk:
+            self._data[key] = place, len(self._steps)
+        return self._put(place)
+
+    def _call(self, chunk: Json, size: int) -> Sequence[Said]:
+        """A call begins, or its input is there or cannot be taken."""
+        kind, call_id = chunk["type"], chunk["toolCallId"]
+        call = self._steps[-1].get(call_id)
+        dynamic, streaming = bool(chunk.get("dynamic")), kind == "tool-input-start"
+        if call is None:
+            call = _Call(_Place([Added(chunk, size)], tool=True), dynamic, streaming)
+            self._steps[-1][call_id] = call
+            return self._put(call.place)
+        if streaming:
+            raise WrongShapeError("its toolCallId is in use")
+        if dynamic != call.dynamic and kind != "tool-input-error":
+            raise WrongShapeError("it is dynamic and its beginning is not, or the other way round")
+        call.streaming = False
+        return self._say(call.place, Added(chunk, size))
+
+    def _grow_input(self, chunk: Json, size: int) -> Sequence[Said]:
+        call = self._steps[-1].get(chunk["toolCallId"])
+        if call is None or not call.streaming:
+            raise WrongShapeError(
+                "there is no tool-input-start for its toolCallId, or it has ended"
+            )
+        return self._say(call.place, Added(chunk, size))
+
+    def _of_call(self, chunk: Json, size: int) -> Sequence[Said]:
+        """What becomes of a call: this step's, or else the last one of that id."""
+        call_id = chunk["toolCallId"]
+        found = (step[call_id] for step in reversed(self._steps) if call_id in step)
+        call = next(found, None)
+        if call is None:
+            raise WrongShapeError("there is no call of its toolCallId")
+        if chunk["type"] == "tool-approval-request":
+            if chunk["approvalId"] in self._approvals:
+                raise WrongShapeError("its approvalId is in use")
+            self._approvals[chunk["approvalId"]] = call
+        call.streaming = False
+        return self._say(call.place, Added(chunk, size))
+
+    def _decide(self, chunk: Json, size: int) -> Sequence[Said]:
+        call = self._approvals.get(chunk["approvalId"])
+        if call is None:
+            raise WrongShapeError("nothing was asked with its approvalId")
+        return self._say(call.place, Added(chunk, size))
+
+    def _finish_step(self, chunk: Json, size: int) -> Sequence[Said]:
+        if self._waiting:
+            return self._say(self._waiting[-1], Added(chunk, size))
+        return [Added(chunk, size)]
+
+    def _reset_step(self, chunk: Json, size: int) -> Sequence[Said]:
+        """What came since the step began is about to come again."""
+        said = self.end()
+        gone = [*self._steps[-1].values()]
+        self._steps[-1].clear()
+        for call in (call for step in self._steps for call in step.values()):
+            call.streaming = False
+        step = len(self._steps)
+        self._data = {key: known for key, known in self._data.items() if known[1] < step}
+        asked = self._approvals.items()
+        self._approvals = {key: call for key, call in asked if call not in gone}
+        return [*said, Added(chunk, size, ends_text=True)]
+
+
+def _size(piece: Said) -> int:
+    return piece.bytes if isinstance(piece, Added) else len(piece.text)
+
+
+_TEXTS = frozenset(
+    f"{kind}-{step}" for kind in ("text", "reasoning") for step in ("start", "delta", "end")
+)
+_TABLE: Mapping[str, Callable[[Incoming, Json, int], Sequence[Said]]] = {
+    **dict.fromkeys(
+        ("tool-input-start", "tool-input-available", "tool-input-error"), Incoming._call
+    ),
+    **dict.fromkeys(
+        (
+            "tool-approval-request",
+            "tool-output-available",
+            "tool-output-error",
+            "tool-output-denied",
+        ),
+        Incoming._of_call,
+    ),
+    "tool-input-delta": Incoming._grow_input,
+    "tool-approval-response": Incoming._decide,
+    "finish-step": Incoming._finish_step,
+    "reset-step": Incoming._reset_step,
+}

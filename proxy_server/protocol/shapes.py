@@ -1,0 +1,121 @@
+"""What each chunk of the AI SDK consists of, but for those by which the service itself ends."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Json = dict[str, Any]
+
+_ANY = object
+_MOST_NAME = 200
+
+
+class Shape(NamedTuple):
+    """Its fields and their types; those of the type `object` may hold any JSON, null as well."""
+
+    required: Mapping[str, type]
+    optional: Mapping[str, type] = {}
+
+
+class WrongShapeError(ValueError):
+    """A chunk that no client could take; the message says why, without what it holds."""
+
+
+_META: dict[str, type] = {"providerMetadata": dict}
+_CALL: dict[str, type] = {"toolCallId": str}
+_CALLED: dict[str, type] = {
+    **_META,
+    "toolMetadata": dict,
+    "providerExecuted": bool,
+    "dynamic": bool,
+}
+_NAMED: dict[str, type] = {**_CALLED, "title": str}
+_RUN = {
+    f"{kind}-{step}": Shape({"id": str, **fields}, {**_META, **more})
+    for kind in ("text", "reasoning")
+    for step, fields, more in (
+        ("start", {}, {}),
+        ("delta", {"delta": str}, {}),
+        ("end", {}, {"citations": list} if kind == "text" else {}),
+    )
+}
+_TOOLS = {
+    "tool-input-start": Shape({**_CALL, "toolName": str}, {**_NAMED, "inputEncoding": str}),
+    "tool-input-delta": Shape({**_CALL, "inputTextDelta": str}),
+    "tool-input-available": Shape({**_CALL, "toolName": str}, {**_NAMED, "input": _ANY}),
+    "tool-input-error": Shape(
+        {**_CALL, "toolName": str, "errorText": str}, {**_NAMED, "input": _ANY}
+    ),
+    "tool-approval-request": Shape(
+        {**_CALL, "approvalId": str},
+        {
+            "approvalDescriptor": _ANY,
+            "inputSchemaInput": _ANY,
+            "reason": str,
+            "isAutomatic": bool,
+            "signature": str,
+        },
+    ),
+    "tool-approval-response": Shape(
+        {"approvalId": str, "approved": bool},
+        {**_META, "reason": str, "providerExecuted": bool},
+    ),
+    "tool-output-available": Shape(_CALL, {**_CALLED, "output": _ANY, "preliminary": bool}),
+    "tool-output-error": Shape({**_CALL, "errorText": str}, _CALLED),
+    "tool-output-denied": Shape(_CALL),
+}
+SHAPES: Mapping[str, Shape] = {
+    **_RUN,
+    **_TOOLS,
+    "source-url": Shape({"sourceId": str, "url": str}, {**_META, "title": str}),
+    "source-document": Shape(
+        {"sourceId": str, "mediaType": str, "title": str}, {**_META, "filename": str}
+    ),
+    "file": Shape({"url": str, "mediaType": str}, _META),
+    "reasoning-file": Shape({"url": str, "mediaType": str}, _META),
+    "custom": Shape({"kind": str}, _META),
+    "steering-message": Shape({"id": str, "parts": list}),
+    "start-step": Shape({}),
+    "finish-step": Shape({}),
+    "reset-step": Shape({}),
+}
+DATA = Shape({}, {"id": str, "data": _ANY, "transient": bool})
+"""Of `data-<name>`."""
+
+
+def is_data(kind: str) -> bool:
+    return kind.startswith("data-")
+
+
+def is_known(kind: object) -> bool:
+    return isinstance(kind, str) and (kind in SHAPES or is_data(kind))
+
+
+def checked(chunk: Mapping[str, Any]) -> Json:
+    """The chunk with the fields that are known of it. Raises WrongShapeError.
+
+    Absent and null are one, as many languages have it, but where null is a value.
+    """
+    kind = chunk.get("type")
+    if not isinstance(kind, str):
+        raise WrongShapeError("it has no type")
+    shape = DATA if is_data(kind) and len(kind) < _MOST_NAME else SHAPES.get(kind)
+    if shape is None:
+        raise WrongShapeError("its type is not known")
+    known: Json = {"type": kind}
+    for name, type_ in shape.required.items():
+        if not isinstance(chunk.get(name), type_):
+            raise WrongShapeError(f"{name} is not {_named(type_)}")
+        known[name] = chunk[name]
+    for name, type_ in shape.optional.items():
+        value = chunk.get(name)
+        if value is None and (type_ is not _ANY or name not in chunk):
+            continue
+        if not isinstance(value, type_):
+            raise WrongShapeError(f"{name} is not {_named(type_)}")
+        known[name] = value
+    return known
+
+
+def _named(type_: type) -> str:
+    names = {str: "text", bool: "true or false", dict: "an object", list: "a list"}
+    return names.get(type_, type_.__name__)
