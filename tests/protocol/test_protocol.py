@@ -13,6 +13,7 @@ import pytest
 from proxy_server import errors
 from proxy_server.calls.methods import Methods
 from proxy_server.protocol import chunks, messages, publications, sessions
+from proxy_server.protocol import shapes as chunk_shapes
 from proxy_server.protocol.messages import Status
 from testbed.deployment import Deployment
 from testbed.link import Link
@@ -139,10 +140,24 @@ def shapes() -> dict[str, type[msgspec.Struct]]:
 def test_the_document_has_each_shape_with_its_fields_and_no_other() -> None:
     told = [(name, fields) for name, fields in documented() if name != "deleted"]
     ours = {name: sent(shape) for name, shape in shapes().items() if name != "deleted"}
-    # `sync` goes to both kinds of channels, and a source is a part as well as a chunk
-    assert sorted(name for name, _ in told) == sorted([*ours, "sync", "source-url"])
-    for name, fields in told:
-        assert fields == ours[name], name
+    json = {
+        kind: dict.fromkeys(shape.required, False) | dict.fromkeys(shape.optional, True)
+        for kind, shape in chunk_shapes.SHAPES.items()
+        if kind not in ours or kind in ("file", "source-url")
+    }
+    # `sync` goes to both kinds of channels; these are parts as well as chunks
+    both = ("source-document", "reasoning-file", "custom", "steering-message")
+    twice = [
+        ("sync", ours["sync"]),
+        ("step-start", {}),
+        ("dynamic-tool", {"toolName": False}),
+        *((kind, json[kind]) for kind in both),
+    ]
+
+    def order(named: tuple[str, Fields]) -> tuple[str, list[str]]:
+        return named[0], sorted(named[1])
+
+    assert sorted(told, key=order) == sorted([*ours.items(), *json.items(), *twice], key=order)
 
 
 def test_a_deletion_names_its_conversation_on_the_users_own_channel_alone() -> None:
@@ -175,7 +190,8 @@ def test_the_document_has_each_error_each_status_and_each_chunk() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", statuses, re.MULTILINE)) == set(get_args(Status))
     table = DOCUMENT.split("| type | what to do |\n")[1].split("\n\n")[0]
     told = re.findall(r"`([\w-]+)`", "".join(re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)))
-    tags = [kind.__struct_config__.tag for kind in get_args(chunks.Chunk)]
+    tags = [kind.__struct_config__.tag for kind in get_args(chunks.TypedChunk)]
+    tags += [kind for kind in chunk_shapes.SHAPES if kind not in tags]
     assert sorted(told) == sorted(tags)
 
 
