@@ -17,7 +17,7 @@ from proxy_server.protocol.chunks import (
 )
 from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.events import Reasoning, Text
-from proxy_server.protocol.messages import Part, ReasoningPart, Status, TextPart
+from proxy_server.protocol.messages import Part, ReasoningPart, Status, TextPart, part_type
 from proxy_server.protocol.reduction import Reduction
 from proxy_server.protocol.shapes import Json, is_data
 
@@ -25,12 +25,13 @@ from proxy_server.protocol.shapes import Json, is_data
 class Added(NamedTuple):
     """A chunk that is not of plain text, as it is published; its size as JSON.
 
-    ends_text: whether plain text that grows ends before it, because it begins a part.
+    begins: whether it begins a part. beside: it may do so while a text goes on before it.
     """
 
     chunk: Json
     bytes: int
-    ends_text: bool = False
+    begins: bool = False
+    beside: bool = False
     text: str = ""
 
 
@@ -74,13 +75,18 @@ class GrowingMessage:
         self._marked = 0
         self._open: Kind | None = None
         self._count = len(known)
-        self._id = str(self._count)
+        """Parts begun so far: texts have their number as id."""
+        self._step = 0
+        self._id = ""
         self._sizes: dict[tuple[str, str], int] = {}
         self.bytes = len(encode(known)) if known else 0
         """About what the parts take as JSON, in UTF-8."""
-        texts = [part for part in known if isinstance(part, TextPart | ReasoningPart)]
-        if texts and texts[-1].state is not None:
-            self._open = Text if isinstance(texts[-1], TextPart) else Reasoning
+        for number, part in enumerate(known, 1):
+            if isinstance(part, TextPart | ReasoningPart):
+                kind: Kind = Text if isinstance(part, TextPart) else Reasoning
+                self._id, self._open = str(number), None if part.state is None else kind
+            elif part_type(part) == "step-start":
+                self._step = number
 
     def add(self, said: Sequence[Said]) -> list[Chunk]:
         """Takes what was said and gives the chunks that grow a client's message by them."""
@@ -111,8 +117,11 @@ class GrowingMessage:
             if step == "end":
                 self._open = None
             return [chunk]
-        ended = self.close() if added.ends_text else []
-        self._count += added.ends_text
+        again = added.chunk["type"] == "reset-step"
+        ended = [] if added.beside or not (added.begins or again) else self.close()
+        self._count = self._step if again else self._count + added.begins
+        if added.chunk["type"] == "start-step":
+            self._step = self._count
         self._keep(added.chunk, added.bytes)
         return [*ended, added.chunk]
 

@@ -135,9 +135,8 @@ class Incoming:
     def _send(self, place: _Place) -> Sequence[Said]:
         place.sent = True
         first = place.said[0]
-        if isinstance(first, Added) and (self._first is None or not place.tool):
-            # plain text, which has no end of its own
-            place.said[0] = first._replace(ends_text=True)
+        if isinstance(first, Added):
+            place.said[0] = first._replace(begins=True, beside=self._first is not None)
         if place.growing:
             self._first = place
         return place.said
@@ -277,7 +276,7 @@ class Incoming:
         self._data = {key: known for key, known in self._data.items() if known[1] < step}
         asked = self._approvals.items()
         self._approvals = {key: call for key, call in asked if call not in gone}
-        return [*said, Added(chunk, size, ends_text=True)]
+        return [*said, Added(chunk, size)]
 
 
 def _size(piece: Said) -> int:

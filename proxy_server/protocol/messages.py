@@ -75,9 +75,14 @@ class Message(Struct):
     metadata: Metadata
 
 
+class _Type(Struct):
+    type: str = ""
+
+
 _parts = msgspec.json.Decoder(list[KnownPart])
 _raw_parts = msgspec.json.Decoder(list[Raw])
 _part = msgspec.json.Decoder(KnownPart)
+_type = msgspec.json.Decoder(_Type)
 _metadata = msgspec.json.Decoder(Metadata)
 
 
@@ -94,6 +99,13 @@ def _known_or_raw(part: Raw) -> Part:
         return known
     except msgspec.ValidationError:
         return Raw(bytes(part))
+
+
+def part_type(part: Part) -> str:
+    """Its `type`, also of one that is kept as JSON."""
+    if not isinstance(part, Raw):
+        return str(part.__struct_config__.tag)
+    return _type.decode(part).type
 
 
 def decode_metadata(raw: str) -> Metadata:

@@ -127,6 +127,16 @@ def test_clients_of_old_find_the_text_that_grows_last(made: list[Made]) -> None:
             assert all(part.get("state") is None for part in shown[:-1])
 
 
+def test_texts_are_counted_among_the_parts(made: list[Made]) -> None:
+    for one in made:
+        for chunks, parts in zip(one.pieces, one.checkpoints, strict=True):
+            again = any(chunk["type"] == "reset-step" for chunk in chunks)
+            for chunk in chunks:
+                kind, _, step = chunk["type"].partition("-")
+                if step in ("start", "delta", "end") and kind != "data" and not again:
+                    assert parts[int(chunk["id"]) - 1]["type"] == kind
+
+
 def test_the_sequences_have_all_types(made: list[Made]) -> None:
     types = {chunk["type"] for one in made for chunk in one.chunks}
     assert types == {*SHAPES, "data-a", "data-b"}
