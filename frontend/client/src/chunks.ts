@@ -1,5 +1,6 @@
 /** One assistant message growing by the chunks of its publications. */
 
+import { growParts } from "./parts.ts";
 import type { Chunk, Message, Metadata, Part, Status } from "./protocol.ts";
 
 /** A message of which nothing is known yet but that it was announced. */
@@ -9,33 +10,16 @@ export function blankMessage(id: string): Message {
 
 /** The message after these chunks; a type of chunk that is not known here changes nothing. */
 export function applyChunks(message: Message, chunks: readonly Chunk[]): Message {
-  return chunks.reduce(applyChunk, message);
+  const parts = growParts(message.parts, chunks);
+  return chunks.reduce(applyChunk, parts === message.parts ? message : { ...message, parts });
 }
 
 function applyChunk(message: Message, chunk: Chunk): Message {
   switch (chunk.type) {
     case "start":
       return withMetadata(message, { status: "streaming", ...chunk.messageMetadata });
-    case "text-start":
-      return {
-        ...message,
-        parts: [...message.parts, { type: "text", text: "", state: "streaming" }],
-      };
-    case "reasoning-start":
-      return {
-        ...message,
-        parts: [...message.parts, { type: "reasoning", text: "", state: "streaming" }],
-      };
-    case "text-delta":
-      return grow(message, "text", chunk.delta);
-    case "reasoning-delta":
-      return grow(message, "reasoning", chunk.delta);
-    case "text-end":
-      return endParts(message, "text");
-    case "reasoning-end":
-      return endParts(message, "reasoning");
-    case "source-url":
-      return { ...message, parts: [...message.parts, chunk] };
+    case "message-metadata":
+      return withMetadata(message, chunk.messageMetadata);
     case "finish":
       return close(message, "complete", {
         ...(chunk.finishReason !== undefined && { finish_reason: chunk.finishReason }),
@@ -58,33 +42,13 @@ function withMetadata(message: Message, metadata: Metadata): Message {
   return { ...message, metadata: { ...message.metadata, ...metadata } };
 }
 
-/** Appends to the last part of that type; one generation has at most one of each that grows. */
-function grow(message: Message, type: "text" | "reasoning", delta: string): Message {
-  const at = message.parts.findLastIndex((part) => part.type === type);
-  const part = message.parts[at];
-  if (part === undefined || !("text" in part)) {
-    return { ...message, parts: [...message.parts, { type, text: delta, state: "streaming" }] };
-  }
-  return { ...message, parts: message.parts.with(at, { ...part, text: part.text + delta }) };
-}
-
-function endParts(message: Message, type?: "text" | "reasoning"): Message {
-  return {
-    ...message,
-    parts: message.parts.map((part) => (ends(part, type) ? ended(part) : part)),
-  };
-}
-
-function ends(part: Part, type: "text" | "reasoning" | undefined): boolean {
-  return "text" in part && part.state === "streaming" && (type ?? part.type) === part.type;
+function close(message: Message, status: Status, metadata?: Metadata): Message {
+  const closed = withMetadata(message, { status, ...metadata });
+  return { ...closed, parts: closed.parts.map(ended) };
 }
 
 function ended(part: Part): Part {
-  if (!("text" in part)) return part;
+  if (part.type !== "text" && part.type !== "reasoning") return part;
   const { state: _, ...rest } = part;
   return rest;
-}
-
-function close(message: Message, status: Status, metadata?: Metadata): Message {
-  return endParts(withMetadata(message, { status, ...metadata }));
 }

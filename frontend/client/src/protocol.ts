@@ -2,11 +2,107 @@
 
 export type Status = "queued" | "streaming" | "complete" | "stopped" | "failed" | "interrupted";
 
+/** What a model's provider has to say of a part, and may want back with it. */
+export type ProviderMetadata = Record<string, unknown>;
+
+interface FromProvider {
+  providerMetadata?: ProviderMetadata;
+}
+
+export interface SourceUrl extends FromProvider {
+  type: "source-url";
+  sourceId: string;
+  url: string;
+  title?: string;
+}
+
+export interface SourceDocument extends FromProvider {
+  type: "source-document";
+  sourceId: string;
+  mediaType: string;
+  title: string;
+  filename?: string;
+}
+
+export interface ReasoningFile extends FromProvider {
+  type: "reasoning-file";
+  mediaType: string;
+  url: string;
+}
+
+export interface Custom extends FromProvider {
+  type: "custom";
+  kind: string;
+}
+
+export interface SteeringMessage {
+  type: "steering-message";
+  id: string;
+  parts: readonly Part[];
+}
+
+export interface DataPart {
+  type: `data-${string}`;
+  id?: string;
+  data: unknown;
+}
+
+export interface Approval {
+  id: string;
+  approved?: boolean;
+  reason?: string;
+  requestReason?: string;
+  descriptor?: unknown;
+  isAutomatic?: boolean;
+  signature?: string;
+  inputSchemaInput?: unknown;
+}
+
+/** A call of a tool; the name of a `dynamic-tool` is in `toolName`. */
+export interface ToolPart {
+  type: `tool-${string}` | "dynamic-tool";
+  toolName?: string;
+  toolCallId: string;
+  state:
+    | "input-streaming"
+    | "input-available"
+    | "approval-requested"
+    | "approval-responded"
+    | "output-available"
+    | "output-error"
+    | "output-denied";
+  input?: unknown;
+  /** The input as it is written, while that is not complete. */
+  rawInput?: string;
+  inputEncoding?: "json" | "text";
+  output?: unknown;
+  preliminary?: boolean;
+  errorText?: string;
+  approval?: Approval;
+  title?: string;
+  providerExecuted?: boolean;
+  toolMetadata?: Record<string, unknown>;
+  callProviderMetadata?: ProviderMetadata;
+  resultProviderMetadata?: ProviderMetadata;
+}
+
 export type Part =
-  | { type: "text"; text: string; state?: "streaming" | "done" }
-  | { type: "reasoning"; text: string; state?: "streaming" | "done" }
-  | { type: "file"; mediaType: string; url: string; filename?: string }
-  | { type: "source-url"; sourceId: string; url: string; title?: string };
+  | ({
+      type: "text";
+      text: string;
+      state?: "streaming" | "done";
+      citations?: readonly unknown[];
+    } & FromProvider)
+  | ({ type: "reasoning"; text: string; state?: "streaming" | "done" } & FromProvider)
+  | ({ type: "file"; mediaType: string; url: string; filename?: string } & FromProvider)
+  | SourceUrl
+  | SourceDocument
+  | ReasoningFile
+  | Custom
+  | SteeringMessage
+  | { type: "step-start" }
+  | DataPart
+  | ToolPart;
 
 export interface Usage {
   input_tokens: number;
@@ -52,11 +148,56 @@ export interface Session {
   next?: string;
 }
 
+interface Call extends FromProvider {
+  toolCallId: string;
+  toolMetadata?: Record<string, unknown>;
+  providerExecuted?: boolean;
+  dynamic?: boolean;
+}
+
+interface NamedCall extends Call {
+  toolName: string;
+  title?: string;
+}
+
 export type Chunk =
   | { type: "start"; messageId: string; messageMetadata?: Metadata }
-  | { type: "text-start" | "text-end" | "reasoning-start" | "reasoning-end"; id: string }
-  | { type: "text-delta" | "reasoning-delta"; id: string; delta: string }
-  | { type: "source-url"; sourceId: string; url: string; title?: string }
+  | ({ type: "text-start" | "reasoning-start"; id: string } & FromProvider)
+  | ({ type: "text-delta" | "reasoning-delta"; id: string; delta: string } & FromProvider)
+  | ({ type: "text-end" | "reasoning-end"; id: string; citations?: unknown[] } & FromProvider)
+  | ({ type: "tool-input-start"; inputEncoding?: "json" | "text" } & NamedCall)
+  | { type: "tool-input-delta"; toolCallId: string; inputTextDelta: string }
+  | ({ type: "tool-input-available"; input?: unknown } & NamedCall)
+  | ({ type: "tool-input-error"; input?: unknown; errorText: string } & NamedCall)
+  | {
+      type: "tool-approval-request";
+      toolCallId: string;
+      approvalId: string;
+      reason?: string;
+      isAutomatic?: boolean;
+      signature?: string;
+      approvalDescriptor?: unknown;
+      inputSchemaInput?: unknown;
+    }
+  | ({
+      type: "tool-approval-response";
+      approvalId: string;
+      approved: boolean;
+      reason?: string;
+      providerExecuted?: boolean;
+    } & FromProvider)
+  | ({ type: "tool-output-available"; output?: unknown; preliminary?: boolean } & Call)
+  | ({ type: "tool-output-error"; errorText: string } & Call)
+  | { type: "tool-output-denied"; toolCallId: string }
+  | SourceUrl
+  | SourceDocument
+  | ({ type: "file"; url: string; mediaType: string } & FromProvider)
+  | ReasoningFile
+  | Custom
+  | SteeringMessage
+  | { type: `data-${string}`; id?: string; data?: unknown; transient?: boolean }
+  | { type: "start-step" | "finish-step" | "reset-step" }
+  | { type: "message-metadata"; messageMetadata: Metadata }
   | { type: "finish"; finishReason?: string; messageMetadata?: Metadata }
   | { type: "abort"; reason?: string; messageMetadata?: Metadata }
   | { type: "error"; errorText: string; messageMetadata?: Metadata };

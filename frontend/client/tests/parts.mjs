@@ -38,7 +38,9 @@ async function reducer() {
     format: "esm",
     write: false,
   });
-  return await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
+  return await import(
+    `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`
+  );
 }
 
 const { applyChunks, blankMessage } = await reducer();
