@@ -14,10 +14,11 @@ from proxy_server.answers.incoming import Incoming
 from proxy_server.protocol.chunks import Chunk
 from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.messages import decode_parts
+from proxy_server.protocol.partial_json import NOTHING, PartialJson
 from proxy_server.protocol.publications import ChunksPublication, published_chunks
 from proxy_server.protocol.shapes import SHAPES
 from tests.clients.node import CLIENT
-from tests.protocol.sequences import Json, sequence
+from tests.protocol.sequences import Json, Sequence, sequence
 
 CASES = 400
 
@@ -33,6 +34,11 @@ def alike(parts: list[Json]) -> list[Json]:
         {name: value for name, value in part.items() if name not in left_out.get(part["type"], ())}
         for part in parts
     ]
+
+
+def read(parts: list[Json]) -> list[Json]:
+    """As a person reads them: an input that is complete may have been written or not."""
+    return [{name: part[name] for name in part if name != "rawInput"} for part in alike(parts)]
 
 
 class Made:
@@ -54,6 +60,7 @@ class Made:
         waited = growing.add(incoming.end())
         ending, parts = growing.ended("complete")
         self.ending = as_json(ending)
+        growing.replay(ending)
         self._publish(growing, [*waited, *ending])
         self.parts: list[Json] = as_json(parts)
 
@@ -97,10 +104,7 @@ async def asked(cases: list[dict[str, Any]]) -> list[Any]:
 async def test_the_parts_of_any_answer_are_those_of_the_ai_sdk(made: list[Made]) -> None:
     """Of what the responder said, whatever way it went out; with the same ends of open calls."""
     ends = [[chunk for chunk in one.ending if "toolCallId" in chunk] for one in made]
-    cases = [
-        {"pieces": [[*one.chunks, *end]], "ours": False}
-        for one, end in zip(made, ends, strict=True)
-    ]
+    cases = [{"pieces": [[*one.chunks, *end]]} for one, end in zip(made, ends, strict=True)]
     for one, result in zip(made, await asked(cases), strict=True):
         assert result["errors"] == []
         assert alike(one.parts) == alike(result["sdk"][-1])
@@ -108,15 +112,49 @@ async def test_the_parts_of_any_answer_are_those_of_the_ai_sdk(made: list[Made])
 
 async def test_every_moment_of_it_is_the_same_in_all_places(made: list[Made]) -> None:
     """What is published is the AI SDK's stream as well: each client, server and heir shows it."""
-    cases = [{"pieces": one.pieces, "checkpoints": one.checkpoints} for one in made]
+    cases = [
+        {"pieces": one.pieces, "checkpoints": one.checkpoints, "whole": one.parts} for one in made
+    ]
     for one, result in zip(made, await asked(cases), strict=True):
         assert result["errors"] == []
         wanted = [alike(parts) for parts in result["sdk"]]
         assert [alike(parts) for parts in one.checkpoints] == wanted
         assert [alike(parts) for parts in result["ours"]] == wanted
         assert all(alike(parts) == wanted[-1] for parts in result["resumed"])
+        assert read(result["replayed"]) == read(one.parts)
         for at in range(len(one.pieces)):
             assert alike(one.taken_over(at)) == wanted[-1]
+
+
+async def test_the_beginning_of_a_json_text_is_read_as_the_ai_sdk_reads_it() -> None:
+    random = Random(1)
+    texts = [
+        "",
+        "nul",
+        "[1, -",
+        "[1e+5",
+        '{"a\\"',
+        '"\\ud83d',
+        "[01",
+        "{} x",
+        '{"__proto__": 1',
+        "NaN",
+    ]
+    for seed in range(1500):
+        text = json.dumps(Sequence(seed).value(4), ensure_ascii=random.random() < 0.5)
+        if random.random() < 0.3:
+            text = Sequence(seed).broken(text)
+        texts.append(text[: random.randrange(len(text) + 1)])
+    for text, (wanted, ours) in zip(
+        texts, await asked([{"text": text} for text in texts]), strict=True
+    ):
+        value = PartialJson(text).value()
+        assert ours == wanted, text
+        assert (None if value is NOTHING else as_json(value)) == wanted, text
+        pieces = PartialJson()
+        for char in text:
+            pieces.feed(char)
+        assert as_json(None if value is NOTHING else pieces.value()) == wanted
 
 
 def test_clients_of_old_find_the_text_that_grows_last(made: list[Made]) -> None:

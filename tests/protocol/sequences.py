@@ -91,14 +91,14 @@ class Sequence:
         dynamic = {"dynamic": True} if random.random() < 0.3 else {}
         about = {"toolCallId": call, "toolName": name, **dynamic}
         more = self._maybe(title=self._words(), toolMetadata={"a": [1]}, providerExecuted=True)
-        value = self._value(3)
+        value = self.value(3)
         if random.random() < 0.8:
             text = random.random() < 0.1
             encoding = {"inputEncoding": random.choice(["json", "text"])} if text else {}
             yield {"type": "tool-input-start", **about, **more, **encoding, **self._meta()}
             written = json.dumps(value, ensure_ascii=random.random() < 0.5)
             if random.random() < 0.1:
-                written = self._broken(written)
+                written = self.broken(written)
             for piece in self._cut(written):
                 yield {"type": "tool-input-delta", "toolCallId": call, "inputTextDelta": piece}
         if random.random() < 0.15:
@@ -135,18 +135,18 @@ class Sequence:
                 yield {"type": "tool-output-denied", **of_call}
                 return
         for _ in range(random.randrange(3)):
-            output = {"output": self._value(2), "preliminary": True}
+            output = {"output": self.value(2), "preliminary": True}
             yield {"type": "tool-output-available", **of_call, **output}
         match random.randrange(4):
             case 0:
                 error = {"errorText": self._words(), **self._meta()}
                 yield {"type": "tool-output-error", **of_call, **error}
             case 1 | 2:
-                output = {"output": self._value(2), **self._maybe(toolMetadata={"b": 2})}
+                output = {"output": self.value(2), **self._maybe(toolMetadata={"b": 2})}
                 yield {"type": "tool-output-available", **of_call, **output, **self._meta()}
 
     def _data(self) -> Json:
-        chunk: Json = {"type": f"data-{self._random.choice('ab')}", "data": self._value(2)}
+        chunk: Json = {"type": f"data-{self._random.choice('ab')}", "data": self.value(2)}
         if self._random.random() < 0.6:
             chunk["id"] = self._random.choice("xyz")
         if self._random.random() < 0.2:
@@ -194,7 +194,7 @@ class Sequence:
     def _words(self) -> str:
         return "".join(self._random.choices(_WORDS, k=self._random.randrange(1, 5)))
 
-    def _value(self, depth: int) -> Any:
+    def value(self, depth: int) -> Any:
         random = self._random
         match random.randrange(8 if depth else 5):
             case 0:
@@ -204,10 +204,10 @@ class Sequence:
             case 2 | 3 | 4:
                 return self._words()
             case 5:
-                return [self._value(depth - 1) for _ in range(random.randrange(4))]
+                return [self.value(depth - 1) for _ in range(random.randrange(4))]
             case _:
                 names = random.sample(["a", "b", "a b", 'q"', "ü", "constructor", "1"], k=3)
-                return {name: self._value(depth - 1) for name in names}
+                return {name: self.value(depth - 1) for name in names}
 
     def _cut(self, text: str) -> list[str]:
         pieces = []
@@ -217,7 +217,7 @@ class Sequence:
             text = text[size:]
         return pieces
 
-    def _broken(self, text: str) -> str:
+    def broken(self, text: str) -> str:
         at = self._random.randrange(len(text) + 1)
         return text[:at] + self._random.choice(["", "}", "]", '"', ",", "x", "\\"]) + text[at:]
 

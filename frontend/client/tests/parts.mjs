@@ -3,12 +3,14 @@
  * show goes out.
  *
  * A case is publications (`pieces`, lists of chunks). `sdk` has the parts after each of them; `ours` those of our own
- * reducer; `resumed` what ours shows at the end when it begins with the parts that the case gives for each of them.
+ * reducer; `resumed` what ours shows at the end when it begins with the parts that the case gives for each of them;
+ * `replayed` what the AI SDK makes of `whole` parts as the transport gives them. Or a case is the beginning of a JSON
+ * `text`: its value, as both read it.
  */
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { readUIMessageStream } from "ai";
+import { parsePartialJson as bySdkOf, readUIMessageStream } from "ai";
 import { build } from "esbuild";
 
 const AT = "at";
@@ -31,19 +33,24 @@ async function bySdk(pieces) {
   return { shown, errors };
 }
 
-async function reducer() {
+async function ours() {
+  const contents = ["chunks", "partial_json", "ai_sdk/replay"].map(
+    (name) => `export * from "./src/${name}.ts";`,
+  );
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("../src/chunks.ts", import.meta.url))],
+    stdin: {
+      contents: contents.join("\n"),
+      resolveDir: fileURLToPath(new URL("..", import.meta.url)),
+    },
     bundle: true,
     format: "esm",
     write: false,
   });
-  return await import(
-    `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`
-  );
+  const source = Buffer.from(outputFiles[0].contents).toString("base64");
+  return await import(`data:text/javascript;base64,${source}`);
 }
 
-const { applyChunks, blankMessage } = await reducer();
+const { applyChunks, blankMessage, difference, parsePartialJson } = await ours();
 
 function byUs(pieces, parts = []) {
   const shown = [];
@@ -57,21 +64,32 @@ function byUs(pieces, parts = []) {
 
 /** As JSON has it; half a surrogate, which it cannot send, becomes U+FFFD. */
 function plain(value) {
+  if (value === undefined) return null;
   return JSON.parse(
     JSON.stringify(value, (_, inner) => (typeof inner === "string" ? inner.toWellFormed() : inner)),
   );
 }
 
-const cases = JSON.parse(readFileSync(0, "utf8"));
+/** What an app shows of a message that is loaded, and not followed from its beginning. */
+async function replayed(parts) {
+  const { shown } = await bySdk([difference(null, { ...blankMessage("a"), parts })]);
+  return shown[0];
+}
+
 const results = [];
-for (const { pieces, checkpoints = [], ours = true } of cases) {
+for (const { pieces, checkpoints = [], whole, text } of JSON.parse(readFileSync(0, "utf8"))) {
+  if (text !== undefined) {
+    results.push([(await bySdkOf(text)).value, parsePartialJson(text)].map(plain));
+    continue;
+  }
   const sdk = await bySdk(pieces);
   results.push(
     plain({
       sdk: sdk.shown,
       errors: sdk.errors,
-      ...(ours && { ours: byUs(pieces) }),
+      ours: byUs(pieces),
       resumed: checkpoints.map((parts, at) => byUs(pieces.slice(at + 1), parts).at(-1) ?? parts),
+      ...(whole && { replayed: await replayed(whole) }),
     }),
   );
 }

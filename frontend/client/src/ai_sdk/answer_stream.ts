@@ -140,7 +140,8 @@ export class AnswerStream {
     const { type, toolCallId = "" } = chunk as { type: string; toolCallId?: string };
     if (type === "tool-input-available") this.#partial.delete(toolCallId);
     if (type === "tool-input-delta" && this.#partial.has(toolCallId)) return;
-    if ((type === "abort" || type === "error") && "messageMetadata" in chunk) {
+    const told = this.#batch.at(-1)?.type === "message-metadata";
+    if ((type === "abort" || type === "error") && "messageMetadata" in chunk && !told) {
       this.#emit([{ type: "message-metadata", messageMetadata: chunk.messageMetadata }]);
     }
     this.#emit([chunk as UIMessageChunk]);

@@ -71,12 +71,14 @@ function written(before: AnyPart | undefined, after: AnyPart, index: number): UI
     throw new NotContinued();
   }
   const chunks: object[] = [];
-  const { providerMetadata } = after;
+  const { providerMetadata, citations } = after;
   if (before === undefined) {
     chunks.push({ type: `${after.type}-start`, id, ...defined({ providerMetadata }) });
   }
   if (grew) chunks.push({ type: `${after.type}-delta`, id, delta: has.slice(had.length) });
-  if (after.state !== "streaming") chunks.push({ type: `${after.type}-end`, id });
+  if (after.state !== "streaming") {
+    chunks.push({ type: `${after.type}-end`, id, ...defined({ citations }) });
+  }
   return chunks as UIMessageChunk[];
 }
 
@@ -101,14 +103,12 @@ function called(before: AnyPart | undefined, after: AnyPart): UIMessageChunk[] {
   if (state === "input-available" && before?.state !== "input-available") {
     return [{ type: "tool-input-available", ...call, input }] as UIMessageChunk[];
   }
-  if (state === "output-error" && input === undefined) {
-    const { errorText } = after;
-    return [{ type: "tool-input-error", ...call, input: rawInput, errorText }] as UIMessageChunk[];
-  }
-  const begun = state === "input-streaming" && typeof rawInput === "string";
+  // an input that is a text may have been written as such, which is known only while it is written
+  const begun =
+    typeof rawInput === "string" && (state === "input-streaming" || typeof input !== "string");
   const inputTextDelta = begun ? rawInput : JSON.stringify(input);
   return [
-    { type: "tool-input-start", ...call },
+    { type: "tool-input-start", ...call, ...defined({ inputEncoding: after.inputEncoding }) },
     ...(inputTextDelta === undefined
       ? []
       : [{ type: "tool-input-delta", toolCallId, inputTextDelta }]),
@@ -119,8 +119,16 @@ function called(before: AnyPart | undefined, after: AnyPart): UIMessageChunk[] {
 
 function approved({ toolCallId, approval, state }: AnyPart): object[] {
   if (approval === undefined) return [];
-  const { id, approved, reason, ...asked } = approval as { [field: string]: unknown };
-  const request = { type: "tool-approval-request", toolCallId, approvalId: id, ...asked };
+  const { id, approved, reason, requestReason, descriptor, ...asked } = approval as {
+    [field: string]: unknown;
+  };
+  const request = {
+    type: "tool-approval-request",
+    toolCallId,
+    approvalId: id,
+    ...defined({ reason: requestReason, approvalDescriptor: descriptor }),
+    ...asked,
+  };
   if (approved === undefined || state === "approval-requested") return [request];
   return [
     request,
