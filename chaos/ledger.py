@@ -7,6 +7,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from chaos.device import Device
+from chaos.parts import Json
 from chaos.wire import Repeat
 
 _MODEL_BREAKS = ("/stall", "/cut", "/half")
@@ -20,6 +21,7 @@ class Prompt:
     uncertain: some try brought no reply, so it may be stored although none was accepted.
     refused: it was given up after a refusal.
     asked: the requests that the model may get for it.
+    model: who is to answer; the model server itself where it is empty.
     """
 
     user: str
@@ -31,6 +33,7 @@ class Prompt:
     uncertain: bool = False
     refused: bool = False
     asked: int = 1
+    model: str = ""
 
     @property
     def model_breaks(self) -> bool:
@@ -52,7 +55,8 @@ class Doubt(NamedTuple):
 class Exhibit:
     """What one device showed of a conversation when its user left it.
 
-    shown: role, text and status by message. read: all texts that were before somebody's eyes.
+    shown: role, text and status by message; parts: its parts.
+    read: all texts that were before somebody's eyes.
     closed: the monotonic second at which each answer was first shown to be at its end.
     """
 
@@ -63,6 +67,7 @@ class Exhibit:
     read: dict[str, list[str]]
     closed: dict[str, float]
     doubt: Doubt
+    parts: dict[str, list[Json]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +200,16 @@ class Ledger:
         view.remember()
         shown = {key: (m.role, m.text, m.status) for key, m in view.messages.items()}
         self.exhibits.append(
-            Exhibit(user, conversation, name, shown, dict(view.read), dict(view.closed), doubt)
+            Exhibit(
+                user,
+                conversation,
+                name,
+                shown,
+                dict(view.read),
+                dict(view.closed),
+                doubt,
+                {key: message.parts.shown() for key, message in view.messages.items()},
+            )
         )
         for repeat in device.wire.repeats:
             self.repeats[repeat.message, repeat.seq] = repeat

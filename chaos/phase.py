@@ -27,6 +27,7 @@ SETTINGS = {
     "FIRST_TOKEN_SECONDS": "5",
     "IDLE_SECONDS": "3",
     "SHUTDOWN_GRACE_SECONDS": "1.5",
+    "RESPONDERS": "parts=testbed.answers:answer",
 }
 """What differs from the defaults: the silence of the model must be over within the bound, too."""
 _LEASE_SECONDS: float = Settings.model_fields["lease_seconds"].default

@@ -42,6 +42,7 @@ class Row(NamedTuple):
     conversation: str
     text: str
     status: str
+    parts: list[Json] = []  # noqa: RUF012
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +137,14 @@ async def _rows(deployment: Deployment) -> tuple[dict[tuple[str, str], Row], int
         finally:
             await connection.close()
     rows = {
-        (owner, key): Row(place, text_of(json.loads(parts)), json.loads(metadata)["status"])
+        (owner, key): _row(place, json.loads(parts), json.loads(metadata))
         for owner, key, place, parts, metadata in found
     }
     return rows, in_work
+
+
+def _row(conversation: str, parts: list[Json], metadata: Json) -> Row:
+    return Row(conversation, text_of(parts), metadata["status"], parts)
 
 
 async def _sent(deployment: Deployment, marks: Iterable[str]) -> dict[str, list[Sent]]:

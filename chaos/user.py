@@ -171,6 +171,8 @@ class User:
         """Has a prompt accepted, with as many tries as it takes; None where it is given up."""
         prompt = self._new_prompt()
         request: dict[str, Any] = {"id": prompt.id, "text": prompt.text, "when_busy": when_busy}
+        if prompt.model:
+            request["model"] = prompt.model
         if conversation is not None:
             request["conversation"] = conversation
         interrupt = Cause("stopped", monotonic(), conversation=conversation or "")
@@ -348,6 +350,8 @@ class User:
                 more = " after=1"
         rate, seed = self._chance.choice((100, 150, 200, 300)), self._chance.randrange(_SEEDS)
         text = f"{command} rate={rate} seed={seed} vary=1 mark={mark}{more}"
-        prompt = Prompt(self._name, mark, mark, text)
+        # a third of them from the responder whose answers have parts of all kinds
+        model = "parts" if int(mark[:4], 16) % 3 == 0 else ""
+        prompt = Prompt(self._name, mark, mark, text, model=model)
         self._ledger.prompts.append(prompt)
         return prompt

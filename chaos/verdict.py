@@ -9,10 +9,13 @@ from difflib import SequenceMatcher
 
 from chaos.connection import Json
 from chaos.ledger import Exhibit, Ledger, Life, Prompt, Stop, Violation
+from chaos.parts import Parts, begins, comparable
 from chaos.stored import Row, Sent, Stored, text_of
+from testbed.answers import chunks_of
 
 FINAL = ("complete", "stopped", "failed", "interrupted")
 LOST, DOUBLED, DIFFERING = "lost characters", "doubled characters", "differing characters"
+OTHER_PARTS = "answers with other parts"
 LEFT_OPEN = "messages left open"
 DUPLICATE_GENERATIONS, DUPLICATE_MESSAGES = "duplicate generations", "duplicate messages"
 REFUSED_BUT_STORED = "refused prompts that are stored"
@@ -21,7 +24,7 @@ NOT_COMPLETE = "broken answers called complete"
 SLOW_STOPS = "stops that the model learned of later than a second"
 LEFT_BEHIND = "deleted messages that are stored"
 KINDS = (
-    *(LOST, DOUBLED, DIFFERING, WITHOUT_CAUSE, NOT_COMPLETE, LEFT_OPEN, SLOW_STOPS),
+    *(LOST, DOUBLED, DIFFERING, OTHER_PARTS, WITHOUT_CAUSE, NOT_COMPLETE, LEFT_OPEN, SLOW_STOPS),
     *(DUPLICATE_GENERATIONS, DUPLICATE_MESSAGES, REFUSED_BUT_STORED, LEFT_BEHIND),
 )
 _AROUND = 20
@@ -123,8 +126,32 @@ class _Judge:
             self._early(prompt, status, life, where)
         row = self._stored.rows.get((user, key), Row(conversation, "", "missing"))
         self._compare(text, row.text, "told by the service", "in the database", *where)
+        if row.parts:
+            self._same_parts(answer["parts"], row.parts, "in the database", where)
+        known = self._prompts.get(prompt)
+        if known is not None and known.model and sent:
+            self._made_parts(_likest(sent, text).text, answer, where)
         if row.status != status:
             self._add(DIFFERING, f"status {status}, in the database {row.status}", *where)
+
+    def _same_parts(
+        self, kept: list[Json], found: list[Json], place: str, where: tuple[str, str, str]
+    ) -> None:
+        if [comparable(part) for part in kept] != [comparable(part) for part in found]:
+            self._add(
+                OTHER_PARTS, f"stored {_short(str(kept))}, {place} {_short(str(found))}", *where
+            )
+
+    def _made_parts(self, sent: str, answer: Json, where: tuple[str, str, str]) -> None:
+        """Whether the parts are those of what was sent, or a beginning of them."""
+        made = Parts()
+        for chunk in chunks_of(sent):
+            made.apply(chunk)
+        wanted, stored = made.shown(), [comparable(part) for part in answer["parts"]]
+        complete = answer["metadata"]["status"] == "complete"
+        if wanted != stored if complete else not begins(wanted, stored):
+            details = f"should be {_short(str(wanted))}, stored {_short(str(stored))}"
+            self._add(OTHER_PARTS, details, *where)
 
     def _complete(self, sent: list[Sent], text: str, where: tuple[str, str, str]) -> None:
         whole = [one for one in sent if one.whole]
@@ -190,6 +217,9 @@ class _Judge:
             where = (exhibit.user, exhibit.conversation, key)
             kept = text_of(stored[key]["parts"])
             self._compare(kept, text, "stored", f"on the {exhibit.device}", *where)
+            if key in exhibit.parts:
+                found = exhibit.parts[key]
+                self._same_parts(stored[key]["parts"], found, f"on the {exhibit.device}", where)
             kept_status = stored[key]["metadata"].get("status")
             if role == "assistant" and kept_status != status:
                 details = f"stored as {kept_status}, {status} on the {exhibit.device}"

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
 
-Json = dict[str, Any]
+from chaos.parts import Json, Parts
 
+_WITH_STATUS = ("start", "message-metadata", "finish", "abort", "error")
 _FINAL = ("complete", "stopped", "failed", "interrupted")
 
 
@@ -21,14 +21,12 @@ class Shown:
     role: str
     status: str | None
     seq: int = 0
-    pieces: list[str] = field(default_factory=list)
+    parts: Parts = field(default_factory=Parts)
     grew_at: float = 0.0
 
     @property
     def text(self) -> str:
-        if len(self.pieces) > 1:
-            self.pieces = ["".join(self.pieces)]
-        return self.pieces[0] if self.pieces else ""
+        return self.parts.text
 
     @property
     def open(self) -> bool:
@@ -110,9 +108,10 @@ class View:
     def _join(self, message: Json, seq: int) -> None:
         if message["id"] in self.messages:
             return
-        pieces = [part["text"] for part in message["parts"] if part["type"] == "text"]
         status = message["metadata"].get("status")
-        shown = self.messages[message["id"]] = Shown(message["role"], status, seq, pieces)
+        shown = self.messages[message["id"]] = Shown(
+            message["role"], status, seq, Parts(message["parts"])
+        )
         self._note(message["id"], shown)
 
     def _follow(self, message: Json, after: str | None) -> bool:
@@ -168,11 +167,10 @@ class View:
         message.seq = seq
         message.grew_at = monotonic()
         for chunk in chunks:
-            match chunk["type"]:
-                case "text-delta":
-                    message.pieces.append(chunk["delta"])
-                case "start" | "finish" | "abort" | "error":
-                    message.status = chunk["messageMetadata"]["status"]
+            if chunk["type"] in _WITH_STATUS:
+                message.status = chunk["messageMetadata"]["status"]
+            else:
+                message.parts.apply(chunk)
         self._note(key, message)
         return True
 
