@@ -10,6 +10,7 @@ import structlog
 
 from proxy_server import telemetry
 from proxy_server.access.channels import Channels
+from proxy_server.answers.bill import Bill
 from proxy_server.answers.checkpoints import Checkpoints
 from proxy_server.answers.deadline import Deadline
 from proxy_server.answers.growing_message import Said, within
@@ -24,14 +25,12 @@ from proxy_server.errors import ApiRejected, ApiUnreachable, ResponderFailed, St
 from proxy_server.protocol.chunks import Chunk, Start
 from proxy_server.protocol.closing import closing_entry
 from proxy_server.protocol.events import Event, Finish, FinishReason, Piece, Reasoning, Text
-from proxy_server.protocol.messages import Message, Metadata, Part, Status, TextPart, Usage
+from proxy_server.protocol.messages import Metadata, Part, Status, Usage
 from proxy_server.protocol.sessions import Position
 from proxy_server.protocol.turns import Assignment, Finished, OutboxEntry
 from proxy_server.responders.responder import Prompt, Responder
 from proxy_server.store.generations import Leases
 from proxy_server.store.turns import Turns
-
-_CHARACTERS_PER_TOKEN = 4
 
 log = structlog.get_logger()
 
@@ -77,11 +76,7 @@ class Generation:
         self._channel = services.channels.of_conversation(assignment.conversation_id)
         self._pending: asyncio.Future[Position] | None = None
         self._finish_reason: FinishReason = "other"
-        self._usage: Usage | None = None
-        # what it would cost to ask, and to be answered, where nobody says
-        self._asked = 0
-        self._accepted = False
-        self._events = 0
+        self._bill = Bill()
         self._log = log.bind(
             conversation=assignment.conversation_id,
             message=assignment.message_id,
@@ -138,9 +133,9 @@ class Generation:
         metadata = Metadata(self.assignment.created_at, "streaming", self.assignment.model)
         self._publish([Start(self.assignment.message_id, metadata)])
         prompt = await self._prompt()
-        self._asked = _characters(prompt.history)
+        self._bill.ask(prompt.history)
         async with services.responder.answer(prompt) as events:
-            self._accepted = True
+            self._bill.accepted = True
             await self._acknowledge()
             async for batch in events:
                 said = self._take(batch)
@@ -176,12 +171,12 @@ class Generation:
                 case Piece():
                     said += incoming.take(event.chunk)
                 case Usage():
-                    self._usage = event
+                    self._bill.usage = event
                 case Finish():
                     self._finish_reason = event.reason
         if self.progress.growing.bytes + incoming.held > self._services.most_bytes:
             said += incoming.end()
-        self._events += len(said)
+        self._bill.events += len(said)
         return said
 
     async def _prompt(self) -> Prompt:
@@ -242,7 +237,7 @@ class Generation:
             outcome.status,
             self.assignment.model,
             outcome.finish_reason,
-            self._paid(outcome),
+            self._bill.paid(failed=outcome.status == "failed"),
             outcome.error,
         )
         growing = self.progress.growing
@@ -294,25 +289,3 @@ class Generation:
             StoreUnavailable,
             lambda error: self._log.warning("end_not_stored_yet", error=str(error)),
         )
-
-    def _paid(self, outcome: Outcome) -> Usage | None:
-        """What the responder said, or else an estimate of what it was asked and has sent."""
-        if self._usage is not None or not self._asked:
-            return self._usage
-        if outcome.status == "failed" and not self._accepted:
-            return None
-        return Usage(
-            input_tokens=self._asked // _CHARACTERS_PER_TOKEN,
-            output_tokens=self._events,
-            estimated=True,
-        )
-
-
-def _characters(history: Sequence[Message]) -> int:
-    """Of text alone: what an image costs is the provider's secret."""
-    return sum(
-        len(part.text)
-        for message in history
-        for part in message.parts
-        if isinstance(part, TextPart)
-    )

@@ -7,12 +7,12 @@ same. Only tools, which no client takes for text, may stand and grow behind it.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import msgspec
 
 from proxy_server.answers.growing_message import Added, Said
+from proxy_server.answers.places import Call, Calls, Place
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol import tool_parts
 from proxy_server.protocol.encoding import encode
@@ -26,23 +26,6 @@ _MOST_BYTES = 200_000
 _KINDS: dict[str, type[Text] | type[Reasoning]] = {"text": Text, "reasoning": Reasoning}
 
 
-@dataclass(eq=False, slots=True)
-class _Place:
-    """Where a part is: on its way to clients, or waiting, with what was said of it since."""
-
-    said: list[Said]
-    growing: bool = False
-    tool: bool = False
-    sent: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class _Call:
-    place: _Place
-    dynamic: bool
-    streaming: bool
-
-
 class Incoming:
     """What comes from one responder.
 
@@ -53,29 +36,28 @@ class Incoming:
     def __init__(self, parts: Iterable[Part] = ()) -> None:
         self.held = 0
         self._count = 0
-        self._first: _Place | None = None
+        self._first: Place | None = None
         """The text with an id that grows in front of clients."""
-        self._waiting: deque[_Place] = deque()
-        self._texts: dict[tuple[str, str], _Place] = {}
-        self._steps: list[dict[str, _Call]] = [{}]
-        self._data: dict[tuple[str, str], tuple[_Place, int]] = {}
-        self._approvals: dict[str, _Call] = {}
+        self._waiting: deque[Place] = deque()
+        self._texts: dict[tuple[str, str], Place] = {}
+        self._calls = Calls()
+        self._data: dict[tuple[str, str], tuple[Place, int]] = {}
         for part in parts:
             if not isinstance(part, TextPart | ReasoningPart):
                 self._know(msgspec.json.decode(encode(part)))
 
     def _know(self, part: Json) -> None:
-        place = _Place([], sent=True)
+        place = Place([], sent=True)
         if part["type"] == "step-start":
-            self._steps.append({})
+            self._calls.begin_step()
         elif tool_parts.is_tool(part):
             streaming = part.get("state") == "input-streaming"
-            call = _Call(place, tool_parts.is_dynamic(part), streaming)
-            self._steps[-1][part["toolCallId"]] = call
+            call = Call(place, tool_parts.is_dynamic(part), streaming)
+            self._calls.begin(part["toolCallId"], call)
             if "approval" in part:
-                self._approvals[part["approval"]["id"]] = call
+                self._calls.ask(part["approval"]["id"], call)
         elif is_data(part["type"]) and "id" in part:
-            self._data[part["type"], part["id"]] = place, len(self._steps)
+            self._data[part["type"], part["id"]] = place, self._calls.step
 
     @property
     def busy(self) -> bool:
@@ -88,7 +70,7 @@ class Incoming:
         last = self._waiting[-1] if self._waiting else None
         if last is not None and type(last.said[0]) is type(piece):
             return self._say(last, piece)
-        return self._put(_Place([piece]))
+        return self._put(Place([piece]))
 
     def take(self, chunk: Mapping[str, Any]) -> Sequence[Said]:
         """What a chunk adds by now. Raises ResponderFailed for one that no client could take."""
@@ -121,10 +103,10 @@ class Incoming:
         if (row := _TABLE.get(kind)) is not None:
             return row(self, chunk, size)
         if kind == "start-step":
-            self._steps.append({})
-        return self._put(_Place([Added(chunk, size)]))
+            self._calls.begin_step()
+        return self._put(Place([Added(chunk, size)]))
 
-    def _put(self, place: _Place) -> Sequence[Said]:
+    def _put(self, place: Place) -> Sequence[Said]:
         """A part begins: now, or behind what waits."""
         if self._waiting or (self._first is not None and not place.tool):
             self._waiting.append(place)
@@ -132,7 +114,7 @@ class Incoming:
             return ()
         return self._send(place)
 
-    def _send(self, place: _Place) -> Sequence[Said]:
+    def _send(self, place: Place) -> Sequence[Said]:
         place.sent = True
         first = place.said[0]
         if isinstance(first, Added):
@@ -144,7 +126,7 @@ class Incoming:
     def _hold(self, said: Iterable[Said]) -> None:
         self.held += sum(_size(piece) for piece in said)
 
-    def _say(self, place: _Place, *said: Said) -> Sequence[Said]:
+    def _say(self, place: Place, *said: Said) -> Sequence[Said]:
         """More of a part."""
         if place.sent:
             return said
@@ -172,7 +154,7 @@ class Incoming:
         self._texts.clear()
         return said
 
-    def _ending(self, place: _Place) -> str:
+    def _ending(self, place: Place) -> str:
         name = next(name for (name, _), known in self._texts.items() if known is place)
         return f"{name}-end"
 
@@ -191,7 +173,7 @@ class Incoming:
         if step == "start":
             if place is not None:
                 raise WrongShapeError("its id is in use")
-            place = self._texts[key] = _Place([Added(chunk, size)], growing=True)
+            place = self._texts[key] = Place([Added(chunk, size)], growing=True)
             return self._put(place)
         if place is None:
             raise WrongShapeError(f"there is no {name}-start for its id, or it has ended")
@@ -211,19 +193,19 @@ class Incoming:
         key = (chunk["type"], chunk.get("id", ""))
         if "id" in chunk and key in self._data:
             return self._say(self._data[key][0], Added(chunk, size))
-        place = _Place([Added(chunk, size)])
+        place = Place([Added(chunk, size)])
         if "id" in chunk:
-            self._data[key] = place, len(self._steps)
+            self._data[key] = place, self._calls.step
         return self._put(place)
 
     def _call(self, chunk: Json, size: int) -> Sequence[Said]:
         """A call begins, or its input is there or cannot be taken."""
         kind, call_id = chunk["type"], chunk["toolCallId"]
-        call = self._steps[-1].get(call_id)
+        call = self._calls.in_step(call_id)
         dynamic, streaming = bool(chunk.get("dynamic")), kind == "tool-input-start"
         if call is None:
-            call = _Call(_Place([Added(chunk, size)], tool=True), dynamic, streaming)
-            self._steps[-1][call_id] = call
+            call = Call(Place([Added(chunk, size)], tool=True), dynamic, streaming)
+            self._calls.begin(call_id, call)
             return self._put(call.place)
         if streaming:
             raise WrongShapeError("its toolCallId is in use")
@@ -233,7 +215,7 @@ class Incoming:
         return self._say(call.place, Added(chunk, size))
 
     def _grow_input(self, chunk: Json, size: int) -> Sequence[Said]:
-        call = self._steps[-1].get(chunk["toolCallId"])
+        call = self._calls.in_step(chunk["toolCallId"])
         if call is None or not call.streaming:
             raise WrongShapeError(
                 "there is no tool-input-start for its toolCallId, or it has ended"
@@ -241,24 +223,15 @@ class Incoming:
         return self._say(call.place, Added(chunk, size))
 
     def _of_call(self, chunk: Json, size: int) -> Sequence[Said]:
-        """What becomes of a call: this step's, or else the last one of that id."""
-        call_id = chunk["toolCallId"]
-        found = (step[call_id] for step in reversed(self._steps) if call_id in step)
-        call = next(found, None)
-        if call is None:
-            raise WrongShapeError("there is no call of its toolCallId")
+        """What becomes of a call."""
+        call = self._calls.latest(chunk["toolCallId"])
         if chunk["type"] == "tool-approval-request":
-            if chunk["approvalId"] in self._approvals:
-                raise WrongShapeError("its approvalId is in use")
-            self._approvals[chunk["approvalId"]] = call
+            self._calls.ask(chunk["approvalId"], call)
         call.streaming = False
         return self._say(call.place, Added(chunk, size))
 
     def _decide(self, chunk: Json, size: int) -> Sequence[Said]:
-        call = self._approvals.get(chunk["approvalId"])
-        if call is None:
-            raise WrongShapeError("nothing was asked with its approvalId")
-        return self._say(call.place, Added(chunk, size))
+        return self._say(self._calls.asked(chunk["approvalId"]).place, Added(chunk, size))
 
     def _finish_step(self, chunk: Json, size: int) -> Sequence[Said]:
         if self._waiting:
@@ -268,14 +241,9 @@ class Incoming:
     def _reset_step(self, chunk: Json, size: int) -> Sequence[Said]:
         """What came since the step began is about to come again."""
         said = self.end()
-        gone = [*self._steps[-1].values()]
-        self._steps[-1].clear()
-        for call in (call for step in self._steps for call in step.values()):
-            call.streaming = False
-        step = len(self._steps)
+        self._calls.reset_step()
+        step = self._calls.step
         self._data = {key: known for key, known in self._data.items() if known[1] < step}
-        asked = self._approvals.items()
-        self._approvals = {key: call for key, call in asked if call not in gone}
         return [*said, Added(chunk, size)]
 
 

@@ -113,7 +113,13 @@ def checked(chunk: Mapping[str, Any]) -> Json:
         if not isinstance(value, type_):
             raise WrongShapeError(f"{name} is not {_named(type_)}")
         known[name] = value
+    if kind == "steering-message" and not all(map(_is_part, known["parts"])):
+        raise WrongShapeError("parts are not texts and files")
     return known
+
+
+def _is_part(part: object) -> bool:
+    return isinstance(part, dict) and part.get("type") in ("text", "file")
 
 
 def _named(type_: type) -> str:

@@ -59,6 +59,7 @@ def grown(*chunks: Json) -> tuple[Incoming, GrowingMessage, list[Json]]:
         ([{"type": "tool-approval-response", "approvalId": "p", "approved": True}], "nothing was"),
         ([{"type": "data-x", "data": 200_000 * "secret"}], "bytes, more than 200000"),
         ([{"type": "data-x", "data": object()}], "it is no JSON"),
+        ([{"type": "steering-message", "id": "1", "parts": ["secret"]}], "parts are not texts"),
         ([{"type": "file", "url": "https://secret.example"}], "mediaType is not text"),
     ],
 )

@@ -111,7 +111,7 @@ describe("publications", () => {
       message: "a",
       seq: 2,
       chunks: [
-        { type: "data-weather", data: 1 },
+        { type: "weather", data: 1 },
         { type: "text-delta", id: "1", delta: "a" },
       ],
     } as unknown as Publication;

@@ -1,0 +1,41 @@
+"""What an answer costs: as the responder says, or else estimated."""
+
+from collections.abc import Sequence
+
+from proxy_server.protocol.messages import Message, TextPart, Usage
+
+_CHARACTERS_PER_TOKEN = 4
+
+
+class Bill:
+    """usage: what the responder has said last. accepted: whether it began to answer.
+
+    events: how many pieces it gave.
+    """
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.accepted = False
+        self.events = 0
+        self._asked = 0
+
+    def ask(self, history: Sequence[Message]) -> None:
+        """Text alone counts: what an image costs is the provider's secret."""
+        self._asked = sum(
+            len(part.text)
+            for message in history
+            for part in message.parts
+            if isinstance(part, TextPart)
+        )
+
+    def paid(self, *, failed: bool) -> Usage | None:
+        """None where nothing was asked for, or the request was refused."""
+        if self.usage is not None or not self._asked:
+            return self.usage
+        if failed and not self.accepted:
+            return None
+        return Usage(
+            input_tokens=self._asked // _CHARACTERS_PER_TOKEN,
+            output_tokens=self.events,
+            estimated=True,
+        )

@@ -1,0 +1,70 @@
+"""Where the parts of an answer stand that its chunks may refer to."""
+
+from dataclasses import dataclass
+
+from proxy_server.answers.growing_message import Said
+from proxy_server.protocol.shapes import WrongShapeError
+
+
+@dataclass(eq=False, slots=True)
+class Place:
+    """A part on its way to clients, or waiting, with what was said of it since."""
+
+    said: list[Said]
+    growing: bool = False
+    tool: bool = False
+    sent: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    place: Place
+    dynamic: bool
+    streaming: bool
+
+
+class Calls:
+    """The calls of tools by step, and what was asked about them: as the AI SDK finds them."""
+
+    def __init__(self) -> None:
+        self._steps: list[dict[str, Call]] = [{}]
+        self._asked: dict[str, Call] = {}
+
+    @property
+    def step(self) -> int:
+        return len(self._steps)
+
+    def begin_step(self) -> None:
+        self._steps.append({})
+
+    def reset_step(self) -> None:
+        """The calls of this step are gone, and no input goes on."""
+        gone = [*self._steps[-1].values()]
+        self._steps[-1].clear()
+        for step in self._steps:
+            for call in step.values():
+                call.streaming = False
+        self._asked = {key: call for key, call in self._asked.items() if call not in gone}
+
+    def begin(self, call_id: str, call: Call) -> None:
+        self._steps[-1][call_id] = call
+
+    def in_step(self, call_id: str) -> Call | None:
+        return self._steps[-1].get(call_id)
+
+    def latest(self, call_id: str) -> Call:
+        """This step's, or else the last one of that id."""
+        for step in reversed(self._steps):
+            if call_id in step:
+                return step[call_id]
+        raise WrongShapeError("there is no call of its toolCallId")
+
+    def ask(self, approval_id: str, call: Call) -> None:
+        if approval_id in self._asked:
+            raise WrongShapeError("its approvalId is in use")
+        self._asked[approval_id] = call
+
+    def asked(self, approval_id: str) -> Call:
+        if approval_id not in self._asked:
+            raise WrongShapeError("nothing was asked with its approvalId")
+        return self._asked[approval_id]
