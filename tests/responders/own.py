@@ -37,6 +37,21 @@ async def everything(turn: Turn) -> AsyncIterator[object]:
     yield {"type": "finish", "finishReason": "length"}
 
 
+CALL = {"toolCallId": "t", "toolName": "search"}
+
+
+async def calls(_: Turn) -> AsyncIterator[object]:
+    yield "So far"
+    yield {"type": "tool-input-start", **CALL}
+    yield {"type": "tool-input-delta", "toolCallId": "t", "inputTextDelta": '{"query": "te'}
+    await asyncio.Event().wait()
+
+
+async def refers(_: Turn) -> AsyncIterator[object]:
+    yield "So far"
+    yield {"type": "tool-output-available", "toolCallId": "t", "output": SECRET}
+
+
 async def remembers(turn: Turn) -> AsyncIterator[str]:
     yield " | ".join(f"{message.role}: {text_of(message)}" for message in turn.messages)
 
