@@ -47,6 +47,15 @@ async def calls(_: Turn) -> AsyncIterator[object]:
     await asyncio.Event().wait()
 
 
+async def replaces(_: Turn) -> AsyncIterator[object]:
+    """Far more than an answer may hold, of which little stays."""
+    for number in range(20):
+        yield {"type": "data-state", "id": "s", "data": [number, 150_000 * "x"]}
+        yield {"type": "data-moment", "data": 150_000 * "x", "transient": True}
+    yield {"type": "data-state", "id": "s", "data": "done"}
+    yield "Done."
+
+
 async def refers(_: Turn) -> AsyncIterator[object]:
     yield "So far"
     yield {"type": "tool-output-available", "toolCallId": "t", "output": SECRET}

@@ -219,6 +219,16 @@ async def test_a_stop_leaves_no_tool_at_work(serve: Serve) -> None:
     assert message.metadata.status == "stopped"
 
 
+async def test_what_takes_the_place_of_something_takes_its_room(serve: Serve) -> None:
+    async with serve("replaces") as app:
+        message = await asked(app)
+    assert message.metadata.finish_reason == "stop"
+    assert json.loads(encode(message.parts)) == [
+        {"type": "data-state", "id": "s", "data": "done"},
+        {"type": "text", "text": "Done."},
+    ]
+
+
 async def test_a_chunk_that_refers_to_nothing_fails_the_answer_and_says_where(
     serve: Serve,
 ) -> None:
