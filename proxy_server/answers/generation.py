@@ -13,13 +13,13 @@ from proxy_server.access.channels import Channels
 from proxy_server.answers.bill import Bill
 from proxy_server.answers.checkpoints import Checkpoints
 from proxy_server.answers.deadline import Deadline
-from proxy_server.answers.growing_message import Said, within
 from proxy_server.answers.heartbeat import Heartbeat
 from proxy_server.answers.history import History
 from proxy_server.answers.incoming import Incoming
 from proxy_server.answers.pacing import Pacing
 from proxy_server.answers.progress import Progress
 from proxy_server.answers.retries import until_it_succeeds
+from proxy_server.answers.said import Said, portions, within
 from proxy_server.delivery.publisher import Publisher
 from proxy_server.errors import ApiRejected, ApiUnreachable, ResponderFailed, StoreUnavailable
 from proxy_server.protocol.chunks import Chunk, Start
@@ -138,24 +138,29 @@ class Generation:
             self._bill.accepted = True
             await self._acknowledge()
             async for batch in events:
-                said = self._take(batch)
-                if not said:
-                    continue
-                if self.progress.published == 1:
-                    telemetry.FIRST_TOKEN_SECONDS.observe(monotonic() - began)
-                if not_yet := services.heartbeat.alive():
-                    await not_yet
-                growing = self.progress.growing
-                fitting = within(said, services.most_bytes - growing.bytes)
-                self._publish(growing.add(fitting))
-                self._unsent = []
-                # What the responder says meanwhile waits at its source and goes out in one piece.
-                await services.pacing.pause()
-                await self._acknowledge()
-                if fitting is not said:
-                    self._finish_reason = "length"
-                    self._incoming = Incoming()
-                    break
+                for said in portions(self._take(batch)):
+                    if self.progress.published == 1:
+                        telemetry.FIRST_TOKEN_SECONDS.observe(monotonic() - began)
+                    if not_yet := services.heartbeat.alive():
+                        await not_yet
+                    if not self._grow(said):
+                        self._finish_reason = "length"
+                        self._incoming, self._unsent = Incoming(), []
+                        await self._acknowledge()
+                        return
+                    # What the responder says meanwhile waits at its source and goes out in one
+                    # piece.
+                    await services.pacing.pause()
+                    await self._acknowledge()
+
+    def _grow(self, said: Sequence[Said]) -> bool:
+        """Publishes as much of it as there is room for; whether that was all."""
+        growing = self.progress.growing
+        fitting = within(said, self._services.most_bytes - growing.bytes)
+        self._publish(growing.add(fitting))
+        whole = fitting is said
+        del self._unsent[: len(said)]
+        return whole
 
     def _take(self, batch: Sequence[Event]) -> list[Said]:
         """Notes what is not part of the message, and gives the rest."""
