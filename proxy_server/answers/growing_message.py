@@ -17,7 +17,13 @@ from proxy_server.protocol.chunks import (
 )
 from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.events import Piece, Reasoning, Text
-from proxy_server.protocol.messages import Part, ReasoningPart, SourceUrl, TextPart
+from proxy_server.protocol.messages import (
+    Part,
+    ReasoningPart,
+    SourceUrl,
+    TextPart,
+    has_more,
+)
 
 
 class Kept(NamedTuple):
@@ -66,7 +72,7 @@ class GrowingMessage:
         """About what the parts take as JSON, in UTF-8."""
         for part in parts:
             self._count += 1
-            if isinstance(part, TextPart | ReasoningPart):
+            if isinstance(part, TextPart | ReasoningPart) and (part.state or not has_more(part)):
                 kind: Kind = Text if isinstance(part, TextPart) else Reasoning
                 self._said.append(kind(part.text))
                 self._open = kind

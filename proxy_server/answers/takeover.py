@@ -9,7 +9,6 @@ from proxy_server.answers.retries import until_it_succeeds
 from proxy_server.delivery.announcements import Announcements
 from proxy_server.delivery.server_api import History, ServerApi
 from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost, StoreUnavailable
-from proxy_server.protocol.chunks import Closing
 from proxy_server.protocol.closing import closing_entry
 from proxy_server.protocol.messages import Metadata
 from proxy_server.protocol.publications import published_chunks
@@ -38,7 +37,8 @@ class Takeover:
         Published first, unlike the end of an answer that was made here: what was published until
         then is known for sure only once the end stands behind it.
         """
-        metadata = Metadata(assignment.created_at, "interrupted", assignment.model, "other")
+        metadata = assignment.metadata("interrupted")
+        metadata.finish_reason = "other"
         found = await self._publish(assignment, metadata)
         finished = await self._store(assignment, found, metadata, go_on=go_on)
         if finished is not None:
@@ -142,7 +142,7 @@ class ReadBack:
             return
         self._whole = self._whole and publication.seq == self.seq + 1
         self.seq = publication.seq
-        self.closed = any(isinstance(chunk, Closing) for chunk in publication.chunks)
+        self.closed = publication.closes
         if self._whole:
             self.growing.replay(publication.chunks)
 

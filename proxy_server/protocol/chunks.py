@@ -1,5 +1,7 @@
 """The pieces in which a message comes: the AI SDK's `UIMessageChunk`."""
 
+from typing import get_args
+
 from msgspec import Struct
 
 from proxy_server.protocol.messages import Metadata, SourceUrl
@@ -69,6 +71,8 @@ Chunk = (
     | Error
 )
 Closing = Finish | Abort | Error
+CLOSING = frozenset(kind.__struct_config__.tag for kind in get_args(Closing))
+"""Their types."""
 
 
 def closing(metadata: Metadata) -> Closing:

@@ -18,6 +18,7 @@ from proxy_server.store.database import Store
 from proxy_server.store.schema import RETIRED, schema
 from testbed.deployment import Deployment
 from testbed.door import Door
+from testbed.waiting import until
 
 SCRIPTS = Path(migrate.__file__).parent / "migrations"
 
@@ -69,6 +70,39 @@ async def test_a_new_database_and_a_migrated_one_are_the_same(
         await store.close()
     assert found[0] == found[1]
     assert len(found[0]) == len(schema.tables) + 1
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(
+    serverless: Deployment, empty: Callable[[], Awaitable[str]]
+) -> None:
+    url = await empty()
+    store = Store(url)
+    await migrate.migrate(store)
+    for statement in (
+        "UPDATE alembic_version SET version_num = '9999'",
+        "ALTER TABLE messages ADD COLUMN new TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE generations ADD COLUMN new TEXT",
+        "CREATE TABLE new (id TEXT)",
+    ):
+        await store.write(partial(_run, statement))
+    with serverless.server(2, DATABASE_URL=url) as server:
+        async with Door(server.port) as door:
+            session = await door.rpc("anna", "ai:send", text="/tokens 3")
+
+            async def ended() -> bool:
+                where = {"conversation": session["conversation"]}
+                last = (await door.rpc("anna", "ai:open", **where))["messages"][-1]
+                return bool(last["metadata"]["status"] == "complete")
+
+            await until(ended)
+        assert "database_is_newer" in server.log_text()
+    version = await store.read(migrate._found)
+    assert version == "9999"
+    await store.close()
+
+
+def _run(statement: str, connection: sa.Connection) -> None:
+    connection.execute(sa.text(statement))
 
 
 def described(connection: sa.Connection) -> dict[str, Any]:
