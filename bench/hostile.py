@@ -1,62 +1,82 @@
 """What others notice while one user calls as fast as he can."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal, TypedDict
 
 from bench.jobs import Job, Load
 from bench.meter import resident_bytes
 from bench.report import Row
-from bench.runs import Run, measure, percentiles
-from bench.site import LIMITS, Site
+from bench.runs import Run, WrongTextError, measure, percentiles
+from bench.site import Site
 from testbed.deployment import Deployment
 
-_METHODS = ("ai:open", "ai:list", "ai:history", "ai:stop", "ai:send", "ai:regenerate", "ai:rename")
+_METHODS = (
+    "ai:open",
+    "ai:list",
+    "ai:history",
+    "ai:stop",
+    "ai:send",
+    "ai:regenerate",
+    "ai:rename",
+    "ai:delete",
+)
 _SOCKETS = 64
 _REPLY_TIMES, _TOKEN_TIMES = 3.0, 2.0
 _GROWN_BYTES = 64 << 20
 _STEADY_SECONDS = 3.0
 
 
+class Shape(TypedDict, total=False):
+    """What of a deployment differs from the usual one."""
+
+    replicas: int
+    engine: Literal["memory", "redis"]
+    database: Literal["sqlite", "postgresql"]
+
+
 def hostile(site: Site) -> list[Row]:
-    """One user with many sockets, each method in turn, while 50 others chat."""
+    """One user with many sockets, each method in turn, while 50 others chat.
+
+    All have the limits that users have by default.
+    """
     load = Load(streams=50, tokens=30 if site.quick else 100, spread=1)
     methods = ("ai:open", "ai:send") if site.quick else _METHODS
-    rows = _rows("SQLite", methods, lambda: site.run(load), site.deployment, [site.server.pid])
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder, ExitStack() as stack:
-        running = stack.enter_context(
-            Deployment(
-                folder=Path(folder),
-                replicas=2,
-                engine="redis",
-                database="postgresql",
-                settings=LIMITS,
-            )
-        )
-        replicas = {server.name: server.pid for server in running.servers}
-
-        def run() -> Run:
-            job = Job("centrifugo-llm", running.url, "", load.streams_in_time())
-            return measure(load, job, list(replicas), replicas, running.model_port)
-
-        return rows + _rows(
-            "PostgreSQL, two replicas", methods, run, running, list(replicas.values())
-        )
+    one_machine: Shape = {}
+    many: Shape = {"replicas": 2, "engine": "redis", "database": "postgresql"}
+    rows: list[Row] = []
+    for where, shape in (("SQLite", one_machine), ("PostgreSQL, two replicas", many)):
+        with (
+            tempfile.TemporaryDirectory(prefix="hostile-") as folder,
+            Deployment(folder=Path(folder), **shape) as running,
+        ):
+            rows += _rows(where, methods, load, running, site)
+    return rows
 
 
 def _rows(
-    where: str,
-    methods: Sequence[str],
-    run: Callable[[], Run],
-    running: Deployment,
-    servers: Sequence[int],
+    where: str, methods: Sequence[str], load: Load, running: Deployment, site: Site
 ) -> list[Row]:
+    replicas = {server.name: server.pid for server in running.servers}
+    for pid in replicas.values():
+        os.sched_setaffinity(pid, site.cores)
+    servers = list(replicas.values())
+    job = Job("centrifugo-llm", running.url, "", load.streams_in_time())
+
+    def run() -> Run:
+        found = measure(load, job, list(replicas), replicas, running.model_port)
+        if cut := sum(one.end != "finish" for one in found.shown):
+            raise WrongTextError(f"{where}: {cut} answers of others were interrupted")
+        return found
+
     run()
     quiet = _waits(run())
     memory = sum(map(resident_bytes, servers))

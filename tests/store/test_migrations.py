@@ -1,17 +1,14 @@
 """The schema: made once however many servers start, and the one that the code expects."""
 
-import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from proxy_server.store import migrate
 from proxy_server.store.database import Store
@@ -21,26 +18,6 @@ from testbed.door import Door
 from testbed.waiting import until
 
 SCRIPTS = Path(migrate.__file__).parent / "migrations"
-
-
-@pytest.fixture
-def empty(serverless: Deployment, tmp_path: Path) -> Callable[[], Awaitable[str]]:
-    """Makes databases with nothing in them, and gives their addresses."""
-
-    async def make() -> str:
-        name = f"empty_{uuid.uuid4().hex}"
-        if serverless.postgresql is None:
-            return f"sqlite:///{tmp_path}/{name}.db"
-        url = serverless.server_settings["DATABASE_URL"]
-        engine = create_async_engine(
-            url.replace("postgresql:", "postgresql+asyncpg:"), isolation_level="AUTOCOMMIT"
-        )
-        async with engine.connect() as connection:
-            await connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        await engine.dispose()
-        return f"{url.rpartition('/')[0]}/{name}"
-
-    return make
 
 
 async def test_servers_that_start_at_once_on_an_empty_database(
