@@ -14,21 +14,12 @@ from typing import Literal, TypedDict
 
 from bench.jobs import Job, Load
 from bench.meter import resident_bytes
+from bench.peers.hostile import METHODS
 from bench.report import Row
 from bench.runs import Run, WrongTextError, measure, percentiles
 from bench.site import Site
 from testbed.deployment import Deployment
 
-_METHODS = (
-    "ai:open",
-    "ai:list",
-    "ai:history",
-    "ai:stop",
-    "ai:send",
-    "ai:regenerate",
-    "ai:rename",
-    "ai:delete",
-)
 _SOCKETS = 64
 _REPLY_TIMES, _TOKEN_TIMES = 3.0, 2.0
 _GROWN_BYTES = 64 << 20
@@ -49,7 +40,7 @@ def hostile(site: Site) -> list[Row]:
     All have the limits that users have by default.
     """
     load = Load(streams=50, tokens=30 if site.quick else 100, spread=1)
-    methods = ("ai:open", "ai:send") if site.quick else _METHODS
+    methods = ("ai:open", "ai:send") if site.quick else METHODS
     one_machine: Shape = {}
     many: Shape = {"replicas": 2, "engine": "redis", "database": "postgresql"}
     rows: list[Row] = []
