@@ -131,10 +131,13 @@ def _hostile_user(url: str, method: str) -> Iterator[dict[str, int]]:
     counts: dict[str, int] = {}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        if process.stdout.readline() != "ready\n":
-            raise RuntimeError("the hostile user could not connect")
-        # what is asked for in the first moment is a burst, and not what goes on
-        time.sleep(_STEADY_SECONDS)
-        yield counts
-        process.send_signal(signal.SIGTERM)
-        counts |= json.loads(process.stdout.readline())
+        try:
+            if process.stdout.readline() != "ready\n":
+                raise RuntimeError("the hostile user could not connect")
+            # what is asked for in the first moment is a burst, and not what goes on
+            time.sleep(_STEADY_SECONDS)
+            yield counts
+            process.send_signal(signal.SIGTERM)
+            counts |= json.loads(process.stdout.readline())
+        finally:
+            process.kill()
