@@ -38,25 +38,29 @@ async def test_what_came_while_the_process_stood_still_is_taken() -> None:
 
 async def test_waits_that_bring_nothing_do_not_renew_it() -> None:
     patience = TimeLimit(BOUND)
+
+    async def wait() -> None:
+        while True:
+            with patience:
+                await asyncio.sleep(BOUND / 10)
+
     # not wait_for: its own TimeoutError would look like the one that is expected
     async with asyncio.timeout(WAIT) as never:
         with pytest.raises(TimeoutError):
-            while True:
-                with patience:
-                    await asyncio.sleep(BOUND / 10)
+            await wait()
     assert not never.expired()
 
 
 async def test_progress_renews_it_and_time_spent_elsewhere_does_not_count() -> None:
-    patience = TimeLimit(BOUND)
+    bound = 4 * BOUND
+    patience = TimeLimit(bound)
     for _ in range(3):
         with patience:
-            await asyncio.sleep(BOUND * 0.7)
-        await asyncio.sleep(2 * BOUND)
-        patience.renew(BOUND)
+            await asyncio.sleep(0)
+        await asyncio.sleep(bound / 2)
     patience.renew(WAIT)
     with patience:
-        await asyncio.sleep(2 * BOUND)
+        await asyncio.sleep(1.5 * bound)
     patience.close()
 
 
