@@ -164,7 +164,7 @@ class App:
                 most_bytes=settings.max_answer_bytes,
             ),
             relay=self._relay,
-            takeover=Takeover(api, announcements, turns, self._channels),
+            takeover=Takeover(api, announcements, turns, leases, self._channels),
             announcements=announcements,
             titles=self._titles(responder, turns),
             places=Places(
