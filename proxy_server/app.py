@@ -147,7 +147,8 @@ class App:
         limits = Limits(settings.generations_per_user, settings.prompts_per_minute)
         self.turns = turns = Turns(self.store, leases, limits)
         announcements = Announcements(self._publisher, self._channels)
-        self._relay = OutboxRelay(self.store, announcements)
+        self._relay = OutboxRelay(self.store, announcements, api, self._channels)
+        stack.push_async_callback(self._relay.close)
         self.supervisor = Supervisor(
             services=Services(
                 responder=responder,
@@ -163,7 +164,7 @@ class App:
                 most_bytes=settings.max_answer_bytes,
             ),
             relay=self._relay,
-            takeover=Takeover(api, announcements, turns, self._channels),
+            takeover=Takeover(api, announcements, turns, leases, self._channels),
             announcements=announcements,
             titles=self._titles(responder, turns),
             places=Places(

@@ -211,15 +211,8 @@ class Chat:
         self._check_deliverable()
         for message_id in await self._turns.delete(user, conversation_id):
             self._supervisor.stop(message_id, "lost")
-        channel = self._channels.of_conversation(conversation_id)
-        published = self._relay.send(outbox.deletion(user, conversation_id))
-        try:
-            async with asyncio.timeout(_UNSUBSCRIBE_SECONDS):
-                await asyncio.shield(published)
-                await self._api.unsubscribe(channel, user)
-                await self._api.history_remove(channel)
-        except (ApiUnreachable, ApiRejected, TimeoutError) as error:
-            log.warning("unsubscribe_failed", channel=channel, error=repr(error))
+        deletion = self._relay.delete(outbox.deletion(user, conversation_id))
+        await asyncio.wait([deletion], timeout=_UNSUBSCRIBE_SECONDS)
 
     def _carry_out(self, user: str, accepted: Accepted) -> None:
         """What follows from a turn that was stored; of one that was stored before, nothing."""

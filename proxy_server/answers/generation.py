@@ -130,7 +130,7 @@ class Generation:
 
     async def _stream(self, began: float) -> None:
         services = self._services
-        metadata = Metadata(self.assignment.created_at, "streaming", self.assignment.model)
+        metadata = self.assignment.metadata("streaming")
         self._publish([Start(self.assignment.message_id, metadata)])
         prompt = await self._prompt()
         self._bill.ask(prompt.history)
@@ -237,14 +237,10 @@ class Generation:
     async def _end(
         self, outcome: Outcome, began: float, go_on: Callable[[], bool]
     ) -> tuple[Finished, OutboxEntry] | None:
-        metadata = Metadata(
-            self.assignment.created_at,
-            outcome.status,
-            self.assignment.model,
-            outcome.finish_reason,
-            self._bill.paid(failed=outcome.status == "failed"),
-            outcome.error,
-        )
+        metadata = self.assignment.metadata(outcome.status)
+        metadata.finish_reason = outcome.finish_reason
+        metadata.usage = self._bill.paid(failed=outcome.status == "failed")
+        metadata.error = outcome.error
         growing = self.progress.growing
         room = self._services.most_bytes - growing.bytes
         waited = growing.add(within([*self._unsent, *self._incoming.end()], room))

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from proxy_server.protocol.messages import Message, Status
+from proxy_server.protocol.messages import Message
 
 
 class Position(Struct, frozen=True, gc=False):
@@ -52,6 +52,6 @@ class Summary(Struct, gc=False):
     id: str
     title: str
     updated_at: float
-    status: Status
+    status: str
     version: int
     key: str | UnsetType = UNSET

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from proxy_server.protocol.messages import Message, Part, Status
+from msgspec.structs import replace
+
+from proxy_server.protocol.messages import Message, Metadata, Part, Status
 from proxy_server.protocol.publications import idempotency_key
 from proxy_server.protocol.sessions import GenerationState, Position, Summary
 
@@ -63,6 +65,7 @@ class Assignment:
     prompt, after: where nothing is known to be published of the answer: what it answers, and the
         id of the message before that. They go out with the first publication.
     data, meta: JSON that came with the prompt, from the client and from Centrifugo.
+    stored: the answer's metadata, where another server may have stored it.
     """
 
     conversation_id: str
@@ -79,6 +82,13 @@ class Assignment:
     after: str | None = None
     data: str | None = None
     meta: str | None = None
+    stored: Metadata | None = None
+
+    def metadata(self, status: Status) -> Metadata:
+        """The answer's with that status: fields that a newer version stored stay in it."""
+        if self.stored is None:
+            return Metadata(self.created_at, status, self.model)
+        return replace(self.stored, status=status)
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,4 +303,5 @@ def _assignment(
         after=after,
         data=row.data,
         meta=row.meta,
+        stored=messages.metadata(connection, row.owner, row.message),
     )

@@ -44,6 +44,9 @@ _LAST = (
 )
 _BETWEEN = messages.c.ordinal.between(sa.bindparam("first"), sa.bindparam("last"))
 _LEADING = sa.select(messages).where(_CONVERSATION, _BETWEEN).order_by(messages.c.ordinal)
+_METADATA = sa.select(messages.c.metadata).where(
+    messages.c.owner == sa.bindparam("of_owner"), messages.c.id == sa.bindparam("of_id")
+)
 _FIND = sa.select(messages.c.conversation, messages.c.ordinal, messages.c.role).where(
     messages.c.owner == sa.bindparam("of_owner"), messages.c.id == sa.bindparam("of_id")
 )
@@ -143,6 +146,12 @@ def store(
             "new_metadata": encode(metadata).decode(),
         },
     )
+
+
+def metadata(connection: sa.Connection, user: str, message_id: str) -> Metadata | None:
+    """A message's as it is stored; None where it is gone."""
+    raw = connection.execute(_METADATA, {"of_owner": user, "of_id": message_id}).scalar()
+    return None if raw is None else decode_metadata(raw)
 
 
 def last(connection: sa.Connection, conversation_id: str) -> Last:

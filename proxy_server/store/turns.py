@@ -246,7 +246,7 @@ class Turns:
     def _insert_answer(
         self, connection: sa.Connection, assignment: Assignment, status: Status
     ) -> Message:
-        metadata = Metadata(assignment.created_at, status, assignment.model)
+        metadata = assignment.metadata(status)
         message = Message(assignment.message_id, "assistant", [], metadata)
         messages.insert(
             connection,
@@ -307,7 +307,8 @@ def _stop(connection: sa.Connection, user: str, rows: Sequence[sa.Row[Any]]) -> 
             stopped.running.append(row.message)
             generations.ask_to_stop(connection, row.message)
             continue
-        metadata = Metadata(row.created_at, "stopped", row.model)
+        metadata = messages.metadata(connection, user, row.message) or Metadata(row.created_at)
+        metadata.status = "stopped"
         messages.store(connection, user, row.message, [], metadata)
         prompt, after = messages.leading(connection, row.conversation, row.ordinal)
         closing = closing_entry(

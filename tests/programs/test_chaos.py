@@ -43,6 +43,7 @@ FAULTS = {
         "proxy server paused",
         "model's connections cut",
         "both killed, one after the other",
+        "hostile user",
     ),
     THREE_REPLICAS: (
         "proxy server killed",
@@ -51,6 +52,7 @@ FAULTS = {
         "Redis killed",
         "proxy server drained",
         "model's connections stalled",
+        "hostile user",
         "PostgreSQL killed",
         "Redis restarted",
         "API connections stalled",
@@ -290,7 +292,7 @@ def test_a_report_tells_what_was_found_and_what_is_missing() -> None:
     for row in (
         "| faults of the parts | 1 | 1 | 2 |",
         "| · away | 3 | 3 | 6 |",
-        "| messages that could not be compared | 5 | 5 | 10 |",
+        "| messages that may be on one side only | 5 | 5 | 10 |",
         f"| **{WITHOUT_CAUSE}** | **0** | **0** | **0** |",
         f"| {report.RECOVERY} | 2.2 s | 2.2 s | 2.2 s |",
         f"| {report.RECOVERY_BORNE} | 7.5 s | 7.5 s | 7.5 s |",
