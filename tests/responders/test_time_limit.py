@@ -88,3 +88,37 @@ async def test_nothing_of_it_is_left_once_it_is_closed() -> None:
     # one that went on would cancel whoever waits by then
     await asyncio.sleep(2 * BOUND)
     assert patience._timer is None or patience._timer.cancelled()
+
+
+async def test_a_wait_that_begins_late_has_its_whole_time() -> None:
+    patience = TimeLimit(BOUND)
+    with patience:
+        await asyncio.sleep(0)
+    await asyncio.sleep(BOUND / 2)
+
+    async def wait() -> None:
+        with patience:
+            await asyncio.Event().wait()
+
+    # the timer of the first wait fires within the second one, and must not be the last
+    async with asyncio.timeout(WAIT) as never:
+        with pytest.raises(TimeoutError):
+            await wait()
+    assert not never.expired()
+
+
+async def test_who_is_cancelled_in_the_moment_of_its_end_is_cancelled() -> None:
+    patience = TimeLimit(0)
+
+    async def wait() -> None:
+        with patience:
+            await asyncio.Event().wait()
+
+    waiting = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    while not waiting.cancelling():
+        patience._fire()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    patience.close()
