@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 import structlog
+from msgspec import UNSET
 
 from proxy_server import telemetry
 from proxy_server.access.channels import Channels
@@ -32,13 +33,14 @@ from proxy_server.delivery.announcements import Announcements
 from proxy_server.delivery.publisher import Publisher
 from proxy_server.delivery.server_api import ServerApi, server_api
 from proxy_server.errors import StoreUnavailable
+from proxy_server.protocol.requests import Model
 from proxy_server.responders.choice import Choice
 from proxy_server.responders.openai_chat import OpenAIChat
 from proxy_server.responders.openai_client import Server
 from proxy_server.responders.openai_responses import OpenAIResponses
 from proxy_server.responders.python import PythonResponder
 from proxy_server.responders.responder import Responder
-from proxy_server.settings import Settings
+from proxy_server.settings import Card, Settings
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
@@ -229,6 +231,7 @@ class App:
                 addresses,
                 namespace=settings.rpc_namespace,
                 max_prompt_bytes=settings.max_prompt_bytes,
+                models=[_model_of(name, settings) for name in settings.allowed_models],
             ),
         )
 
@@ -238,6 +241,12 @@ def _responder(settings: Settings) -> Responder:
     named = {name: PythonResponder(place) for name, place in settings.responders.items()}
     usual = PythonResponder(settings.responder) if settings.responder else _model(settings)
     return Choice(named, usual) if named else usual
+
+
+def _model_of(name: str, settings: Settings) -> Model:
+    """What clients are told of a model."""
+    card = settings.model_cards.get(name, Card())
+    return Model(name, card.input, card.title or UNSET)
 
 
 def _model(settings: Settings) -> Responder:

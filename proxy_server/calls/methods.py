@@ -1,6 +1,6 @@
 """The RPC methods: a table of typed requests, each with what answers it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from proxy_server.access.callers import Caller
@@ -32,13 +32,21 @@ class Methods:
     """What a user may call; every method raises a Refusal where it says no.
 
     namespace: of the RPC calls; max_prompt_bytes: of one prompt, as UTF-8.
+    models: those that a prompt may name, the usual one first.
     """
 
     def __init__(
-        self, chat: Chat, addresses: AddressLimiter, *, namespace: str, max_prompt_bytes: int
+        self,
+        chat: Chat,
+        addresses: AddressLimiter,
+        *,
+        namespace: str,
+        max_prompt_bytes: int,
+        models: Sequence[requests.Model],
     ) -> None:
         self._chat = chat
         self._addresses = addresses
+        self._models = requests.AllModels(models)
         self._max_prompt_bytes = max_prompt_bytes
         self.table = {
             f"{namespace}:{name}": method
@@ -51,6 +59,7 @@ class Methods:
                 "history": Method(requests.History, self._history, reads=True),
                 "rename": Method(requests.Rename, self._rename),
                 "delete": Method(requests.Delete, self._delete),
+                "models": Method(requests.Models, self._all_models, reads=True),
             }.items()
         }
 
@@ -128,3 +137,6 @@ class Methods:
     async def _delete(self, caller: Caller, request: requests.Delete) -> requests.Done:
         await self._chat.delete(caller.user, request.conversation)
         return requests.Done()
+
+    async def _all_models(self, _: Caller, __: requests.Models) -> requests.AllModels:
+        return self._models

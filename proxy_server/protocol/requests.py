@@ -1,5 +1,6 @@
 """What clients ask for, and the replies that are not a Session."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -57,6 +58,10 @@ class Delete(Struct):
     conversation: str
 
 
+class Models(Struct):
+    """Asks for what prompts may name."""
+
+
 class WasStopped(Struct):
     """`stopped`: whether there was anything to stop."""
 
@@ -73,6 +78,20 @@ class Listed(Struct):
 class Page(Struct):
     messages: list[Message]
     next: str | UnsetType = UNSET
+
+
+class Model(Struct):
+    """A name that a prompt may give; `input`: what it takes, by the first words of media types."""
+
+    id: str
+    input: Sequence[str]
+    title: str | UnsetType = UNSET
+
+
+class AllModels(Struct):
+    """The usual one is the first."""
+
+    models: Sequence[Model]
 
 
 class Done(Struct):

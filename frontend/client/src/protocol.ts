@@ -249,6 +249,15 @@ export interface HistoryPage {
   next?: string;
 }
 
+/** A name that a prompt may give. */
+export interface Model {
+  id: string;
+  /** One for people. */
+  title?: string;
+  /** What a prompt to it may hold: `text`, `image`, and what comes to be. */
+  input: readonly string[];
+}
+
 export type WhenBusy = "reject" | "queue" | "interrupt";
 
 /** What the user has decided about an answer that waits, or done for it. */
@@ -287,6 +296,7 @@ export interface Methods {
   rename: [{ conversation: string; title: string }, Record<string, never>];
   archive: [{ conversation: string; archived: boolean }, Record<string, never>];
   delete: [{ conversation: string }, Record<string, never>];
+  models: [Record<string, never>, { models: readonly Model[] }];
 }
 
 const ENDED: ReadonlySet<Status | undefined> = new Set<Status>([
