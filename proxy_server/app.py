@@ -46,6 +46,7 @@ from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
 from proxy_server.store.migrate import migrate
 from proxy_server.store.turns import Turns
+from proxy_server.store.waiting import Waiting
 
 _GARBAGE_OBJECTS = 10_000
 # How long a drain waits for publications that Centrifugo has not acknowledged.
@@ -148,6 +149,7 @@ class App:
         leases = Leases(self.store, f"runner-{uuid.uuid4()}", settings.lease_seconds)
         limits = Limits(settings.generations_per_user, settings.prompts_per_minute)
         self.turns = turns = Turns(self.store, leases, limits)
+        waiting = Waiting(self.store, leases, limits, settings.waiting_seconds)
         announcements = Announcements(self._publisher, self._channels)
         self._relay = OutboxRelay(self.store, announcements, api, self._channels)
         stack.push_async_callback(self._relay.close)
@@ -156,6 +158,7 @@ class App:
                 responder=responder,
                 publisher=self._publisher,
                 turns=turns,
+                waiting=waiting,
                 leases=leases,
                 channels=self._channels,
                 history=History(self.store, settings.context_characters),
@@ -167,6 +170,7 @@ class App:
             ),
             relay=self._relay,
             takeover=Takeover(api, announcements, turns, leases, self._channels),
+            waiting=waiting,
             announcements=announcements,
             titles=self._titles(responder, turns),
             places=Places(
@@ -181,6 +185,7 @@ class App:
             models=settings.allowed_models,
             store=self.store,
             turns=turns,
+            waiting=waiting,
             channels=self._channels,
             supervisor=self.supervisor,
             relay=self._relay,

@@ -139,6 +139,11 @@ class Settings(BaseSettings):
     first_token_seconds: _Seconds = Field(60, description="How long the model may take to begin")
     idle_seconds: _Seconds = Field(30, description="How long it may pause between tokens")
     generation_seconds: _Seconds = Field(600, description="How long an answer may take in all")
+    waiting_seconds: _Seconds = Field(
+        86_400,
+        description="How long an answer waits for an approval, or for a tool of the client's; then "
+        "it is closed, and nothing was approved",
+    )
 
     max_prompt_bytes: _Count = Field(
         48_000, le=_MOST_BYTES, description="Bound on one prompt, as UTF-8; 3,000,000 at most"

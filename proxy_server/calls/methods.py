@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from proxy_server.access.callers import Caller
 from proxy_server.access.limits import AddressLimiter
+from proxy_server.calls.decisions import check_decisions
 from proxy_server.calls.prompts import (
     check_id,
     check_key,
@@ -17,7 +18,8 @@ from proxy_server.chat import Chat, NewPrompt
 from proxy_server.errors import Malformed, NotFound, NoUser
 from proxy_server.protocol import requests
 from proxy_server.protocol.encoding import decode_request, encode
-from proxy_server.protocol.sessions import Session
+from proxy_server.protocol.sessions import BEGINNING, Session
+from proxy_server.protocol.turns import Decided
 
 
 class Method(NamedTuple):
@@ -55,6 +57,7 @@ class Methods:
                 "open": Method(requests.Open, self._open, reads=True),
                 "stop": Method(requests.Stop, self._stop),
                 "regenerate": Method(requests.Regenerate, self._regenerate),
+                "continue": Method(requests.Continue, self._continue),
                 "list": Method(requests.List, self._list, reads=True),
                 "history": Method(requests.History, self._history, reads=True),
                 "rename": Method(requests.Rename, self._rename),
@@ -121,6 +124,24 @@ class Methods:
             data=data_from(request.data),
             meta=caller.meta,
             address=caller.address,
+        )
+
+    async def _continue(self, caller: Caller, request: requests.Continue) -> Session:
+        check_id("message", request.message)
+        check_decisions(request, self._max_prompt_bytes)
+        self._addresses.admit_prompt(caller.address)
+        return await self._chat.decide(
+            Decided(
+                user=caller.user,
+                conversation_id=request.conversation,
+                message_id=request.message,
+                approvals=request.approvals,
+                outputs=request.outputs,
+                since=BEGINNING,
+                data=data_from(request.data),
+                meta=caller.meta,
+            ),
+            caller.address,
         )
 
     async def _list(self, caller: Caller, request: requests.List) -> requests.Listed:

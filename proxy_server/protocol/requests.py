@@ -38,6 +38,30 @@ class Regenerate(Struct):
     data: Raw | None = None
 
 
+class Approval(Struct):
+    """What the user says to one request for approval."""
+
+    id: str
+    approved: bool
+    reason: str | None = None
+
+
+class ToolOutput(Struct, rename="camel"):
+    """What came of a tool that the client ran: either of the last two."""
+
+    tool_call_id: str
+    output: Raw | UnsetType = UNSET
+    error_text: str | UnsetType = UNSET
+
+
+class Continue(Struct):
+    conversation: str
+    message: str
+    approvals: list[Approval] = []
+    outputs: list[ToolOutput] = []
+    data: Raw | None = None
+
+
 class List(Struct):
     limit: int = 50
     before: str | None = None
