@@ -21,6 +21,7 @@ from proxy_server.protocol.publications import published_chunks
 from proxy_server.protocol.requests import Approval, ToolOutput
 from proxy_server.protocol.sessions import BEGINNING, Session
 from proxy_server.protocol.turns import Decided
+from proxy_server.store.database import Store
 from proxy_server.store.schema import generations
 from proxy_server.testing import InMemoryCentrifugo
 from testbed.deployment import Deployment
@@ -42,15 +43,18 @@ def user() -> str:
 
 
 @pytest.fixture
-def serve(serverless: Deployment, centrifugo: InMemoryCentrifugo) -> Serve:
-    """A replica of the service, all but its door, over a Centrifugo that all of them share."""
+async def serve(
+    serverless: Deployment, centrifugo: InMemoryCentrifugo, user: str
+) -> AsyncIterator[Serve]:
+    """A replica of the service, all but its door; all of them share Centrifugo and a database."""
     shop.seen.clear()
+    database = serverless.server_settings["DATABASE_URL"]
 
     @asynccontextmanager
     async def served(**more: object) -> AsyncIterator[App]:
         given: dict[str, object] = {
             "signing_secrets": ("a-secret-of-these-tests",),
-            "database_url": serverless.server_settings["DATABASE_URL"],
+            "database_url": database,
             "coalesce_seconds": 0,
             "checkpoint_seconds": 0.1,
             "responder": "tests.chat.shop:shop",
@@ -59,7 +63,12 @@ def serve(serverless: Deployment, centrifugo: InMemoryCentrifugo) -> Serve:
         async with App(Settings.model_validate(given), centrifugo=centrifugo) as app:
             yield app
 
-    return served
+    yield served
+    # what was not at its end is not for the servers of other tests
+    store = Store(database)
+    gone = sa.delete(generations).where(generations.c.owner == user)
+    await store.write(lambda connection: connection.execute(gone))
+    await store.close()
 
 
 class Chat:
@@ -400,9 +409,10 @@ async def test_what_goes_on_counts_as_a_prompt(serve: Serve, user: str) -> None:
 
 async def test_what_waits_is_none_of_a_users_answers_at_once(serve: Serve, user: str) -> None:
     async with serve(generations_per_user=1) as app:
-        for _ in range(3):
-            chat = await Chat.begin(app, user, "order a")
-            await chat.until("waiting")
+        for _ in range(2):
+            await (await Chat.begin(app, user, "order a")).until("waiting")
+        chat = await Chat.begin(app, user, "order a")
+        await chat.until("waiting")
         await chat.decide(approve=("a",))
         await chat.until("complete")
 
