@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,6 +30,7 @@ from testbed.deployment import Deployment
 from testbed.waiting import until
 from tests.chat import shop
 
+GUIDE = Path(__file__).parent.parent.parent / "docs" / "responders.md"
 Json = dict[str, Any]
 Serve = Callable[..., AbstractAsyncContextManager[App]]
 
@@ -492,3 +495,24 @@ async def test_an_answer_that_had_not_gone_on_yet_goes_on_elsewhere(
         await chat.on(other).decide(approve=("a",))
         await chat.until("complete")
         await chat.check_told(centrifugo)
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+async def test_the_guides_responder_asks_first(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str, *, agreed: bool
+) -> None:
+    blocks = [block.partition("```")[0] for block in GUIDE.read_text().split("```python\n")[1:]]
+    [told] = [block for block in blocks if "turn.decisions" in block]
+    (tmp_path / "asking.py").write_text(told)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "asking", raising=False)
+    async with serve(responder="asking:answer") as app:
+        chat = await Chat.begin(app, user, "20 to Anna, please")
+        await chat.until("waiting")
+        approval = Approval(chat.answer, agreed)
+        wanted = Decided(user, chat.id, chat.answer, [approval], [], BEGINNING)
+        await app.chat.decide(wanted)
+        message = await chat.until("complete")
+    done = ("output-available", "It is done.") if agreed else ("output-denied", "Then I leave it.")
+    assert states(message)[chat.answer] == done[0]
+    assert text(message) == f"I can do that. {done[1]}"
