@@ -184,7 +184,7 @@ class Chat:
         wanted = replace(decided, since=since)
         try:
             with self._supervisor.admission(wanted.message_id, Caller(wanted.user, address)):
-                continued = await self._waiting.decide(wanted)
+                continued = await once_closed(lambda: self._waiting.decide(wanted))
                 self._tell(wanted.user, continued)
         except Unavailable:
             # no place to go on is no reason to be silent on what was decided before

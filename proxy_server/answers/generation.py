@@ -108,9 +108,8 @@ class Generation:
             log=self._log,
         )
         said = [*self._unsent, *self._incoming.end()]
-        return await ending.store(
-            outcome, said, self._bill.paid(failed=outcome.status == "failed"), go_on=go_on
-        )
+        paid = self._bill.paid(failed=outcome.status == "failed")
+        return await ending.store(outcome, said, paid, go_on=go_on)
 
     async def _outcome(self, slot: asyncio.Semaphore, began: float) -> Outcome:
         try:
