@@ -253,7 +253,7 @@ class Supervisor:
                 self._spawn(self._close(assignment), f"takeover {assignment.message_id}")
             await self._relay.send_overdue()
         for closed in await self._waiting.close_overdue(_ORPHANS_LIMIT):
-            log.info("waited_in_vain", message=closed.assignment.message_id)
+            log.info("waiting_closed", message=closed.assignment.message_id, status=closed.status)
             self._relay.send(closed.closing)
             self._follow_up(closed.assignment, closed.finished)
         most = min(_ORPHANS_LIMIT, self._places.free)

@@ -16,7 +16,7 @@ from proxy_server.errors import NotFound
 from proxy_server.protocol.chunks import Chunk, MessageMetadata
 from proxy_server.protocol.closing import step_entry
 from proxy_server.protocol.encoding import encode
-from proxy_server.protocol.messages import Metadata, Part, decode_parts
+from proxy_server.protocol.messages import Metadata, Part, Status, decode_parts
 from proxy_server.protocol.sessions import Summary
 from proxy_server.protocol.turns import Assignment, Continued, Decided, Finished, OutboxEntry
 from proxy_server.protocol.waiting import (
@@ -102,6 +102,7 @@ class Closed(NamedTuple):
 
     assignment: Assignment
     closing: OutboxEntry
+    status: Status
     finished: Finished
 
 
@@ -221,7 +222,7 @@ class Waiting:
         summary = conversations.set_status(
             connection, row.conversation, "streaming" if following else why.status
         )
-        return Closed(assignment, closing, Finished(following, summary))
+        return Closed(assignment, closing, why.status, Finished(following, summary))
 
 
 def _found(connection: sa.Connection, wanted: Decided) -> tuple[int, sa.Row[Any] | None]:

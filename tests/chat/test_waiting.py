@@ -27,6 +27,7 @@ from proxy_server.store.database import Store
 from proxy_server.store.schema import generations
 from proxy_server.testing import InMemoryCentrifugo
 from testbed.deployment import Deployment
+from testbed.door import Door
 from testbed.waiting import until
 from tests.chat import shop
 
@@ -516,3 +517,57 @@ async def test_the_guides_responder_asks_first(
     done = ("output-available", "It is done.") if agreed else ("output-denied", "Then I leave it.")
     assert states(message)[chat.answer] == done[0]
     assert text(message) == f"I can do that. {done[1]}"
+
+
+async def test_a_killed_servers_answer_is_decided_on_another(
+    serverless: Deployment, user: str
+) -> None:
+    settings = {"RESPONDER": "tests.chat.shop:shop"}
+    with serverless.server(2, **settings) as server:
+        async with Door(server.port) as door:
+            session = await door.rpc(user, "ai:send", text="order a")
+            where = {"conversation": session["conversation"]}
+            answer = session["messages"][-1]["id"]
+            await reached(door, user, where, "waiting")
+        server.kill()
+    with serverless.server(3, **settings) as one, serverless.server(4, **settings) as other:
+        async with Door(one.port) as first, Door(other.port) as second:
+            said = {**where, "message": answer}
+            refused = [
+                (await first.rpc(user, "ai:continue", **said, **wrong))["error"]["code"]
+                for wrong in (
+                    {},
+                    {"approvals": [{"id": "ask-a"}]},
+                    {"outputs": [{"toolCallId": "a"}]},
+                    {"outputs": [{"toolCallId": "a", "output": 1, "errorText": "no"}]},
+                    {"outputs": [{"toolCallId": "a", "output": nested(200)}]},
+                    {"outputs": [{"toolCallId": "a", "output": 1}]},
+                    {"outputs": [{"toolCallId": "b", "output": 1}]},
+                    {"approvals": [{"id": "ask-a", "approved": True, "reason": "x" * 50_000}]},
+                )
+            ]
+            assert refused == [400, 400, 400, 400, 400, 400, 404, 413]
+            agreed = {"approvals": [{"id": "ask-a", "approved": True, "reason": "dear"}]}
+            replies = await asyncio.gather(
+                *(door.rpc(user, "ai:continue", **said, **agreed) for door in (first, second) * 2)
+            )
+            assert all(reply["messages"][0]["id"] == answer for reply in replies)
+            message = await reached(second, user, where, "complete")
+    [called] = [part for part in message["parts"] if "toolCallId" in part]
+    assert called["output"] == "order of a"
+    assert called["approval"] == {"id": "ask-a", "approved": True, "reason": "dear"}
+
+
+async def reached(door: Door, user: str, where: Json, status: str) -> Json:
+    async def last() -> Json | None:
+        message: Json = (await door.rpc(user, "ai:open", **where))["messages"][-1]
+        return message if message["metadata"]["status"] == status else None
+
+    return await until(last)
+
+
+def nested(depth: int) -> object:
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    return value
