@@ -1,6 +1,6 @@
 """What a responder is given: the conversation before an answer, within a budget."""
 
-from proxy_server.protocol.messages import FilePart, Message, TextPart
+from proxy_server.protocol.messages import FilePart, Message, Metadata, TextPart
 from proxy_server.protocol.turns import FIRST_ANSWER, FIRST_PROMPT, Assignment
 from proxy_server.store.database import Store
 from proxy_server.store.messages import page_before
@@ -21,11 +21,23 @@ class History:
         self._store = store
         self._characters = characters
 
-    async def before(self, assignment: Assignment) -> list[Message]:
-        """Oldest first; the last is the prompt, which is always there."""
+    async def of(self, assignment: Assignment) -> list[Message]:
+        """Oldest first; the last is the prompt, or behind it the answer that goes on."""
+        if assignment.trigger != "continue":
+            return await self._before(assignment, self._characters)
+        so_far = Message(
+            assignment.message_id,
+            "assistant",
+            assignment.parts,
+            Metadata(assignment.created_at, "streaming", assignment.model, usage=assignment.usage),
+        )
+        return [*await self._before(assignment, self._characters - _cost(so_far)), so_far]
+
+    async def _before(self, assignment: Assignment, left: int) -> list[Message]:
+        """The last is the prompt, which is always there."""
         if assignment.ordinal == FIRST_ANSWER and assignment.prompt is not None:
             return [assignment.prompt]
-        left, ordinal = self._characters, assignment.ordinal
+        ordinal = assignment.ordinal
         chosen: list[Message] = []
         while ordinal > FIRST_PROMPT:
             page = await page_before(

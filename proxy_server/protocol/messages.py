@@ -7,7 +7,7 @@ from msgspec import Raw, Struct
 
 from proxy_server.protocol.unknown import Keeping, is_whole
 
-Status = Literal["queued", "streaming", "complete", "stopped", "failed", "interrupted"]
+Status = Literal["queued", "streaming", "waiting", "complete", "stopped", "failed", "interrupted"]
 """Those that are written here. A stored message may have another: a newer version may know more."""
 Role = Literal["user", "assistant"]
 
@@ -58,6 +58,19 @@ class Usage(Struct, omit_defaults=True, gc=False):
     reasoning_tokens: int = 0
     cached_input_tokens: int = 0
     estimated: bool = False
+
+
+def added(before: Usage | None, now: Usage | None) -> Usage | None:
+    """What an answer has cost that was made in two steps."""
+    if before is None or now is None:
+        return before or now
+    return Usage(
+        before.input_tokens + now.input_tokens,
+        before.output_tokens + now.output_tokens,
+        before.reasoning_tokens + now.reasoning_tokens,
+        before.cached_input_tokens + now.cached_input_tokens,
+        before.estimated or now.estimated,
+    )
 
 
 class Metadata(Struct, omit_defaults=True):

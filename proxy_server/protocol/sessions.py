@@ -19,11 +19,14 @@ BEGINNING = Position(0, "")
 
 
 class GenerationState(Struct, frozen=True, gc=False):
-    """How far the answer in a session has come: `seq` is the last publication it contains."""
+    """How far the answer in a session has come: `seq` is the last publication it contains.
+
+    One that is `waiting` goes on only when somebody decides.
+    """
 
     message: str
     seq: int
-    status: Literal["queued", "streaming"]
+    status: Literal["queued", "streaming", "waiting"]
 
 
 class Session(Struct):

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from proxy_server.protocol.events import Event
 from proxy_server.protocol.messages import Message
+from proxy_server.protocol.turns import Trigger
+from proxy_server.protocol.waiting import Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class Prompt:
     message_id: of the assistant message that the answer becomes.
     max_output_tokens: a bound on this answer, below that of the settings.
     data, meta: JSON that came with the prompt, from the client and from Centrifugo.
+    trigger: what asked for it. Where an answer goes on, the last message of the history is that
+        answer so far, and `decisions` are what it waited for.
     """
 
     user: str
@@ -27,6 +31,8 @@ class Prompt:
     max_output_tokens: int | None = None
     data: str | None = None
     meta: str | None = None
+    trigger: Trigger = "prompt"
+    decisions: Sequence[Decision] = ()
 
 
 class Responder(Protocol):

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from proxy_server.protocol.messages import Message, TextPart, Usage
+from proxy_server.protocol.turns import Trigger
+from proxy_server.responders.decisions import Decision, decisions_of
 from proxy_server.responders.responder import Prompt
 
 
@@ -17,7 +19,9 @@ class Turn:
     user: who asks; conversation: its id; message: the id of the answer.
     model: the name that the prompt was sent with, or else the usual one.
     messages: the conversation within the budget (CONTEXT_CHARACTERS), oldest first; the last one
-        is the prompt.
+        is the prompt, or behind it this answer so far, where it goes on.
+    trigger: "prompt", "regenerate" or, where the answer has waited, "continue".
+    decisions: what was decided meanwhile of the tools that waited, and what came of them.
     """
 
     user: str
@@ -25,6 +29,8 @@ class Turn:
     message: str
     model: str
     messages: Sequence[Message]
+    trigger: Trigger = "prompt"
+    decisions: Sequence[Decision] = ()
     _data: str | None = None
     _meta: str | None = None
 
@@ -36,6 +42,8 @@ class Turn:
             prompt.message_id,
             prompt.model,
             tuple(prompt.history),
+            prompt.trigger,
+            decisions_of(prompt),
             prompt.data,
             prompt.meta,
         )
@@ -43,7 +51,7 @@ class Turn:
     @cached_property
     def text(self) -> str:
         """The text of the prompt."""
-        return text_of(self.messages[-1])
+        return next(text_of(message) for message in self.messages[::-1] if message.role == "user")
 
     @cached_property
     def data(self) -> Any:

@@ -284,5 +284,8 @@ def _view(conversation: Owned, rows: Sequence[sa.Row[Any]]) -> View:
         if state is None or row.generation == "streaming":
             state = GenerationState(message.id, row.seq, row.generation)
             since = Position(row.position_offset, row.position_epoch)
+        if row.generation == "waiting":
+            # all that is told of it is in its row, which may be older than the channel's history
+            since = None
         being_closed = being_closed or row.stop == TAKEN_OVER
     return View(conversation.title, found, state, since, cursor, conversation.key, being_closed)

@@ -74,12 +74,14 @@ def found(result: Result) -> Counter[str]:
 async def test_whatever_breaks_no_text_suffers(setup: Setup, tmp_path: Path) -> None:
     if setup is THREE_REPLICAS:
         needs(redis=machine.redis_server(), postgresql=machine.postgres(), nginx=machine.nginx())
-    load = Load(users=10, answers=40, faults=30, seconds=120, pace=2, only=FAULTS[setup])
+    only = FAULTS[setup]
+    load = Load(users=10, answers=40, faults=30, seconds=120, pace=2, only=only, deciders=3)
     result = await run_phase(setup, load, seed="20261124", folder=tmp_path)
     assert result.verdict.violations == []
     assert result.missing == []
     assert result.verdict.statuses["complete"] > 10
     assert result.verdict.compared > 10_000
+    assert result.ledger.actions["answer that waited"] > 5
 
 
 def test_each_fault_is_committed_in_the_runs_above(tmp_path: Path) -> None:

@@ -345,6 +345,23 @@ async def test_names_stand_beside_the_models(serverless: Deployment) -> None:
             assert unknown["error"]["code"] == 404
 
 
+async def test_clients_are_told_all_models(serverless: Deployment) -> None:
+    settings = {
+        "RESPONDERS": f"shop={OWN}:shop",
+        "MODELS": "large",
+        "MODEL_CARDS": json.dumps({"shop": {"title": "Our shop", "input": ["text"]}}),
+    }
+    with serverless.server(2, **settings) as server:
+        async with Door(server.port) as door:
+            assert await door.rpc("anna", "ai:models") == {
+                "models": [
+                    {"id": "test", "input": ["text", "image"]},
+                    {"id": "large", "input": ["text", "image"]},
+                    {"id": "shop", "input": ["text"], "title": "Our shop"},
+                ]
+            }
+
+
 async def test_a_server_with_one_left_behind_still_ends(serverless: Deployment) -> None:
     with serverless.server(2, RESPONDER=f"{OWN}:swallows") as server:
         async with Door(server.port) as door:
