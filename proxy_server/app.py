@@ -38,6 +38,8 @@ from proxy_server.responders.openai_client import Server
 from proxy_server.responders.openai_responses import OpenAIResponses
 from proxy_server.responders.python import PythonResponder
 from proxy_server.responders.responder import Responder
+from proxy_server.responders.route import Patience, RouteResponder
+from proxy_server.responders.route_address import is_route
 from proxy_server.settings import Settings
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
@@ -234,9 +236,22 @@ class App:
 
 def _responder(settings: Settings) -> Responder:
     """Who answers, by the settings; raises ResponderUnusable."""
-    named = {name: PythonResponder(place) for name, place in settings.responders.items()}
-    usual = PythonResponder(settings.responder) if settings.responder else _model(settings)
+    named = {name: _own(settings, place) for name, place in settings.responders.items()}
+    usual = _own(settings, settings.responder) if settings.responder else _model(settings)
     return Choice(named, usual) if named else usual
+
+
+def _own(settings: Settings, place: str) -> Responder:
+    """The responder of somebody's own that a setting names; raises ResponderUnusable."""
+    if not is_route(place):
+        return PythonResponder(place)
+    return RouteResponder(
+        place,
+        [secret.get_secret_value() for secret in settings.responder_secrets],
+        Patience(settings.first_token_seconds, settings.idle_seconds),
+        connections=settings.max_generations,
+        reasoning_tags=settings.reasoning_tags,
+    )
 
 
 def _model(settings: Settings) -> Responder:

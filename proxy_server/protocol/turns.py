@@ -63,6 +63,7 @@ class Assignment:
     prompt, after: where nothing is known to be published of the answer: what it answers, and the
         id of the message before that. They go out with the first publication.
     data, meta: JSON that came with the prompt, from the client and from Centrifugo.
+    key: the client's own name for the conversation.
     """
 
     conversation_id: str
@@ -79,6 +80,7 @@ class Assignment:
     after: str | None = None
     data: str | None = None
     meta: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,13 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from proxy_server.protocol.events import Event
 from proxy_server.protocol.messages import Message
+
+Trigger = Literal["submit-message", "regenerate-message"]
+"""What asked for an answer, in the AI SDK's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,7 @@ class Prompt:
     message_id: of the assistant message that the answer becomes.
     max_output_tokens: a bound on this answer, below that of the settings.
     data, meta: JSON that came with the prompt, from the client and from Centrifugo.
+    key: the client's own name for the conversation.
     """
 
     user: str
@@ -27,6 +31,8 @@ class Prompt:
     max_output_tokens: int | None = None
     data: str | None = None
     meta: str | None = None
+    key: str | None = None
+    trigger: Trigger = "submit-message"
 
 
 class Responder(Protocol):

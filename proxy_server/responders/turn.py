@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from proxy_server.protocol.messages import Message, TextPart, Usage
-from proxy_server.responders.responder import Prompt
+from proxy_server.responders.responder import Prompt, Trigger
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,8 @@ class Turn:
     """One answer to make.
 
     user: who asks; conversation: its id; message: the id of the answer.
+    key: the client's own name for the conversation, where it gave one.
+    trigger: `submit-message` for a prompt, `regenerate-message` for an answer made anew.
     model: the name that the prompt was sent with, or else the usual one.
     messages: the conversation within the budget (CONTEXT_CHARACTERS), oldest first; the last one
         is the prompt.
@@ -25,19 +27,23 @@ class Turn:
     message: str
     model: str
     messages: Sequence[Message]
+    key: str | None = None
+    trigger: Trigger = "submit-message"
     _data: str | None = None
     _meta: str | None = None
 
     @classmethod
     def of(cls, prompt: Prompt) -> "Turn":
         return cls(
-            prompt.user,
-            prompt.conversation_id,
-            prompt.message_id,
-            prompt.model,
-            tuple(prompt.history),
-            prompt.data,
-            prompt.meta,
+            user=prompt.user,
+            conversation=prompt.conversation_id,
+            message=prompt.message_id,
+            model=prompt.model,
+            messages=tuple(prompt.history),
+            key=prompt.key,
+            trigger=prompt.trigger,
+            _data=prompt.data,
+            _meta=prompt.meta,
         )
 
     @cached_property

@@ -15,7 +15,7 @@ from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.messages import decode_parts
 from proxy_server.protocol.sessions import Position
 from proxy_server.protocol.turns import Assignment, Checkpoint
-from proxy_server.store import admissions, messages
+from proxy_server.store import admissions, conversations, messages
 from proxy_server.store.database import Store
 from proxy_server.store.schema import TAKEN_OVER, generations, now
 
@@ -303,4 +303,5 @@ def _assignment(
         after=after,
         data=row.data,
         meta=row.meta,
+        key=conversations.key_of(connection, row.conversation),
     )

@@ -89,6 +89,7 @@ class Turns:
             after=last.id,
             data=turn.data,
             meta=turn.meta,
+            key=summary.key or None,
         )
         placeholder = self._insert_answer(connection, assignment, status)
         state = GenerationState(turn.answer_id, 0, "queued" if busy else "streaming")
@@ -135,6 +136,7 @@ class Turns:
                 after=after,
                 data=wanted.data,
                 meta=wanted.meta,
+                key=summary.key or None,
             )
             placeholder = self._insert_answer(connection, assignment, "streaming")
             state = GenerationState(wanted.answer_id, 0, "streaming")
