@@ -1,6 +1,7 @@
 // A route of the AI SDK: `make route`, and beside it what it says when it is ready.
-import { serve } from "@hono/node-server";
+
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { serve } from "@hono/node-server";
 import { convertToModelMessages, streamText } from "ai";
 import { Hono } from "hono";
 import { Webhook } from "standardwebhooks";

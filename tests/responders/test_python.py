@@ -134,6 +134,19 @@ async def test_it_is_given_the_conversation(serve: Serve) -> None:
     assert said(message) == "user: One | assistant: user: One | user: Two"
 
 
+async def test_it_is_told_what_asked_for_the_answer(serve: Serve) -> None:
+    async with serve("answer") as app:
+        session = await app.chat.send("anna", NewPrompt([TextPart("One")], key="mine"))
+        first = await ended(app, session)
+        await ended(app, await app.chat.regenerate("anna", session.conversation, first.id))
+        await asked(app, "Two", key="mine")
+    assert [(turn.key, turn.trigger) for turn in own.seen] == [
+        ("mine", "submit-message"),
+        ("mine", "regenerate-message"),
+        ("mine", "submit-message"),
+    ]
+
+
 async def test_an_object_with_data_and_meta(serve: Serve) -> None:
     async with serve("shop") as app:
         message = await asked(app, data='{"page": 1}', meta='{"plan": "pro"}')
