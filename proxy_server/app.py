@@ -40,6 +40,7 @@ from proxy_server.responders.python import PythonResponder
 from proxy_server.responders.responder import Responder
 from proxy_server.responders.route import Patience, RouteResponder
 from proxy_server.responders.route_address import is_route
+from proxy_server.responders.watchdog import Watchdog
 from proxy_server.settings import Settings
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
@@ -132,6 +133,10 @@ class App:
         # first, because what fails here is what its author is waiting to read
         responder = self._responder or _responder(settings)
         stack.push_async_callback(responder.close)
+        if any(place and not is_route(place) for place in _own_places(settings)):
+            watchdog = Watchdog()
+            watchdog.begin()
+            stack.callback(watchdog.close)
         self.store = Store(settings.database_url, synchronous=settings.sqlite_synchronous)
         stack.push_async_callback(self.store.close)
         await migrate(self.store)
@@ -239,6 +244,11 @@ def _responder(settings: Settings) -> Responder:
     named = {name: _own(settings, place) for name, place in settings.responders.items()}
     usual = _own(settings, settings.responder) if settings.responder else _model(settings)
     return Choice(named, usual) if named else usual
+
+
+def _own_places(settings: Settings) -> list[str]:
+    """What the settings name in place of the model, or beside it."""
+    return [settings.responder, *settings.responders.values()]
 
 
 def _own(settings: Settings, place: str) -> Responder:
