@@ -133,7 +133,7 @@ class App:
         # first, because what fails here is what its author is waiting to read
         responder = self._responder or _responder(settings)
         stack.push_async_callback(responder.close)
-        if any(place and not is_route(place) for place in _own_places(settings)):
+        if settings.own_python:
             watchdog = Watchdog()
             watchdog.begin()
             stack.callback(watchdog.close)
@@ -244,11 +244,6 @@ def _responder(settings: Settings) -> Responder:
     named = {name: _own(settings, place) for name, place in settings.responders.items()}
     usual = _own(settings, settings.responder) if settings.responder else _model(settings)
     return Choice(named, usual) if named else usual
-
-
-def _own_places(settings: Settings) -> list[str]:
-    """What the settings name in place of the model, or beside it."""
-    return [settings.responder, *settings.responders.values()]
 
 
 def _own(settings: Settings, place: str) -> Responder:

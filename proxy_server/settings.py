@@ -272,6 +272,12 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def own_python(self) -> tuple[str, ...]:
+        """What is named as a responder and is no address of a route."""
+        named = (self.responder, *self.responders.values())
+        return tuple(place for place in named if place and "://" not in place)
+
+    @property
     def allowed_models(self) -> tuple[str, ...]:
         """Those that prompts may name, each once, the usual one first."""
         usual = self.openai_model
