@@ -16,7 +16,7 @@ class Send(Struct):
     parts: list[TextPart | FilePart] | None = None
     model: str | None = None
     when_busy: Literal["reject", "queue", "interrupt"] = "reject"
-    data: Raw | None = None
+    data: Raw | UnsetType = UNSET
 
 
 class Open(Struct):
@@ -34,7 +34,7 @@ class Regenerate(Struct):
     conversation: str
     message: str | None = None
     id: str | None = None
-    data: Raw | None = None
+    data: Raw | UnsetType = UNSET
 
 
 class List(Struct):
