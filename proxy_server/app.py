@@ -4,6 +4,7 @@ import asyncio
 import gc
 import uuid
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ from proxy_server.access.channels import Channels
 from proxy_server.access.limits import AddressLimiter, CallLimiter, Places, Shares
 from proxy_server.access.signatures import Signer
 from proxy_server.access.visitors import Visitors
+from proxy_server.answers.again import Again
 from proxy_server.answers.checkpoints import Checkpoints
 from proxy_server.answers.generation import Services
 from proxy_server.answers.heartbeat import Heartbeat
@@ -32,7 +34,7 @@ from proxy_server.delivery.announcements import Announcements
 from proxy_server.delivery.publisher import Publisher
 from proxy_server.delivery.server_api import ServerApi, server_api
 from proxy_server.errors import StoreUnavailable
-from proxy_server.responders.choice import Choice
+from proxy_server.responders.choice import Choice, may_retry
 from proxy_server.responders.openai_chat import OpenAIChat
 from proxy_server.responders.openai_client import Server
 from proxy_server.responders.openai_responses import OpenAIResponses
@@ -171,6 +173,13 @@ class App:
             ),
             relay=self._relay,
             takeover=Takeover(api, announcements, turns, self._channels),
+            again=Again(
+                partial(may_retry, responder),
+                api=api,
+                turns=turns,
+                channels=self._channels,
+                announcements=announcements,
+            ),
             announcements=announcements,
             titles=self._titles(responder, turns),
             places=Places(

@@ -27,8 +27,8 @@ from proxy_server.protocol.closing import closing_entry
 from proxy_server.protocol.events import Event, Finish, FinishReason, Piece, Reasoning, Text
 from proxy_server.protocol.messages import Message, Metadata, Part, Status, Usage
 from proxy_server.protocol.sessions import Position
-from proxy_server.protocol.turns import Assignment, Finished, OutboxEntry
-from proxy_server.responders.responder import Prompt, Responder, Trigger
+from proxy_server.protocol.turns import Assignment, Finished, OutboxEntry, Trigger
+from proxy_server.responders.responder import Prompt, Responder
 from proxy_server.store.generations import Leases
 from proxy_server.store.turns import Turns
 
@@ -297,4 +297,4 @@ def _trigger(assignment: Assignment, history: Sequence[Message]) -> Trigger:
     """A prompt and its first answer are stored in the same moment; what is made anew is later."""
     last = history[-1]
     is_first = last.role == "assistant" or last.metadata.created_at == assignment.created_at
-    return "submit-message" if is_first else "regenerate-message"
+    return "prompt" if is_first else "regenerate"

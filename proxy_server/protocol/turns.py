@@ -7,6 +7,7 @@ from proxy_server.protocol.messages import Message, Part, Status
 from proxy_server.protocol.publications import idempotency_key
 from proxy_server.protocol.sessions import GenerationState, Position, Summary
 
+Trigger = Literal["prompt", "regenerate"]
 WhenBusy = Literal["reject", "queue", "interrupt"]
 
 FIRST_PROMPT, FIRST_ANSWER = 1, 2
@@ -64,6 +65,7 @@ class Assignment:
         id of the message before that. They go out with the first publication.
     data, meta: JSON that came with the prompt, from the client and from Centrifugo.
     key: the client's own name for the conversation.
+    stopping: somebody has asked for its end.
     """
 
     conversation_id: str
@@ -81,6 +83,7 @@ class Assignment:
     data: str | None = None
     meta: str | None = None
     key: str | None = None
+    stopping: bool = False
 
 
 @dataclass(frozen=True, slots=True)

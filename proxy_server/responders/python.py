@@ -130,6 +130,9 @@ class PythonResponder:
     def __init__(self, place: str) -> None:
         self._place = place
         self._function, self._owner = load(place)
+        self.retry = any(
+            getattr(place, "retry", False) is True for place in (self._function, self._owner)
+        )
         # nobody else holds the tasks of those that do not end
         self._left: set[asyncio.Task[None]] = set()
 

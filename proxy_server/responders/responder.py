@@ -3,13 +3,11 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from proxy_server.protocol.events import Event
 from proxy_server.protocol.messages import Message
-
-Trigger = Literal["submit-message", "regenerate-message"]
-"""What asked for an answer, in the AI SDK's words."""
+from proxy_server.protocol.turns import Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +19,7 @@ class Prompt:
     max_output_tokens: a bound on this answer, below that of the settings.
     data, meta: JSON that came with the prompt, from the client and from Centrifugo.
     key: the client's own name for the conversation.
+    trigger: what asked for it.
     """
 
     user: str
@@ -32,11 +31,15 @@ class Prompt:
     data: str | None = None
     meta: str | None = None
     key: str | None = None
-    trigger: Trigger = "submit-message"
+    trigger: Trigger = "prompt"
 
 
 class Responder(Protocol):
-    """Answers prompts."""
+    """Answers prompts.
+
+    One with an attribute `retry` that is true may be asked once more for an answer that a crash cut
+    off; any other may have had effects.
+    """
 
     def answer(self, prompt: Prompt) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Event]]]:
         """The answer's events, in lists of those that came together.

@@ -43,8 +43,10 @@ def _messages(history: Sequence[Message]) -> list[Message]:
 def _trigger(prompt: Prompt) -> dict[str, str]:
     """The AI SDK names a message where one is made anew behind it, or goes on."""
     last = prompt.history[-1]
-    named = prompt.trigger == "regenerate-message" or last.role == "assistant"
-    return {"trigger": prompt.trigger, **({"messageId": last.id} if named else {})}
+    if prompt.trigger == "regenerate":
+        return {"trigger": "regenerate-message", "messageId": last.id}
+    named = {"messageId": last.id} if last.role == "assistant" else {}
+    return {"trigger": "submit-message", **named}
 
 
 def _beside(data: str | None) -> dict[str, Raw]:

@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from proxy_server.protocol.messages import Message, TextPart, Usage
-from proxy_server.responders.responder import Prompt, Trigger
+from proxy_server.protocol.turns import Trigger
+from proxy_server.responders.responder import Prompt
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Turn:
 
     user: who asks; conversation: its id; message: the id of the answer.
     key: the client's own name for the conversation, where it gave one.
-    trigger: `submit-message` for a prompt, `regenerate-message` for an answer made anew.
+    trigger: "prompt", or "regenerate" for an answer that is made anew.
     model: the name that the prompt was sent with, or else the usual one.
     messages: the conversation within the budget (CONTEXT_CHARACTERS), oldest first; the last one
         is the prompt.
@@ -28,7 +29,7 @@ class Turn:
     model: str
     messages: Sequence[Message]
     key: str | None = None
-    trigger: Trigger = "submit-message"
+    trigger: Trigger = "prompt"
     _data: str | None = None
     _meta: str | None = None
 

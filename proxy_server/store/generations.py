@@ -304,4 +304,5 @@ def _assignment(
         data=row.data,
         meta=row.meta,
         key=conversations.key_of(connection, row.conversation),
+        stopping=row.stop is not None,
     )

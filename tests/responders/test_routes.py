@@ -198,9 +198,7 @@ async def test_it_is_asked_what_use_chat_posts() -> None:
 async def test_an_answer_made_anew_and_one_that_goes_on() -> None:
     asked = Asked()
     async with route(asked.handler) as responder:
-        anew = Prompt(
-            "anna", "c", "a", "m", [message("prompt")], trigger="regenerate-message", data="[1]"
-        )
+        anew = Prompt("anna", "c", "a", "m", [message("prompt")], trigger="regenerate", data="[1]")
         await listen(responder, anew)
         body = json.loads(asked.body)
         assert (body["id"], body["trigger"], body["messageId"]) == (
