@@ -15,7 +15,7 @@ from proxy_server.answers.checkpoints import Checkpoints
 from proxy_server.answers.deadline import Deadline
 from proxy_server.answers.growing_message import Said, within
 from proxy_server.answers.heartbeat import Heartbeat
-from proxy_server.answers.history import History
+from proxy_server.answers.history import History, trigger_of
 from proxy_server.answers.incoming import Incoming
 from proxy_server.answers.pacing import Pacing
 from proxy_server.answers.progress import Progress
@@ -25,9 +25,9 @@ from proxy_server.errors import ApiRejected, ApiUnreachable, ResponderFailed, St
 from proxy_server.protocol.chunks import Chunk, Start
 from proxy_server.protocol.closing import closing_entry
 from proxy_server.protocol.events import Event, Finish, FinishReason, Piece, Reasoning, Text
-from proxy_server.protocol.messages import Message, Metadata, Part, Status, Usage
+from proxy_server.protocol.messages import Metadata, Part, Status, Usage
 from proxy_server.protocol.sessions import Position
-from proxy_server.protocol.turns import Assignment, Finished, OutboxEntry, Trigger
+from proxy_server.protocol.turns import Assignment, Finished, OutboxEntry
 from proxy_server.responders.responder import Prompt, Responder
 from proxy_server.store.generations import Leases
 from proxy_server.store.turns import Turns
@@ -196,7 +196,7 @@ class Generation:
             data=assignment.data,
             meta=assignment.meta,
             key=assignment.key,
-            trigger=_trigger(assignment, history),
+            trigger=trigger_of(assignment, history),
         )
 
     def _publish(self, chunks: list[Chunk]) -> None:
@@ -291,10 +291,3 @@ class Generation:
             StoreUnavailable,
             lambda error: self._log.warning("end_not_stored_yet", error=str(error)),
         )
-
-
-def _trigger(assignment: Assignment, history: Sequence[Message]) -> Trigger:
-    """A prompt and its first answer are stored in the same moment; what is made anew is later."""
-    last = history[-1]
-    is_first = last.role == "assistant" or last.metadata.created_at == assignment.created_at
-    return "prompt" if is_first else "regenerate"

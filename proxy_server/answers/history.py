@@ -1,7 +1,9 @@
 """What a responder is given: the conversation before an answer, within a budget."""
 
+from collections.abc import Sequence
+
 from proxy_server.protocol.messages import FilePart, Message, TextPart
-from proxy_server.protocol.turns import FIRST_ANSWER, FIRST_PROMPT, Assignment
+from proxy_server.protocol.turns import FIRST_ANSWER, FIRST_PROMPT, Assignment, Trigger
 from proxy_server.store.database import Store
 from proxy_server.store.messages import page_before
 
@@ -40,6 +42,13 @@ class History:
                 chosen.append(message)
             ordinal = page[0][0]
         return chosen[::-1]
+
+
+def trigger_of(assignment: Assignment, history: Sequence[Message]) -> Trigger:
+    """A prompt and its first answer are stored in the same moment; what is made anew is later."""
+    last = history[-1]
+    is_first = last.role == "assistant" or last.metadata.created_at == assignment.created_at
+    return "prompt" if is_first else "regenerate"
 
 
 def _cost(message: Message) -> int:
