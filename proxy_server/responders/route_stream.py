@@ -6,25 +6,26 @@ from typing import Any
 import msgspec
 
 from proxy_server.errors import CannotAnswer, ResponderFailed
-from proxy_server.protocol.events import Piece, Reasoning, Text
+from proxy_server.protocol.events import Piece
 from proxy_server.protocol.messages import Usage
 from proxy_server.responders.answer_stream import Said
 from proxy_server.responders.chat_payloads import count
 from proxy_server.responders.chat_stream import ChatStream
-from proxy_server.responders.failures import BROKEN_OFF, NO_SENSE
+from proxy_server.responders.failures import BROKEN_OFF
 from proxy_server.responders.framing import Payload
+from proxy_server.responders.halves import Halves
 from proxy_server.responders.reasoning_tags import ReasoningTags
 from proxy_server.responders.responses_payloads import read
+from proxy_server.responders.source import Source
 
-_DELTAS: dict[object, type[Text] | type[Reasoning]] = {
-    "text-delta": Text,
-    "reasoning-delta": Reasoning,
-}
-# The service says these itself: it starts and ends messages and their runs of text.
-_OURS = frozenset(
+_DELTAS = ("text-delta", "reasoning-delta")
+# The service says these itself: it starts messages.
+_OURS = ("start", "message-metadata")
+# Of those that are no word by themselves.
+_FRAMES = frozenset(
     (
-        *("start", "text-start", "text-end", "reasoning-start", "reasoning-end"),
-        *("message-metadata", "start-step", "finish-step"),
+        *("text-start", "text-end", "reasoning-start", "reasoning-delta", "reasoning-end"),
+        *("start-step", "finish-step"),
     )
 )
 _MOST_SENTENCE = 500
@@ -34,7 +35,10 @@ _chunks = msgspec.json.Decoder(list[dict[str, Any]])
 class RouteStream(ChatStream):
     """Its first event says which of the two it is."""
 
-    _is_ui: bool | None = None
+    def __init__(self, source: Source, tags: ReasoningTags) -> None:
+        super().__init__(source, tags)
+        self._is_ui: bool | None = None
+        self._halves = Halves()
 
     def _take_together(self, count: int, array: bytes, said: list[Said]) -> bool:
         if self._is_ui is None:
@@ -64,9 +68,6 @@ class RouteStream(ChatStream):
             return
         if self._is_ui is None:
             self._is_ui = isinstance(found.get("type"), str) and "choices" not in found
-            if self._is_ui:
-                # what is called text is text, tags and all
-                self._tags = ReasoningTags(())
         if self._is_ui:
             self._take_ui(found, said, stray=stray)
         else:
@@ -75,11 +76,7 @@ class RouteStream(ChatStream):
     def _take_ui(self, chunk: dict[str, Any], said: list[Said], *, stray: bool = False) -> None:
         kind = chunk.get("type")
         if kind in _DELTAS:
-            delta = chunk.get("delta")
-            if not isinstance(delta, str):
-                self._failure = ResponderFailed("malformed", NO_SENSE, f"{kind} without a delta")
-            elif delta:
-                self._say(_DELTAS[kind](delta), said, stray=stray)
+            self._grow(chunk, said, stray=stray)
         elif kind == "error":
             self._failure = _told(chunk.get("errorText"))
         elif kind == "abort":
@@ -93,11 +90,31 @@ class RouteStream(ChatStream):
         elif isinstance(kind, str):
             self._add_piece(chunk, said)
 
-    def _add_piece(self, chunk: dict[str, Any], said: list[Said]) -> None:
-        self._spoke = self._has_words = True
+    def _grow(self, chunk: dict[str, Any], said: list[Said], *, stray: bool) -> None:
+        """More of a text; whether there is such a one, and whether this is any, is seen later."""
+        kind, key, delta = chunk["type"], chunk.get("id"), chunk.get("delta")
+        if delta == "":
+            return
+        if isinstance(key, str) and isinstance(delta, str):
+            chunk = {**chunk, "delta": self._halves.join(kind, key, delta, from_bytes=stray)}
+            if kind == "text-delta" and not delta.isspace():
+                self._has_words = True
+        self._spoke = True
         if self._reason is not None:
             self._reasons_lie = True
-        said += [*self._held_back(), Piece(_mended(chunk))]
+        said.append(Piece(chunk))
+
+    def _add_piece(self, chunk: dict[str, Any], said: list[Said]) -> None:
+        kind = chunk["type"]
+        if kind not in _FRAMES:
+            self._spoke = self._has_words = True
+            if self._reason is not None:
+                self._reasons_lie = True
+        said += map(Piece, self._halves.end(kind, chunk.get("id")))
+        said.append(Piece(_mended(chunk)))
+
+    def _held_back(self) -> list[Said]:
+        return [*super()._held_back(), *map(Piece, self._halves.rest())]
 
     def _note_usage(self, chunk: dict[str, Any]) -> None:
         metadata = chunk.get("messageMetadata")

@@ -90,11 +90,13 @@ CHUNKS = [
     ),
     Reply("tags are text", [delta("<think>no</think>"), FINISH], "<think>no</think>"),
     Reply("half a character twice", [delta("\ud83d"), delta("\ude00"), FINISH], "\U0001f600"),
+    Reply("half a character before an end", [delta("Hi\ud83d"), END, FINISH], "Hi\ufffd"),
+    Reply("half a character at the end", [delta("Hi\ud83d"), FINISH], "Hi\ufffd"),
     Reply(
         "bytes that are no UTF-8",
         [
-            b'data: {"type":"text-delta","delta":"\xf0\x9f"}\n\n',
-            b'data: {"type":"text-delta","delta":"\x98\x80"}\n\n',
+            b'data: {"type":"text-delta","id":"1","delta":"\xf0\x9f"}\n\n',
+            b'data: {"type":"text-delta","id":"1","delta":"\x98\x80"}\n\n',
             FINISH,
         ],
         "\U0001f600",
@@ -207,9 +209,6 @@ FAILURES = [
         [HELLO, chunk("finish", finishReason="error")],
         "Hello",
         failure="provider_error",
-    ),
-    Reply(
-        "a delta that is none", [HELLO, chunk("text-delta", id="1")], "Hello", failure="malformed"
     ),
     Reply("a garbled chunk", [HELLO, "data: {no}\n\n", FINISH], "Hello", failure="malformed"),
     Reply(

@@ -23,6 +23,7 @@ SECRETS = [
     "whsec_" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
     "whsec_" + "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4",
 ]
+FRAMES = ("start-step", "text-start", "text-end", "finish-step")
 PATIENCE = Patience(first_token_seconds=5, idle_seconds=5)
 
 
@@ -49,6 +50,7 @@ class Heard:
     finish: str | None = None
     usage: tuple[int, int, int, int] | None = None
     others: list[Piece] = field(default_factory=list)
+    frames: list[str] = field(default_factory=list)
     failure: ResponderFailed | None = None
 
 
@@ -75,6 +77,12 @@ async def listen(responder: RouteResponder, prompt: Prompt = PROMPT) -> Heard:
                             heard.reasoning += text
                         case Finish(reason):
                             heard.finish = reason
+                        case Piece({"type": "text-delta", "delta": str(text)}):
+                            heard.text += text
+                        case Piece({"type": "reasoning-delta", "delta": str(text)}):
+                            heard.reasoning += text
+                        case Piece({"type": str(kind)}) if kind in FRAMES:
+                            heard.frames.append(kind)
                         case Piece():
                             heard.others.append(event)
                         case Usage():
