@@ -5,6 +5,7 @@ that writes for an assignment names the runner, so one that lost its lease write
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -56,6 +57,10 @@ _END = sa.delete(generations).where(_HELD)
 _THIS = generations.c.message == sa.bindparam("of_message")
 # Queued still: a replica that looks for orphans takes no lock on their users.
 _CANCEL = sa.delete(generations).where(_THIS, generations.c.status == "queued")
+_STOPPING = sa.select(generations.c.message).where(
+    generations.c.message.in_(sa.bindparam("of_messages", expanding=True)),
+    generations.c.stop == "stopped",
+)
 _ASK_TO_STOP = sa.update(generations).where(_THIS).values(stop="stopped")
 _GIVE_BACK = sa.update(generations).where(_HELD).values(status="queued", runner=None, lease=None)
 _CHECKPOINT = (
@@ -253,6 +258,7 @@ class Leases:
         def work(connection: sa.Connection) -> list[Assignment]:
             # The condition stands here too: of two replicas that chose the same row, the one
             # that waited for it must find that it is not silent any more.
+            stopping = connection.execute(_STOPPING, {"of_messages": chosen}).scalars().all()
             rows = connection.execute(
                 sa.update(generations)
                 .where(generations.c.message.in_(chosen), _SILENT)
@@ -260,7 +266,10 @@ class Leases:
                 .returning(*generations.c),
                 self._granted,
             ).all()
-            return [_assignment(connection, row) for row in rows]
+            return [
+                replace(_assignment(connection, row), stopping=row.message in stopping)
+                for row in rows
+            ]
 
         return await self._store.write(work)
 
@@ -304,5 +313,4 @@ def _assignment(
         data=row.data,
         meta=row.meta,
         key=conversations.key_of(connection, row.conversation),
-        stopping=row.stop is not None,
     )
