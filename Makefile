@@ -41,6 +41,22 @@ quick: $(VENV)/.dev ## in a minute: the tests that need no server, and one of ea
 	$(BIN)/python -m centrifugo.build
 	$(BIN)/pytest -q -n 4 --quick $(ARGS)
 
+.PHONY: coverage
+coverage: $(VENV)/.dev machine ## runs the tests and says which branches none takes; fails below the bound
+	$(BIN)/python -m centrifugo.build
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q $(SIDE_BY_SIDE) $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+# absolute: servers start in other folders
+coverage: export COVERAGE_FILE := $(CURDIR)/.cache/coverage/data
+
+.PHONY: mutants
+mutants: $(VENV)/.dev machine ## breaks the core in one place at a time, and counts what the tests notice
+	$(BIN)/python -m centrifugo.build
+	$(BIN)/python -m testbed.mutants $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/.dev ## measures every figure beside its peers; with ARGS="--quick", in two minutes
 	@$(BIN)/python -m centrifugo.build

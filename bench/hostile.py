@@ -1,62 +1,76 @@
 """What others notice while one user calls as fast as he can."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal, TypedDict
 
 from bench.jobs import Job, Load
+from bench.load_process import LoadFailedError
 from bench.meter import resident_bytes
+from bench.peers.hostile import METHODS
 from bench.report import Row
-from bench.runs import Run, measure, percentiles
-from bench.site import LIMITS, Site
+from bench.runs import Run, WrongTextError, measure, percentiles
+from bench.site import Site
 from testbed.deployment import Deployment
 
-_METHODS = ("ai:open", "ai:list", "ai:history", "ai:stop", "ai:send", "ai:regenerate", "ai:rename")
 _SOCKETS = 64
 _REPLY_TIMES, _TOKEN_TIMES = 3.0, 2.0
 _GROWN_BYTES = 64 << 20
 _STEADY_SECONDS = 3.0
+# answers that were begun go on beside what is measured next
+_SETTLED_SECONDS = 10.0
+
+
+class Shape(TypedDict, total=False):
+    """What of a deployment differs from the usual one."""
+
+    replicas: int
+    engine: Literal["memory", "redis"]
+    database: Literal["sqlite", "postgresql"]
 
 
 def hostile(site: Site) -> list[Row]:
-    """One user with many sockets, each method in turn, while 50 others chat."""
+    """One user with many sockets, each method in turn, while 50 others chat.
+
+    All have the limits that users have by default.
+    """
     load = Load(streams=50, tokens=30 if site.quick else 100, spread=1)
-    methods = ("ai:open", "ai:send") if site.quick else _METHODS
-    rows = _rows("SQLite", methods, lambda: site.run(load), site.deployment, [site.server.pid])
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder, ExitStack() as stack:
-        running = stack.enter_context(
-            Deployment(
-                folder=Path(folder),
-                replicas=2,
-                engine="redis",
-                database="postgresql",
-                settings=LIMITS,
-            )
-        )
-        replicas = {server.name: server.pid for server in running.servers}
-
-        def run() -> Run:
-            job = Job("centrifugo-llm", running.url, "", load.streams_in_time())
-            return measure(load, job, list(replicas), replicas, running.model_port)
-
-        return rows + _rows(
-            "PostgreSQL, two replicas", methods, run, running, list(replicas.values())
-        )
+    methods = ("ai:open", "ai:send") if site.quick else METHODS
+    one_machine: Shape = {}
+    many: Shape = {"replicas": 2, "engine": "redis", "database": "postgresql"}
+    rows: list[Row] = []
+    for where, shape in (("SQLite", one_machine), ("PostgreSQL, two replicas", many)):
+        with (
+            tempfile.TemporaryDirectory(prefix="hostile-") as folder,
+            Deployment(folder=Path(folder), **shape) as running,
+        ):
+            rows += _rows(where, methods, load, running, site)
+    return rows
 
 
 def _rows(
-    where: str,
-    methods: Sequence[str],
-    run: Callable[[], Run],
-    running: Deployment,
-    servers: Sequence[int],
+    where: str, methods: Sequence[str], load: Load, running: Deployment, site: Site
 ) -> list[Row]:
+    replicas = {server.name: server.pid for server in running.servers}
+    for pid in replicas.values():
+        os.sched_setaffinity(pid, site.cores)
+    servers = list(replicas.values())
+    job = Job("centrifugo-llm", running.url, "", load.streams_in_time())
+
+    def run() -> Run:
+        found = measure(load, job, list(replicas), replicas, running.model_port)
+        if cut := sum(one.end != "finish" for one in found.shown):
+            raise WrongTextError(f"{where}: {cut} answers of others were interrupted")
+        return found
+
     run()
     quiet = _waits(run())
     memory = sum(map(resident_bytes, servers))
@@ -69,12 +83,18 @@ def _rows(
         )
     ]
     for method in methods:
-        with _hostile_user(running.url, method) as counts:
-            reply, token = _waits(run())
+        beside = f"… beside `{method}` on {_SOCKETS} sockets"
+        try:
+            with _hostile_user(running.url, method) as counts:
+                reply, token = _waits(run())
+        except LoadFailedError:
+            rows.append(Row.of(beside, "one of the 50 met an error", ("none", False)))
+            time.sleep(_SETTLED_SECONDS)
+            continue
         times = reply / quiet[0], token / quiet[1]
         rows.append(
             Row.of(
-                f"… beside `{method}` on {_SOCKETS} sockets",
+                beside,
                 f"{times[0]:.1f} × the reply, {times[1]:.1f} × the first token; "
                 f"{counts.get('granted', 0):,} granted, {counts.get('refused', 0):,} refused",
                 (
@@ -111,10 +131,13 @@ def _hostile_user(url: str, method: str) -> Iterator[dict[str, int]]:
     counts: dict[str, int] = {}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        if process.stdout.readline() != "ready\n":
-            raise RuntimeError("the hostile user could not connect")
-        # what is asked for in the first moment is a burst, and not what goes on
-        time.sleep(_STEADY_SECONDS)
-        yield counts
-        process.send_signal(signal.SIGTERM)
-        counts |= json.loads(process.stdout.readline())
+        try:
+            if process.stdout.readline() != "ready\n":
+                raise RuntimeError("the hostile user could not connect")
+            # what is asked for in the first moment is a burst, and not what goes on
+            time.sleep(_STEADY_SECONDS)
+            yield counts
+            process.send_signal(signal.SIGTERM)
+            counts |= json.loads(process.stdout.readline())
+        finally:
+            process.kill()

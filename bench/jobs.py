@@ -46,6 +46,8 @@ class Shown(Struct):
     """When the text had grown, and to how many characters."""
     publications: int
     bytes: int
+    end: str = ""
+    """The type of its last chunk, where it has one."""
 
 
 @dataclass(frozen=True, kw_only=True)

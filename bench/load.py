@@ -41,6 +41,7 @@ class Reader:
         self._length = 0
         self._arrivals: list[tuple[float, int]] = []
         self._seq = 0
+        self._end = ""
 
     def chunks(self, data: Data, now: float) -> None:
         if data.type != "chunks":
@@ -53,7 +54,7 @@ class Reader:
             if chunk.delta:
                 self.grow(chunk.delta, now)
             elif chunk.type in ENDS:
-                self.end(now)
+                self.end(now, chunk.type)
 
     def plain(self, data: Data, now: float) -> None:
         self.publications += 1
@@ -67,8 +68,9 @@ class Reader:
         self._length += len(text)
         self._arrivals.append((now, self._length))
 
-    def end(self, now: float) -> None:
+    def end(self, now: float, how: str = "") -> None:
         self.ended_at = now
+        self._end = how
         if not self.ended.done():
             self.ended.set_result(None)
 
@@ -81,6 +83,7 @@ class Reader:
             self._arrivals,
             self.publications,
             received,
+            self._end,
         )
 
 

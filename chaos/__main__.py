@@ -26,6 +26,7 @@ PHASES = (
     Setup("redis", "postgresql", 1, "http"),
     Setup("redis", "postgresql", 3),
 )
+_DECIDERS = 4
 
 
 def main() -> int:
@@ -40,6 +41,7 @@ def main() -> int:
         faults=-(-options.faults // len(setups)),
         seconds=options.seconds,
         rounds=options.rounds,
+        deciders=_DECIDERS,
     )
     print(f"seed {options.seed}", flush=True)
     results = []

@@ -4,15 +4,19 @@ import asyncio
 import math
 import random
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, sleep
 from typing import NamedTuple
 
+from bench.peers.hostile import METHODS
 from chaos.device import Device
 from chaos.ledger import Cause, Fault, Ledger, Recovery, Violation
 from testbed.deployment import Deployment
+from testbed.hermetic import inherited
 from testbed.link import Link
 from testbed.process import NotReady, Process
 
@@ -25,6 +29,7 @@ _FEW_STARTS = 40
 _CHECKPOINTS_SECONDS = 4.0
 _FIRST_SECONDS = 1.0
 _OVERLAPPING = 0.3
+_HOSTILE_SOCKETS = 64
 # a fault that has nothing to meet for so long is none
 _PATIENCE_SECONDS = 2.0
 
@@ -70,6 +75,7 @@ class Breaker:
             "API replies lost": Way("API", self.api_replies_lost),
             "API connections cut": Way("API", self.api_cut),
             "API connections stalled": Way("API", self.api_stalled),
+            "hostile user": Way("a user", self.hostile_user),
         }
         if self.deployment.database == "postgresql":
             found["PostgreSQL restarted"] = Way("database", self.postgresql_restarted)
@@ -281,6 +287,12 @@ class Breaker:
         # some longer than a call may take
         return await self._frozen(self.api, chance.choice((0.5, 2, 6)))
 
+    async def hostile_user(self, chance: random.Random) -> bool:
+        """One calls a method on many sockets, eight times at once on each, as fast as he can."""
+        arguments = [self.deployment.url, chance.choice(METHODS), str(_HOSTILE_SOCKETS)]
+        seconds = chance.uniform(1, 4)
+        return await asyncio.to_thread(_be_hostile, arguments, seconds)
+
     async def _frozen(self, link: Link, seconds: float) -> bool:
         held = link.held
         link.frozen = True
@@ -310,6 +322,24 @@ def _start(process: Process) -> None:
             continue
         return
     process.start()
+
+
+def _be_hostile(arguments: Sequence[str], seconds: float) -> bool:
+    """Whether he got in: he may not, where another part is broken."""
+    # not by the event loop's own means: uvloop forks
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.peers.hostile", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=inherited(),
+    ) as process:
+        assert process.stdout is not None
+        try:
+            ready = process.stdout.readline()
+            sleep(seconds)
+        finally:
+            process.kill()
+    return bool(ready)
 
 
 def _lock(connection: sqlite3.Connection) -> None:

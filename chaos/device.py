@@ -206,7 +206,8 @@ class Device:
                     self._caught_up()
                     return
             except Refused as error:
-                if not error.temporary:
+                # not where it has turned to another one meanwhile, of which this says nothing
+                if not error.temporary and conversation == self.conversation:
                     self.refusal = error
                     self.gone = error.code == _FORBIDDEN
                     return

@@ -77,9 +77,14 @@ class Parts:
             call = {"toolCallId": chunk["toolCallId"], "state": "input-streaming"}
             self._add({**named, **call, "rawInput": ""}, "")
             return
+        if kind == "tool-approval-response":
+            self._decide(chunk)
+            return
         found = (p for p in reversed(self._list) if p.get("toolCallId") == chunk["toolCallId"])
         part = next(found)
-        if kind == "tool-input-delta":
+        if kind == "tool-approval-request":
+            part |= {"state": "approval-requested", "approval": {"id": chunk["approvalId"]}}
+        elif kind == "tool-input-delta":
             part["rawInput"] = part.get("rawInput", "") + chunk["inputTextDelta"]
         elif kind == "tool-output-denied":
             part["state"] = "output-denied"
@@ -90,6 +95,12 @@ class Parts:
                     part[name] = chunk[name]
             if kind != "tool-output-error" or part["type"] == "dynamic-tool":
                 part.pop("rawInput", None)
+
+    def _decide(self, chunk: Json) -> None:
+        decided = {name: chunk[name] for name in ("approved", "reason") if name in chunk}
+        for part in self._list:
+            if part.get("approval", {}).get("id") == chunk["approvalId"]:
+                part |= {"state": "approval-responded", "approval": {**part["approval"], **decided}}
 
 
 _STATES = {

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any, Literal
 
 from chaos.breaker import Breaker
+from chaos.decider import Decider
 from chaos.ledger import Ledger
 from chaos.stored import look
 from chaos.user import COUNTS, User
@@ -27,7 +28,7 @@ SETTINGS = {
     "FIRST_TOKEN_SECONDS": "5",
     "IDLE_SECONDS": "3",
     "SHUTDOWN_GRACE_SECONDS": "1.5",
-    "RESPONDERS": "parts=testbed.answers:answer",
+    "RESPONDERS": "parts=testbed.answers:answer, approvals=testbed.approvals:answer",
 }
 """What differs from the defaults: the silence of the model must be over within the bound, too."""
 _LEASE_SECONDS: float = Settings.model_fields["lease_seconds"].default
@@ -58,6 +59,7 @@ class Load:
     the parts is to happen.
     only: the faults of the servers to choose from, by name and in this order; all by default.
     faulty: users have faults of their own, too. counts: how many tokens an answer may have.
+    deciders: further users, whose answers wait for them.
     """
 
     users: int
@@ -70,6 +72,7 @@ class Load:
     faulty: bool = True
     careful: bool = True
     counts: tuple[int, ...] = COUNTS
+    deciders: int = 0
 
     def but(self, **changes: Any) -> "Load":
         """The same load with some values changed."""
@@ -146,10 +149,15 @@ async def _live(
         )
         for number in range(load.users)
     ]
+    deciders = [
+        Decider(deployment.url, f"{seed}/decider {number}", ledger)
+        for number in range(load.deciders)
+    ]
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(breaker.watch())
         breaking = group.create_task(breaker.run(enough, load.only))
         living = [group.create_task(user.run(enough)) for user in users]
+        living += [group.create_task(decider.run(enough)) for decider in deciders]
         until = monotonic() + load.seconds
         while not enough.is_set():
             await asyncio.sleep(_PROGRESS_SECONDS / 20)

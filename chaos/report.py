@@ -24,6 +24,11 @@ _LEFT_OUT = (
 )
 RECOVERY = "worst recovery, from when all parts are back"
 RECOVERY_BORNE = "worst recovery from a server that is gone, by the others"
+_ONE_SIDE = (
+    "A message may be on one side only where a call brought no reply: the device cannot know of "
+    "what it had begun, or shows what was made anew meanwhile. Its text is compared with what the "
+    "model sent, as that of all others, and not with the device."
+)
 _NAMES = {100: "100, from Centrifugo: the service did not answer it"}
 
 
@@ -55,7 +60,7 @@ def table(results: Sequence[Result]) -> str:
         tally(name, tallies, _most_common(tallies))
     row("the model fell silent or broke off", [verdict.model_faults for verdict in verdicts])
     row("characters compared", [verdict.compared for verdict in verdicts])
-    row("messages that could not be compared", [verdict.not_compared for verdict in verdicts])
+    row("messages that may be on one side only", [verdict.not_compared for verdict in verdicts])
     for kind in KINDS:
         name = f"{kind} after {IN_STEP_SECONDS:.0f} s" if kind == LEFT_OPEN else kind
         row(name, [violations_of(result, kind) for result in results], strong=True)
@@ -80,6 +85,7 @@ def notes(seed: int, users: int, results: Iterable[Result]) -> str:
         f"Seed {seed}: it repeats every decision, not the timing. {users} users. {parts}.",
         f"Settings that differ from the defaults: {given}.",
         _LEFT_OUT,
+        _ONE_SIDE,
     ]
     lines += [
         f"Too short: {result.setup}: {what}." for result in results for what in result.missing

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from chaos.connection import Json
-from chaos.ledger import Exhibit, Ledger, Life, Prompt, Stop, Violation
+from chaos.ledger import (
+    NOT_AS_DECIDED,
+    TWO_DECISIONS,
+    Exhibit,
+    Ledger,
+    Life,
+    Prompt,
+    Stop,
+    Violation,
+)
 from chaos.parts import Parts, begins, comparable
 from chaos.stored import Row, Sent, Stored, text_of
 from testbed.answers import chunks_of
@@ -26,6 +35,7 @@ LEFT_BEHIND = "deleted messages that are stored"
 KINDS = (
     *(LOST, DOUBLED, DIFFERING, OTHER_PARTS, WITHOUT_CAUSE, NOT_COMPLETE, LEFT_OPEN, SLOW_STOPS),
     *(DUPLICATE_GENERATIONS, DUPLICATE_MESSAGES, REFUSED_BUT_STORED, LEFT_BEHIND),
+    *(TWO_DECISIONS, NOT_AS_DECIDED),
 )
 _AROUND = 20
 _STOP_SECONDS = 1.0

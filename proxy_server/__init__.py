@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from proxy_server.errors import CannotAnswer, Refusal, ResponderFailed
     from proxy_server.protocol.events import Event, Finish, Piece, Reasoning, Text
     from proxy_server.protocol.messages import Message, Usage
+    from proxy_server.responders.decisions import Decision
     from proxy_server.responders.responder import Prompt, Responder
     from proxy_server.responders.turn import Turn, text_of
     from proxy_server.settings import Settings
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "App": "app",
     "CannotAnswer": "errors",
+    "Decision": "responders.decisions",
     "Event": "protocol.events",
     "Finish": "protocol.events",
     "Message": "protocol.messages",
@@ -38,6 +40,7 @@ _WHERE = {
 __all__ = [
     "App",
     "CannotAnswer",
+    "Decision",
     "Event",
     "Finish",
     "Message",

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 import structlog
+from msgspec import UNSET
 
 from proxy_server import telemetry
 from proxy_server.access.channels import Channels
@@ -34,6 +35,7 @@ from proxy_server.delivery.announcements import Announcements
 from proxy_server.delivery.publisher import Publisher
 from proxy_server.delivery.server_api import ServerApi, server_api
 from proxy_server.errors import StoreUnavailable
+from proxy_server.protocol.requests import Model
 from proxy_server.responders.choice import Choice, may_retry
 from proxy_server.responders.openai_chat import OpenAIChat
 from proxy_server.responders.openai_client import Server
@@ -43,12 +45,13 @@ from proxy_server.responders.responder import Responder
 from proxy_server.responders.route import Patience, RouteResponder
 from proxy_server.responders.route_address import is_route
 from proxy_server.responders.watchdog import Watchdog
-from proxy_server.settings import Settings
+from proxy_server.settings import Card, Settings
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
 from proxy_server.store.migrate import migrate
 from proxy_server.store.turns import Turns
+from proxy_server.store.waiting import Waiting
 
 _GARBAGE_OBJECTS = 10_000
 # How long a drain waits for publications that Centrifugo has not acknowledged.
@@ -155,13 +158,16 @@ class App:
         leases = Leases(self.store, f"runner-{uuid.uuid4()}", settings.lease_seconds)
         limits = Limits(settings.generations_per_user, settings.prompts_per_minute)
         self.turns = turns = Turns(self.store, leases, limits)
+        waiting = Waiting(self.store, leases, limits, settings.waiting_seconds)
         announcements = Announcements(self._publisher, self._channels)
-        self._relay = OutboxRelay(self.store, announcements)
+        self._relay = OutboxRelay(self.store, announcements, api, self._channels)
+        stack.push_async_callback(self._relay.close)
         self.supervisor = Supervisor(
             services=Services(
                 responder=responder,
                 publisher=self._publisher,
                 turns=turns,
+                waiting=waiting,
                 leases=leases,
                 channels=self._channels,
                 history=History(self.store, settings.context_characters),
@@ -172,7 +178,7 @@ class App:
                 most_bytes=settings.max_answer_bytes,
             ),
             relay=self._relay,
-            takeover=Takeover(api, announcements, turns, self._channels),
+            takeover=Takeover(api, announcements, turns, leases, self._channels),
             again=Again(
                 partial(may_retry, responder),
                 api=api,
@@ -180,6 +186,7 @@ class App:
                 channels=self._channels,
                 announcements=announcements,
             ),
+            waiting=waiting,
             announcements=announcements,
             titles=self._titles(responder, turns),
             places=Places(
@@ -194,6 +201,7 @@ class App:
             models=settings.allowed_models,
             store=self.store,
             turns=turns,
+            waiting=waiting,
             channels=self._channels,
             supervisor=self.supervisor,
             relay=self._relay,
@@ -244,6 +252,7 @@ class App:
                 addresses,
                 namespace=settings.rpc_namespace,
                 max_prompt_bytes=settings.max_prompt_bytes,
+                models=[_model_of(name, settings) for name in settings.allowed_models],
             ),
         )
 
@@ -266,6 +275,12 @@ def _own(settings: Settings, place: str) -> Responder:
         connections=settings.max_generations,
         reasoning_tags=settings.reasoning_tags,
     )
+
+
+def _model_of(name: str, settings: Settings) -> Model:
+    """What clients are told of a model."""
+    card = settings.model_cards.get(name, Card())
+    return Model(name, card.input, card.title or UNSET)
 
 
 def _model(settings: Settings) -> Responder:

@@ -5,7 +5,7 @@ Every one raises a Refusal where it says no, and StoreUnavailable where the data
 
 import asyncio
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from msgspec import UNSET
@@ -23,10 +23,20 @@ from proxy_server.errors import ApiRejected, ApiUnreachable, Forbidden, NotFound
 from proxy_server.protocol.messages import Part
 from proxy_server.protocol.requests import Listed, Page
 from proxy_server.protocol.sessions import BEGINNING, Position, Session
-from proxy_server.protocol.turns import Accepted, Regeneration, Stopped, Turn, View, WhenBusy
+from proxy_server.protocol.turns import (
+    Accepted,
+    Continued,
+    Decided,
+    Regeneration,
+    Stopped,
+    Turn,
+    View,
+    WhenBusy,
+)
 from proxy_server.store import conversations, messages, outbox
 from proxy_server.store.database import Store
 from proxy_server.store.turns import Turns
+from proxy_server.store.waiting import Waiting
 
 # A deletion is stored by then; to wait for its publication is a courtesy to other tabs.
 _UNSUBSCRIBE_SECONDS = 2.0
@@ -63,6 +73,7 @@ class Chat:
         models: tuple[str, ...],
         store: Store,
         turns: Turns,
+        waiting: Waiting,
         channels: Channels,
         supervisor: Supervisor,
         relay: OutboxRelay,
@@ -73,6 +84,7 @@ class Chat:
         self._models = models
         self._store = store
         self._turns = turns
+        self._waiting = waiting
         self._channels = channels
         self._supervisor = supervisor
         self._relay = relay
@@ -164,6 +176,24 @@ class Chat:
             self._carry_out(user, accepted)
         return self._session(conversation_id, accepted.view, since)
 
+    async def decide(self, decided: Decided, address: str = "") -> Session:
+        """Goes on with an answer that waits, once all is decided that it waits for."""
+        self._check_owned(decided.user, decided.conversation_id)
+        self._check_deliverable()
+        since = await self._position(decided.user, decided.conversation_id)
+        wanted = replace(decided, since=since)
+        try:
+            with self._supervisor.admission(wanted.message_id, Caller(wanted.user, address)):
+                continued = await once_closed(lambda: self._waiting.decide(wanted))
+                self._tell(wanted.user, continued)
+        except Unavailable:
+            # no place to go on is no reason to be silent on what was decided before
+            found = await self._waiting.settled(wanted)
+            if found is None:
+                raise
+            continued = found
+        return self._session(wanted.conversation_id, continued.view, since)
+
     async def stop(self, user: str, conversation_id: str, message_id: str | None = None) -> bool:
         """Whether there was anything to stop."""
         self._check_owned(user, conversation_id)
@@ -211,15 +241,8 @@ class Chat:
         self._check_deliverable()
         for message_id in await self._turns.delete(user, conversation_id):
             self._supervisor.stop(message_id, "lost")
-        channel = self._channels.of_conversation(conversation_id)
-        published = self._relay.send(outbox.deletion(user, conversation_id))
-        try:
-            async with asyncio.timeout(_UNSUBSCRIBE_SECONDS):
-                await asyncio.shield(published)
-                await self._api.unsubscribe(channel, user)
-                await self._api.history_remove(channel)
-        except (ApiUnreachable, ApiRejected, TimeoutError) as error:
-            log.warning("unsubscribe_failed", channel=channel, error=repr(error))
+        deletion = self._relay.delete(outbox.deletion(user, conversation_id))
+        await asyncio.wait([deletion], timeout=_UNSUBSCRIBE_SECONDS)
 
     def _carry_out(self, user: str, accepted: Accepted) -> None:
         """What follows from a turn that was stored; of one that was stored before, nothing."""
@@ -235,6 +258,15 @@ class Chat:
             self._announcements.summary(user, accepted.summary)
         if accepted.status == "streaming":
             self._supervisor.start(assignment)
+
+    def _tell(self, user: str, continued: Continued) -> None:
+        """What follows from a decision; from one that was stored before, nothing."""
+        if continued.entry is not None:
+            self._relay.send(continued.entry)
+        if continued.summary is not None:
+            self._announcements.summary(user, continued.summary)
+        if continued.assignment is not None:
+            self._supervisor.start(continued.assignment)
 
     def _end(self, user: str, stopped: Stopped) -> None:
         for message_id in stopped.running:

@@ -5,7 +5,15 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _Seconds = Annotated[float, Field(gt=0)]
@@ -21,6 +29,18 @@ _LAST_PORT = 65_535
 # of what Centrifugo can be answered in one reply, which is 4 MB, and no setting there changes it
 _MOST_BYTES = 3_000_000
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+
+
+class Card(BaseModel):
+    """What clients are told of a model besides its name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str | None = None
+    input: tuple[str, ...] = ("text", "image")
+
+
+_Cards = Annotated[dict[str, Card], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -94,6 +114,11 @@ class Settings(BaseSettings):
         description="Tags at the beginning of a text whose content is reasoning; `off` for none",
     )
     models: _CommaSeparated = Field((), description="Further models that prompts may name")
+    model_cards: _Cards = Field(
+        {},
+        description="What `ai:models` says of them, where it is not the default: a JSON object by "
+        'their names, such as `{"gpt-5-mini": {"title": "Quick", "input": ["text"]}}`',
+    )
     system_prompt: str = Field("", description="Put before every conversation")
     context_characters: _Count = Field(
         32_000, description="How much of a conversation the model is given, newest messages first"
@@ -120,6 +145,11 @@ class Settings(BaseSettings):
     first_token_seconds: _Seconds = Field(60, description="How long the model may take to begin")
     idle_seconds: _Seconds = Field(30, description="How long it may pause between tokens")
     generation_seconds: _Seconds = Field(600, description="How long an answer may take in all")
+    waiting_seconds: _Seconds = Field(
+        86_400,
+        description="How long an answer waits for an approval, or for a tool of the client's; then "
+        "it is closed, and nothing was approved",
+    )
 
     max_prompt_bytes: _Count = Field(
         48_000, le=_MOST_BYTES, description="Bound on one prompt, as UTF-8; 3,000,000 at most"
@@ -178,7 +208,7 @@ class Settings(BaseSettings):
         "info", description="`debug`, `info`, `warning` or `error`"
     )
 
-    @field_validator("model_options", mode="before")
+    @field_validator("model_options", "model_cards", mode="before")
     @classmethod
     def _object(cls, value: object) -> object:
         if not isinstance(value, str):

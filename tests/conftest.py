@@ -1,10 +1,14 @@
 """The real parts, started once for all tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import settings
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from testbed import hermetic, machine
 from testbed.client import Client
@@ -83,6 +87,26 @@ def serverless(
         folder=folder, replicas=0, database=request.param, settings=SETTINGS
     ) as running:
         yield running
+
+
+@pytest.fixture
+def empty(serverless: Deployment, tmp_path: Path) -> Callable[[], Awaitable[str]]:
+    """Makes databases with nothing in them, and gives their addresses."""
+
+    async def make() -> str:
+        name = f"empty_{uuid.uuid4().hex}"
+        if serverless.postgresql is None:
+            return f"sqlite:///{tmp_path}/{name}.db"
+        url = serverless.server_settings["DATABASE_URL"]
+        engine = create_async_engine(
+            url.replace("postgresql:", "postgresql+asyncpg:"), isolation_level="AUTOCOMMIT"
+        )
+        async with engine.connect() as connection:
+            await connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        await engine.dispose()
+        return f"{url.rpartition('/')[0]}/{name}"
+
+    return make
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from docs.settings_table import DOCUMENT, written
-from proxy_server.settings import Settings
+from proxy_server.settings import Card, Settings
 from testbed import deployment
 from testbed.deployment import Deployment
 from testbed.ports import free_port
@@ -66,6 +66,15 @@ def test_responders_have_names_among_the_models(make: Make) -> None:
     given = make(RESPONDERS=f"docs=app.docs:answer, shop = {route},", MODELS="large")
     assert given.responders == {"docs": "app.docs:answer", "shop": route}
     assert given.allowed_models == ("gpt-5-mini", "large", "docs", "shop")
+
+
+def test_cards_of_models_are_read_or_refused(make: Make) -> None:
+    assert make(MODEL_CARDS='{"m": {"title": "M", "input": ["text"]}}').model_cards == {
+        "m": Card(title="M", input=("text",))
+    }
+    for wrong in ("m", '["m"]', '{"m": "M"}', '{"m": {"input": "text"}}', '{"m": {"titel": "M"}}'):
+        with pytest.raises(ValidationError, match="model_cards"):
+            make(MODEL_CARDS=wrong)
 
 
 def test_no_model_is_named_that_does_not_answer(make: Make) -> None:

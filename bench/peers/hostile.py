@@ -18,6 +18,16 @@ import uvloop
 
 from bench.browser import Browser, RefusedError
 
+METHODS = (
+    "ai:open",
+    "ai:list",
+    "ai:history",
+    "ai:stop",
+    "ai:send",
+    "ai:regenerate",
+    "ai:rename",
+    "ai:delete",
+)
 _AT_ONCE = 8
 """Calls on each socket: as many as Centrifugo lets one client have."""
 

@@ -13,24 +13,25 @@ from proxy_server.access.channels import Channels
 from proxy_server.answers.bill import Bill
 from proxy_server.answers.checkpoints import Checkpoints
 from proxy_server.answers.deadline import Deadline
-from proxy_server.answers.growing_message import Said, within
+from proxy_server.answers.ending import Ended, Ending, Outcome
 from proxy_server.answers.heartbeat import Heartbeat
-from proxy_server.answers.history import History, trigger_of
+from proxy_server.answers.history import History
 from proxy_server.answers.incoming import Incoming
 from proxy_server.answers.pacing import Pacing
 from proxy_server.answers.progress import Progress
 from proxy_server.answers.retries import until_it_succeeds
+from proxy_server.answers.said import Said, portions, within
 from proxy_server.delivery.publisher import Publisher
 from proxy_server.errors import ApiRejected, ApiUnreachable, ResponderFailed, StoreUnavailable
 from proxy_server.protocol.chunks import Chunk, Start
-from proxy_server.protocol.closing import closing_entry
 from proxy_server.protocol.events import Event, Finish, FinishReason, Piece, Reasoning, Text
-from proxy_server.protocol.messages import Metadata, Part, Status, Usage
+from proxy_server.protocol.messages import Usage
 from proxy_server.protocol.sessions import Position
-from proxy_server.protocol.turns import Assignment, Finished, OutboxEntry
+from proxy_server.protocol.turns import Assignment
 from proxy_server.responders.responder import Prompt, Responder
 from proxy_server.store.generations import Leases
 from proxy_server.store.turns import Turns
+from proxy_server.store.waiting import Waiting
 
 log = structlog.get_logger()
 
@@ -45,6 +46,7 @@ class Services:
     responder: Responder
     publisher: Publisher
     turns: Turns
+    waiting: Waiting
     leases: Leases
     channels: Channels
     history: History
@@ -55,13 +57,6 @@ class Services:
     most_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    status: Status
-    finish_reason: FinishReason
-    error: str | None = None
-
-
 class Generation:
     """Makes the answer of an assignment and publishes it to its conversation's channel."""
 
@@ -70,7 +65,7 @@ class Generation:
         self.deadline = Deadline(services.seconds)
         self.progress = Progress(assignment)
         self._services = services
-        self._incoming = Incoming()
+        self._incoming = Incoming(assignment.parts)
         self._unsent: list[Said] = []
         """What was taken and not added yet: before a piece that cannot be."""
         self._channel = services.channels.of_conversation(assignment.conversation_id)
@@ -85,12 +80,10 @@ class Generation:
 
     @property
     def begun(self) -> bool:
-        """Whether anything of it was shown."""
-        return self.progress.published > 0
+        """Whether anything was shown of what is made here."""
+        return self.progress.published > self.assignment.seq
 
-    async def run(
-        self, slot: asyncio.Semaphore, *, go_on: Callable[[], bool]
-    ) -> tuple[Finished, OutboxEntry] | None:
+    async def run(self, slot: asyncio.Semaphore, *, go_on: Callable[[], bool]) -> Ended | None:
         """Makes the answer and stores its end; what is to be published then.
 
         None where it goes on elsewhere: the lease was lost, or this server ends before it began.
@@ -104,7 +97,19 @@ class Generation:
                 with suppress(StoreUnavailable):
                     await self._services.leases.give_back(self.assignment.message_id)
                 return None
-        return await self._end(outcome, began, go_on)
+        services = self._services
+        ending = Ending(
+            self.assignment,
+            self.progress,
+            turns=services.turns,
+            waiting=services.waiting,
+            most_bytes=services.most_bytes,
+            began=began,
+            log=self._log,
+        )
+        said = [*self._unsent, *self._incoming.end()]
+        paid = self._bill.paid(failed=outcome.status == "failed")
+        return await ending.store(outcome, said, paid, go_on=go_on)
 
     async def _outcome(self, slot: asyncio.Semaphore, began: float) -> Outcome:
         try:
@@ -130,32 +135,39 @@ class Generation:
 
     async def _stream(self, began: float) -> None:
         services = self._services
-        metadata = Metadata(self.assignment.created_at, "streaming", self.assignment.model)
-        self._publish([Start(self.assignment.message_id, metadata)])
+        if not self.assignment.seq:
+            metadata = self.assignment.metadata("streaming")
+            self._publish([Start(self.assignment.message_id, metadata)])
+        before = self.progress.published
         prompt = await self._prompt()
         self._bill.ask(prompt.history)
         async with services.responder.answer(prompt) as events:
             self._bill.accepted = True
             await self._acknowledge()
             async for batch in events:
-                said = self._take(batch)
-                if not said:
-                    continue
-                if self.progress.published == 1:
-                    telemetry.FIRST_TOKEN_SECONDS.observe(monotonic() - began)
-                if not_yet := services.heartbeat.alive():
-                    await not_yet
-                growing = self.progress.growing
-                fitting = within(said, services.most_bytes - growing.bytes)
-                self._publish(growing.add(fitting))
-                self._unsent = []
-                # What the responder says meanwhile waits at its source and goes out in one piece.
-                await services.pacing.pause()
-                await self._acknowledge()
-                if fitting is not said:
-                    self._finish_reason = "length"
-                    self._incoming = Incoming()
-                    break
+                for said in portions(self._take(batch)):
+                    if self.progress.published == before:
+                        telemetry.FIRST_TOKEN_SECONDS.observe(monotonic() - began)
+                    if not_yet := services.heartbeat.alive():
+                        await not_yet
+                    if not self._grow(said):
+                        self._finish_reason = "length"
+                        self._incoming, self._unsent = Incoming(), []
+                        await self._acknowledge()
+                        return
+                    # What the responder says meanwhile waits at its source and goes out in one
+                    # piece.
+                    await services.pacing.pause()
+                    await self._acknowledge()
+
+    def _grow(self, said: Sequence[Said]) -> bool:
+        """Publishes as much of it as there is room for; whether that was all."""
+        growing = self.progress.growing
+        fitting = within(said, self._services.most_bytes - growing.bytes)
+        self._publish(growing.add(fitting))
+        whole = fitting is said
+        del self._unsent[: len(said)]
+        return whole
 
     def _take(self, batch: Sequence[Event]) -> list[Said]:
         """Notes what is not part of the message, and gives the rest."""
@@ -183,7 +195,7 @@ class Generation:
         """What the responder is given: an accepted prompt outlasts an outage of the database."""
         assignment = self.assignment
         history = await until_it_succeeds(
-            lambda: self._services.history.before(assignment),
+            lambda: self._services.history.of(assignment),
             StoreUnavailable,
             lambda error: self._log.warning("history_not_read_yet", error=str(error)),
         )
@@ -196,7 +208,8 @@ class Generation:
             data=assignment.data,
             meta=assignment.meta,
             key=assignment.key,
-            trigger=trigger_of(assignment, history),
+            trigger=assignment.trigger,
+            decisions=assignment.decisions,
         )
 
     def _publish(self, chunks: list[Chunk]) -> None:
@@ -230,64 +243,3 @@ class Generation:
                 return Outcome("failed", "error", sentence)
             case _:
                 return Outcome("interrupted", "other")
-
-    async def _end(
-        self, outcome: Outcome, began: float, go_on: Callable[[], bool]
-    ) -> tuple[Finished, OutboxEntry] | None:
-        metadata = Metadata(
-            self.assignment.created_at,
-            outcome.status,
-            self.assignment.model,
-            outcome.finish_reason,
-            self._bill.paid(failed=outcome.status == "failed"),
-            outcome.error,
-        )
-        growing = self.progress.growing
-        room = self._services.most_bytes - growing.bytes
-        waited = growing.add(within([*self._unsent, *self._incoming.end()], room))
-        ending, parts = growing.ended(outcome.status)
-        closing = closing_entry(
-            self.assignment.conversation_id,
-            self.assignment.message_id,
-            self.progress.published + 1,
-            [*waited, *ending],
-            metadata,
-            prompt=self.assignment.prompt,
-            after=self.assignment.after,
-        )
-        finished = await self._store_end(parts, metadata, closing, go_on)
-        if finished is None:
-            self._log.warning("lease_lost")
-            return None
-        telemetry.GENERATIONS.labels(outcome.status).inc()
-        if metadata.usage is not None:
-            telemetry.TOKENS.labels("input").inc(metadata.usage.input_tokens)
-            telemetry.TOKENS.labels("output").inc(metadata.usage.output_tokens)
-        self._log.info(
-            "generation_ended",
-            status=outcome.status,
-            seconds=round(monotonic() - began, 3),
-            characters=growing.size(),
-            publications=closing.version,
-        )
-        return finished, closing
-
-    async def _store_end(
-        self,
-        parts: Sequence[Part],
-        metadata: Metadata,
-        closing: OutboxEntry,
-        go_on: Callable[[], bool],
-    ) -> Finished | None:
-        return await until_it_succeeds(
-            lambda: self._services.turns.finish(
-                self.assignment,
-                parts,
-                metadata,
-                closing,
-                go_on=go_on(),
-                position=self.progress.position if self.progress.acknowledged else None,
-            ),
-            StoreUnavailable,
-            lambda error: self._log.warning("end_not_stored_yet", error=str(error)),
-        )

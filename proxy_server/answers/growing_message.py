@@ -1,10 +1,10 @@
 """A growing assistant message: what was said of it, and the chunks that tell of that."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from msgspec import to_builtins
 
+from proxy_server.answers.said import PART_BYTES, Added, Kind, Said, merge
 from proxy_server.protocol import tool_parts
 from proxy_server.protocol.chunks import (
     Chunk,
@@ -21,23 +21,6 @@ from proxy_server.protocol.messages import Part, ReasoningPart, Status, TextPart
 from proxy_server.protocol.reduction import Reduction
 from proxy_server.protocol.shapes import Json, is_data
 
-
-class Added(NamedTuple):
-    """A chunk that is not of plain text, as it is published; its size as JSON.
-
-    begins: whether it begins a part. beside: it may do so while a text goes on before it.
-    """
-
-    chunk: Json
-    bytes: int
-    begins: bool = False
-    beside: bool = False
-    text: str = ""
-
-
-Said = Text | Reasoning | Added
-Kind = type[Text] | type[Reasoning]
-
 _STARTS: dict[Kind, type[TextStart | ReasoningStart]] = {
     Text: TextStart,
     Reasoning: ReasoningStart,
@@ -53,10 +36,6 @@ _KINDS: dict[str, Kind] = {"text": Text, "reasoning": Reasoning}
 _TEXTS = frozenset(
     f"{kind}-{step}" for kind in ("text", "reasoning") for step in ("start", "delta", "end")
 )
-
-_MOST_BYTES = 4
-"""What a character takes at most, as UTF-8."""
-_PART_BYTES = len('{"type":"reasoning","text":""},')
 
 
 class GrowingMessage:
@@ -130,7 +109,7 @@ class GrowingMessage:
         self._id = str(self._count)
         self._open = kind
         start = _STARTS[kind](self._id, chunk and chunk.get("providerMetadata"))
-        self._keep(to_builtins(start), _PART_BYTES)
+        self._keep(to_builtins(start), PART_BYTES)
         return start
 
     def _keep(self, chunk: Json, size: int) -> None:
@@ -179,7 +158,7 @@ class GrowingMessage:
                     self._open = Text if isinstance(chunk, TextStart) else Reasoning
                     self._count += 1
                     self._id = chunk.id
-                    self._keep(to_builtins(chunk), _PART_BYTES)
+                    self._keep(to_builtins(chunk), PART_BYTES)
                 case TextEnd() | ReasoningEnd():
                     self._open = None
                     self._keep(to_builtins(chunk), 0)
@@ -223,67 +202,3 @@ def _reduce(reduced: Reduction, said: Iterable[Said]) -> None:
             reduced.apply(piece.chunk)
         else:
             reduced.say(_PARTS[type(piece)], piece.text)
-
-
-def within(said: Sequence[Said], room: int) -> Sequence[Said]:
-    """As much of it as takes so many bytes: the same object where that is all of it."""
-    most = sum(
-        piece.bytes if isinstance(piece, Added) else _PART_BYTES + len(piece.text) * _MOST_BYTES
-        for piece in said
-    )
-    if most <= room:
-        return said
-    fitting: list[Said] = []
-    for piece in said:
-        if isinstance(piece, Added):
-            room -= piece.bytes
-            if room < 0:
-                return fitting
-            fitting.append(piece)
-            continue
-        room -= _PART_BYTES
-        text = piece.text.encode()
-        if len(text) > room:
-            # half a character at the end is none
-            if cut := text[: max(room, 0)].decode(errors="ignore"):
-                fitting.append(type(piece)(cut))
-            return fitting
-        fitting.append(piece)
-        room -= len(text)
-    return said
-
-
-def merge(said: Sequence[Said]) -> list[Said]:
-    """The same in the fewest pieces: neighbours of one kind become one."""
-    if len(said) == 1:
-        return list(said)
-    merged: list[Said] = []
-    run: list[str] = []
-    kind: Kind | None = None
-    for piece in said:
-        if type(piece) is not kind:
-            if kind is not None:
-                merged.append(kind("".join(run)))
-            if isinstance(piece, Added):
-                _join(merged, piece)
-                kind = None
-                continue
-            kind, run = type(piece), []
-        run.append(piece.text)
-    if kind is not None:
-        merged.append(kind("".join(run)))
-    return merged
-
-
-def _join(merged: list[Said], added: Added) -> None:
-    """Adds it, to the last one where both are more of the input of one call."""
-    last, chunk = merged[-1] if merged else None, added.chunk
-    if (
-        isinstance(last, Added)
-        and chunk["type"] == last.chunk["type"] == "tool-input-delta"
-        and chunk["toolCallId"] == last.chunk["toolCallId"]
-    ):
-        text = last.chunk["inputTextDelta"] + chunk["inputTextDelta"]
-        merged[-1] = Added({**chunk, "inputTextDelta": text}, last.bytes + added.bytes)
-    else:
-        merged.append(added)

@@ -1,9 +1,7 @@
 """What a responder is given: the conversation before an answer, within a budget."""
 
-from collections.abc import Sequence
-
-from proxy_server.protocol.messages import FilePart, Message, TextPart
-from proxy_server.protocol.turns import FIRST_ANSWER, FIRST_PROMPT, Assignment, Trigger
+from proxy_server.protocol.messages import FilePart, Message, Metadata, TextPart
+from proxy_server.protocol.turns import FIRST_ANSWER, FIRST_PROMPT, Assignment
 from proxy_server.store.database import Store
 from proxy_server.store.messages import page_before
 
@@ -23,11 +21,23 @@ class History:
         self._store = store
         self._characters = characters
 
-    async def before(self, assignment: Assignment) -> list[Message]:
-        """Oldest first; the last is the prompt, which is always there."""
+    async def of(self, assignment: Assignment) -> list[Message]:
+        """Oldest first; the last is the prompt, or behind it the answer that goes on."""
+        if assignment.trigger != "continue":
+            return await self._before(assignment, self._characters)
+        so_far = Message(
+            assignment.message_id,
+            "assistant",
+            assignment.parts,
+            Metadata(assignment.created_at, "streaming", assignment.model, usage=assignment.usage),
+        )
+        return [*await self._before(assignment, self._characters - _cost(so_far)), so_far]
+
+    async def _before(self, assignment: Assignment, left: int) -> list[Message]:
+        """The last is the prompt, which is always there."""
         if assignment.ordinal == FIRST_ANSWER and assignment.prompt is not None:
             return [assignment.prompt]
-        left, ordinal = self._characters, assignment.ordinal
+        ordinal = assignment.ordinal
         chosen: list[Message] = []
         while ordinal > FIRST_PROMPT:
             page = await page_before(
@@ -42,13 +52,6 @@ class History:
                 chosen.append(message)
             ordinal = page[0][0]
         return chosen[::-1]
-
-
-def trigger_of(assignment: Assignment, history: Sequence[Message]) -> Trigger:
-    """A prompt and its first answer are stored in the same moment; what is made anew is later."""
-    last = history[-1]
-    is_first = last.role == "assistant" or last.metadata.created_at == assignment.created_at
-    return "prompt" if is_first else "regenerate"
 
 
 def _cost(message: Message) -> int:

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from proxy_server.answers.growing_message import Added, Said
 from proxy_server.answers.places import Call, Calls, Place
+from proxy_server.answers.said import Added, Said
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol import tool_parts
 from proxy_server.protocol.encoding import encode
@@ -189,7 +189,7 @@ class Incoming:
 
     def _take_data(self, chunk: Json, size: int) -> Sequence[Said]:
         if chunk.get("transient"):
-            return [Added(chunk, 0)]
+            return [Added(chunk, size)]
         key = (chunk["type"], chunk.get("id", ""))
         if "id" in chunk and key in self._data:
             return self._say(self._data[key][0], Added(chunk, size))

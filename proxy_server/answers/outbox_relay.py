@@ -1,11 +1,14 @@
 """From the outbox to Centrifugo: what was stored here at once, what others left when it is due."""
 
 import asyncio
+from collections.abc import Awaitable
 
 import structlog
 
+from proxy_server.access.channels import Channels
 from proxy_server.delivery.announcements import Announcements
-from proxy_server.errors import ApiUnreachable
+from proxy_server.delivery.server_api import ServerApi
+from proxy_server.errors import ApiRejected, ApiUnreachable
 from proxy_server.protocol.sessions import Position
 from proxy_server.protocol.turns import OutboxEntry
 from proxy_server.store import outbox
@@ -19,9 +22,14 @@ log = structlog.get_logger()
 class OutboxRelay:
     """Publishes entries, and forgets those that Centrifugo has."""
 
-    def __init__(self, store: Store, announcements: Announcements) -> None:
+    def __init__(
+        self, store: Store, announcements: Announcements, api: ServerApi, channels: Channels
+    ) -> None:
         self._store = store
         self._announcements = announcements
+        self._api = api
+        self._channels = channels
+        self._deletions: set[asyncio.Task[None]] = set()
         # entries that are on their way from here, and those that have arrived
         self._sending: set[str] = set()
         self._arrived: list[OutboxEntry] = []
@@ -48,12 +56,31 @@ class OutboxRelay:
             publication.add_done_callback(acknowledged)
         return publications[-1]
 
+    def delete(self, entry: OutboxEntry) -> asyncio.Task[None]:
+        """Tells that a conversation is gone, and takes its text and its subscribers off Centrifugo.
+
+        Where that fails the entry stays in the outbox, and all of it is done later.
+        """
+        self._sending.add(entry.key)
+        task = asyncio.get_running_loop().create_task(self._delete(entry), name="deletion")
+        self._deletions.add(task)
+        task.add_done_callback(self._deletions.discard)
+        return task
+
+    async def close(self) -> None:
+        for task in self._deletions:
+            task.cancel()
+        await asyncio.gather(*self._deletions, return_exceptions=True)
+
     async def send_overdue(self) -> None:
         """Publishes what the servers that stored it did not get out. Raises StoreUnavailable."""
         for entry, user, summary in await outbox.overdue(self._store, _LOOK_LIMIT):
             if entry.key in self._sending:
                 continue
             log.warning("told_late", conversation=entry.conversation_id, entry=entry.id)
+            if entry.deleted_for is not None:
+                self.delete(entry)
+                continue
             self.send(entry)
             if user is not None and summary is not None:
                 self._announcements.summary(user, summary)
@@ -69,6 +96,29 @@ class OutboxRelay:
             self._arrived += arrived
             raise
         self._sending.difference_update(entry.key for entry in arrived)
+
+    async def _delete(self, entry: OutboxEntry) -> None:
+        channel = self._channels.of_conversation(entry.conversation_id)
+        settled = True
+        for publication in self._announcements.entry(entry):
+            settled &= await _is_carried_out(publication, channel)
+        leave = self._api.unsubscribe(channel, entry.deleted_for or "")
+        settled &= await _is_carried_out(leave, channel)
+        settled &= await _is_carried_out(self._api.history_remove(channel), channel)
+        if settled:
+            self._arrived.append(entry)
+        else:
+            self._sending.discard(entry.key)
+
+
+async def _is_carried_out(step: Awaitable[object], channel: str) -> bool:
+    """Whether to try it once more would change nothing."""
+    try:
+        await step
+    except (ApiUnreachable, ApiRejected) as error:
+        log.warning("deletion_not_carried_out", channel=channel, error=repr(error))
+        return isinstance(error, ApiRejected)
+    return True
 
 
 def _is_settled(publication: asyncio.Future[Position]) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from proxy_server.answers.growing_message import Said
+from proxy_server.answers.said import Said
 from proxy_server.protocol.shapes import WrongShapeError
 
 

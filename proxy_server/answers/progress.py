@@ -17,14 +17,13 @@ class Progress:
     """
 
     def __init__(self, assignment: Assignment) -> None:
-        self.growing = GrowingMessage()
-        self.published = 0
-        self.acknowledged = 0
+        self.growing = GrowingMessage(assignment.parts)
+        self.published = self.acknowledged = assignment.seq
         self.checkpoint_due = False
         """Whether a checkpoint must not wait: clients cannot follow from the last one."""
         self.position = assignment.position
         self._assignment = assignment
-        self._stored = 0
+        self._stored = assignment.seq
 
     def next_publication(self, chunks: Sequence[Chunk]) -> tuple[bytes, str]:
         """The next publication as JSON, and its idempotency key."""
@@ -60,4 +59,4 @@ class Progress:
 
     def checkpoint_again(self) -> None:
         """The last checkpoint that was given may not have been stored."""
-        self._stored = 0
+        self._stored = self._assignment.seq

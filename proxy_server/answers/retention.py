@@ -58,5 +58,5 @@ class Retention:
                 if step.removed:
                     log.info("conversations_expired", conversations=len(step.removed))
                 for entry in step.removed:
-                    self._relay.send(entry)
+                    self._relay.delete(entry)
             await asyncio.sleep(_STEP_SECONDS if cursor else _ROUND_SECONDS)

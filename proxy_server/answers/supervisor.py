@@ -19,6 +19,7 @@ from proxy_server.answers.titles import Titles
 from proxy_server.delivery.announcements import Announcements
 from proxy_server.errors import StoreUnavailable, Unavailable
 from proxy_server.protocol.turns import FIRST_ANSWER, Assignment, Finished
+from proxy_server.store.waiting import Waiting
 
 _HEARTBEAT_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
@@ -45,6 +46,7 @@ class Supervisor:
         relay: OutboxRelay,
         takeover: Takeover,
         again: Again,
+        waiting: Waiting,
         announcements: Announcements,
         titles: Titles | None,
         places: Places,
@@ -55,6 +57,7 @@ class Supervisor:
         self._relay = relay
         self._takeover = takeover
         self._again = again
+        self._waiting = waiting
         self._announcements = announcements
         self._titles = titles
         self._places = places
@@ -252,6 +255,10 @@ class Supervisor:
                 )
                 self._spawn(self._close(assignment), f"takeover {assignment.message_id}")
             await self._relay.send_overdue()
+        for closed in await self._waiting.close_overdue(_ORPHANS_LIMIT):
+            log.info("waiting_closed", message=closed.assignment.message_id, status=closed.status)
+            self._relay.send(closed.closing)
+            self._follow_up(closed.assignment, closed.finished)
         most = min(_ORPHANS_LIMIT, self._places.free)
         for assignment in await leases.start_orphans(most):
             self._start_queued(assignment)

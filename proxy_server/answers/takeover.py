@@ -9,11 +9,11 @@ from proxy_server.answers.retries import until_it_succeeds
 from proxy_server.delivery.announcements import Announcements
 from proxy_server.delivery.server_api import History, ServerApi
 from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost, StoreUnavailable
-from proxy_server.protocol.chunks import Closing
 from proxy_server.protocol.closing import closing_entry
 from proxy_server.protocol.messages import Metadata
 from proxy_server.protocol.publications import published_chunks
 from proxy_server.protocol.turns import Assignment, Finished, OutboxEntry
+from proxy_server.store.generations import Leases
 from proxy_server.store.turns import Turns
 
 _ATTEMPTS = 100
@@ -25,8 +25,14 @@ class Takeover:
     """Closes assignments as `interrupted`, with all text that anyone could have seen."""
 
     def __init__(
-        self, api: ServerApi, announcements: Announcements, turns: Turns, channels: Channels
+        self,
+        api: ServerApi,
+        announcements: Announcements,
+        turns: Turns,
+        leases: Leases,
+        channels: Channels,
     ) -> None:
+        self._leases = leases
         self._api = api
         self._announcements = announcements
         self._turns = turns
@@ -36,10 +42,15 @@ class Takeover:
         """Publishes the end and stores it; None where somebody else has stored one.
 
         Published first, unlike the end of an answer that was made here: what was published until
-        then is known for sure only once the end stands behind it.
+        then is known for sure only once the end stands behind it. But only once the database has
+        answered: who is told of the end and asks, or wants the answer anew, must not be told that
+        it is being made.
         """
-        metadata = Metadata(assignment.created_at, "interrupted", assignment.model, "other")
+        metadata = assignment.metadata("interrupted")
+        metadata.finish_reason = "other"
         found = await self._publish(assignment, metadata)
+        if found is None:
+            return None
         finished = await self._store(assignment, found, metadata, go_on=go_on)
         if finished is not None:
             telemetry.GENERATIONS.labels("interrupted").inc()
@@ -54,8 +65,10 @@ class Takeover:
             )
         return finished
 
-    async def _publish(self, assignment: Assignment, metadata: Metadata) -> "ReadBack":
+    async def _publish(self, assignment: Assignment, metadata: Metadata) -> "ReadBack | None":
         """Publishes the end until it stands in the channel, and gives all that stands before it.
+
+        None where it is not this server's to publish any more.
 
         The key is that of the sequence number, whoever publishes it. A server that is not as dead
         as it seemed, because it wakes up in this moment or has lost its database alone, may be
@@ -67,6 +80,8 @@ class Takeover:
         for _ in range(_ATTEMPTS):
             if found.closed:
                 break
+            if not await self._is_ours(assignment):
+                return None
             closing = found.closing(metadata)
             if not found.seq:
                 self._announcements.joined(assignment)
@@ -81,6 +96,16 @@ class Takeover:
                 # it is published, and the history is gone since
                 break
         return found
+
+    async def _is_ours(self, assignment: Assignment) -> bool:
+        """Whether the lease is still held. Waits while the database is away."""
+        message_id = assignment.message_id
+        leases = await until_it_succeeds(
+            lambda: self._leases.renew([message_id]),
+            StoreUnavailable,
+            lambda error: log.warning("end_not_stored_yet", message=message_id, error=str(error)),
+        )
+        return message_id in leases
 
     async def _store(
         self, assignment: Assignment, found: "ReadBack", metadata: Metadata, *, go_on: bool
@@ -142,7 +167,7 @@ class ReadBack:
             return
         self._whole = self._whole and publication.seq == self.seq + 1
         self.seq = publication.seq
-        self.closed = any(isinstance(chunk, Closing) for chunk in publication.chunks)
+        self.closed = publication.closes
         if self._whole:
             self.growing.replay(publication.chunks)
 

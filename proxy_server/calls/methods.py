@@ -1,10 +1,11 @@
 """The RPC methods: a table of typed requests, each with what answers it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from proxy_server.access.callers import Caller
 from proxy_server.access.limits import AddressLimiter
+from proxy_server.calls.decisions import check_decisions
 from proxy_server.calls.prompts import (
     check_id,
     check_key,
@@ -17,7 +18,8 @@ from proxy_server.chat import Chat, NewPrompt
 from proxy_server.errors import Malformed, NotFound, NoUser
 from proxy_server.protocol import requests
 from proxy_server.protocol.encoding import decode_request, encode
-from proxy_server.protocol.sessions import Session
+from proxy_server.protocol.sessions import BEGINNING, Session
+from proxy_server.protocol.turns import Decided
 
 
 class Method(NamedTuple):
@@ -32,13 +34,21 @@ class Methods:
     """What a user may call; every method raises a Refusal where it says no.
 
     namespace: of the RPC calls; max_prompt_bytes: of one prompt, as UTF-8.
+    models: those that a prompt may name, the usual one first.
     """
 
     def __init__(
-        self, chat: Chat, addresses: AddressLimiter, *, namespace: str, max_prompt_bytes: int
+        self,
+        chat: Chat,
+        addresses: AddressLimiter,
+        *,
+        namespace: str,
+        max_prompt_bytes: int,
+        models: Sequence[requests.Model],
     ) -> None:
         self._chat = chat
         self._addresses = addresses
+        self._models = requests.AllModels(models)
         self._max_prompt_bytes = max_prompt_bytes
         self.table = {
             f"{namespace}:{name}": method
@@ -47,10 +57,12 @@ class Methods:
                 "open": Method(requests.Open, self._open, reads=True),
                 "stop": Method(requests.Stop, self._stop),
                 "regenerate": Method(requests.Regenerate, self._regenerate),
+                "continue": Method(requests.Continue, self._continue),
                 "list": Method(requests.List, self._list, reads=True),
                 "history": Method(requests.History, self._history, reads=True),
                 "rename": Method(requests.Rename, self._rename),
                 "delete": Method(requests.Delete, self._delete),
+                "models": Method(requests.Models, self._all_models, reads=True),
             }.items()
         }
 
@@ -114,6 +126,24 @@ class Methods:
             address=caller.address,
         )
 
+    async def _continue(self, caller: Caller, request: requests.Continue) -> Session:
+        check_id("message", request.message)
+        check_decisions(request, self._max_prompt_bytes)
+        self._addresses.admit_prompt(caller.address)
+        return await self._chat.decide(
+            Decided(
+                user=caller.user,
+                conversation_id=request.conversation,
+                message_id=request.message,
+                approvals=request.approvals,
+                outputs=request.outputs,
+                since=BEGINNING,
+                data=data_from(request.data),
+                meta=caller.meta,
+            ),
+            caller.address,
+        )
+
     async def _list(self, caller: Caller, request: requests.List) -> requests.Listed:
         return await self._chat.list(caller.user, page_size(request.limit), request.before)
 
@@ -128,3 +158,6 @@ class Methods:
     async def _delete(self, caller: Caller, request: requests.Delete) -> requests.Done:
         await self._chat.delete(caller.user, request.conversation)
         return requests.Done()
+
+    async def _all_models(self, _: Caller, __: requests.Models) -> requests.AllModels:
+        return self._models

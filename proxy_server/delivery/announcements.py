@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from proxy_server.access.channels import Channels
 from proxy_server.delivery.publisher import Publisher
 from proxy_server.protocol.encoding import encode
-from proxy_server.protocol.messages import Message, Metadata
+from proxy_server.protocol.messages import Message
 from proxy_server.protocol.publications import (
     ConversationPublication,
     DeletedPublication,
@@ -42,7 +42,7 @@ class Announcements:
             return
         self._to_conversation(assignment, MessagePublication(prompt, assignment.after), "user")
         if queued:
-            metadata = Metadata(assignment.created_at, "queued", assignment.model)
+            metadata = assignment.metadata("queued")
             answer = Message(assignment.message_id, "assistant", [], metadata)
             self._to_conversation(assignment, MessagePublication(answer, prompt.id), "assistant")
 

@@ -1,6 +1,6 @@
 """The pieces in which a message comes: the AI SDK's `UIMessageChunk`."""
 
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import Struct
 
@@ -86,6 +86,8 @@ TypedChunk = (
 Chunk = TypedChunk | dict[str, Any]
 """Those of `shapes.py` that are not of text are plain JSON."""
 Closing = Finish | Abort | Error
+CLOSING = frozenset(kind.__struct_config__.tag for kind in get_args(Closing))
+"""Their types."""
 
 
 def closing(metadata: Metadata) -> Closing:

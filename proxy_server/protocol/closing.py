@@ -32,3 +32,14 @@ def closing_entry(
         # the AI SDK takes no metadata from the chunks of other ends
         publication.chunks = [*chunks, MessageMetadata(metadata), end]
     return OutboxEntry(message_id, conversation_id, seq, encode(publication))
+
+
+def step_entry(
+    conversation_id: str, message_id: str, seq: int, chunks: Sequence[Chunk]
+) -> OutboxEntry:
+    """A publication within a message that waits or goes on, stored with what it tells of.
+
+    Its id is its own: the next one may be stored before Centrifugo is known to have it.
+    """
+    data = encode(ChunksPublication(message_id, seq, chunks))
+    return OutboxEntry(f"{message_id}:{seq}", conversation_id, seq, data)

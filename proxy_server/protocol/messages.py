@@ -1,11 +1,14 @@
 """Messages as clients see them: the AI SDK's `UIMessage`, with metadata of our own."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import Raw, Struct
 
-Status = Literal["queued", "streaming", "complete", "stopped", "failed", "interrupted"]
+from proxy_server.protocol.unknown import Keeping, is_whole
+
+Status = Literal["queued", "streaming", "waiting", "complete", "stopped", "failed", "interrupted"]
+"""Those that are written here. A stored message may have another: a newer version may know more."""
 Role = Literal["user", "assistant"]
 
 
@@ -57,11 +60,24 @@ class Usage(Struct, omit_defaults=True, gc=False):
     estimated: bool = False
 
 
+def added(before: Usage | None, now: Usage | None) -> Usage | None:
+    """What an answer has cost that was made in two steps."""
+    if before is None or now is None:
+        return before or now
+    return Usage(
+        before.input_tokens + now.input_tokens,
+        before.output_tokens + now.output_tokens,
+        before.reasoning_tokens + now.reasoning_tokens,
+        before.cached_input_tokens + now.cached_input_tokens,
+        before.estimated or now.estimated,
+    )
+
+
 class Metadata(Struct, omit_defaults=True):
     """What is known of a message besides its parts; `created_at` in Unix seconds."""
 
     created_at: float
-    status: Status | None = None
+    status: str | None = None
     model: str | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
@@ -81,24 +97,37 @@ class _Type(Struct):
 
 _parts = msgspec.json.Decoder(list[KnownPart])
 _raw_parts = msgspec.json.Decoder(list[Raw])
-_part = msgspec.json.Decoder(KnownPart)
 _type = msgspec.json.Decoder(_Type)
-_metadata = msgspec.json.Decoder(Metadata)
+_kind = msgspec.json.Decoder(KnownPart)
+_kinds: dict[type[Struct], Keeping[Any]] = {kind: Keeping(kind) for kind in get_args(KnownPart)}
+_metadata = Keeping(Metadata)
 
 
 def decode_parts(raw: str) -> list[Part]:
+    """Parts of kinds that are not known here, and fields, are kept as they came."""
+    data = raw.encode()
     try:
-        return list(_parts.decode(raw))
+        parts = list[Part](_parts.decode(data))
     except msgspec.ValidationError:
-        return [_known_or_raw(part) for part in _raw_parts.decode(raw)]
+        pass
+    else:
+        if is_whole(parts, data):
+            return parts
+    return [_known_or_raw(bytes(part)) for part in _raw_parts.decode(data)]
 
 
-def _known_or_raw(part: Raw) -> Part:
+def _known_or_raw(part: bytes) -> Part:
     try:
-        known: KnownPart = _part.decode(part)
-        return known
+        kind = type(_kind.decode(part))
     except msgspec.ValidationError:
-        return Raw(bytes(part))
+        return Raw(part)
+    known: Part = _kinds[kind].decode(part)
+    return known
+
+
+def has_more(part: Part) -> bool:
+    """Whether there is more to it than is known here."""
+    return type(part) not in _kinds
 
 
 def part_type(part: Part) -> str:
@@ -109,4 +138,5 @@ def part_type(part: Part) -> str:
 
 
 def decode_metadata(raw: str) -> Metadata:
-    return _metadata.decode(raw)
+    """Fields that are not known here are kept as they came."""
+    return _metadata.decode(raw.encode())

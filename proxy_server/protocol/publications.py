@@ -6,7 +6,7 @@ from typing import NamedTuple, get_args
 import msgspec
 from msgspec import Raw, Struct, field
 
-from proxy_server.protocol.chunks import Chunk, TypedChunk
+from proxy_server.protocol.chunks import CLOSING, Chunk, TypedChunk
 from proxy_server.protocol.messages import Message
 from proxy_server.protocol.sessions import Summary
 from proxy_server.protocol.shapes import WrongShapeError, checked, is_known
@@ -95,11 +95,12 @@ def idempotency_key(message: str, seq: int) -> str:
 
 
 class PublishedChunks(NamedTuple):
-    """What is known here of a `chunks` publication."""
+    """What is known here of a `chunks` publication; `closes` the message, known or not how."""
 
     message_id: str
     seq: int
     chunks: list[Chunk]
+    closes: bool
 
 
 def published_chunks(data: bytes) -> PublishedChunks | None:
@@ -111,9 +112,10 @@ def published_chunks(data: bytes) -> PublishedChunks | None:
         if _kind.decode(data).type != "chunks":
             return None
         found = _published.decode(data)
+        closes = any(_kind.decode(chunk).type in CLOSING for chunk in found.chunks)
     except msgspec.MsgspecError:
         return None
-    return PublishedChunks(found.message, found.seq, [*_known(found.chunks)])
+    return PublishedChunks(found.message, found.seq, [*_known(found.chunks)], closes)
 
 
 def _known(chunks: Iterable[Raw]) -> Iterator[Chunk]:

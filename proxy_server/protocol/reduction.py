@@ -61,7 +61,7 @@ class Reduction:
 
     def say(self, kind: TextKind, text: str) -> None:
         """More of the text that grows."""
-        if self._text < 0 or type(self._parts[self._text]) is not kind:
+        if self._text < 0 or not isinstance(self._parts[self._text], kind):
             self._append(kind("", "streaming"))
         self._run.append(text)
 

@@ -1,5 +1,6 @@
 """What clients ask for, and the replies that are not a Session."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -37,6 +38,30 @@ class Regenerate(Struct):
     data: Raw | UnsetType = UNSET
 
 
+class Approval(Struct):
+    """What the user says to one request for approval."""
+
+    id: str
+    approved: bool
+    reason: str | None = None
+
+
+class ToolOutput(Struct, rename="camel"):
+    """What came of a tool that the client ran: either of the last two."""
+
+    tool_call_id: str
+    output: Raw | UnsetType = UNSET
+    error_text: str | UnsetType = UNSET
+
+
+class Continue(Struct):
+    conversation: str
+    message: str
+    approvals: list[Approval] = []
+    outputs: list[ToolOutput] = []
+    data: Raw | UnsetType = UNSET
+
+
 class List(Struct):
     limit: int = 50
     before: str | None = None
@@ -57,6 +82,10 @@ class Delete(Struct):
     conversation: str
 
 
+class Models(Struct):
+    """Asks for what prompts may name."""
+
+
 class WasStopped(Struct):
     """`stopped`: whether there was anything to stop."""
 
@@ -73,6 +102,20 @@ class Listed(Struct):
 class Page(Struct):
     messages: list[Message]
     next: str | UnsetType = UNSET
+
+
+class Model(Struct):
+    """A name that a prompt may give; `input`: what it takes, by the first words of media types."""
+
+    id: str
+    input: Sequence[str]
+    title: str | UnsetType = UNSET
+
+
+class AllModels(Struct):
+    """The usual one is the first."""
+
+    models: Sequence[Model]
 
 
 class Done(Struct):

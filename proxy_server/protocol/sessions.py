@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from proxy_server.protocol.messages import Message, Status
+from proxy_server.protocol.messages import Message
 
 
 class Position(Struct, frozen=True, gc=False):
@@ -19,11 +19,14 @@ BEGINNING = Position(0, "")
 
 
 class GenerationState(Struct, frozen=True, gc=False):
-    """How far the answer in a session has come: `seq` is the last publication it contains."""
+    """How far the answer in a session has come: `seq` is the last publication it contains.
+
+    One that is `waiting` goes on only when somebody decides.
+    """
 
     message: str
     seq: int
-    status: Literal["queued", "streaming"]
+    status: Literal["queued", "streaming", "waiting"]
 
 
 class Session(Struct):
@@ -52,6 +55,6 @@ class Summary(Struct, gc=False):
     id: str
     title: str
     updated_at: float
-    status: Status
+    status: str
     version: int
     key: str | UnsetType = UNSET

@@ -1,14 +1,19 @@
 """What layers hand each other on the way of a prompt: values, without a database or an edge."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from proxy_server.protocol.messages import Message, Part, Status
-from proxy_server.protocol.publications import idempotency_key
-from proxy_server.protocol.sessions import GenerationState, Position, Summary
+from msgspec.structs import replace
 
-Trigger = Literal["prompt", "regenerate"]
+from proxy_server.protocol.messages import Message, Metadata, Part, Status, Usage
+from proxy_server.protocol.publications import idempotency_key
+from proxy_server.protocol.requests import Approval, ToolOutput
+from proxy_server.protocol.sessions import GenerationState, Position, Summary
+from proxy_server.protocol.waiting import Decision
+
 WhenBusy = Literal["reject", "queue", "interrupt"]
+Trigger = Literal["prompt", "regenerate", "continue"]
 
 FIRST_PROMPT, FIRST_ANSWER = 1, 2
 """Ordinals of a conversation's first messages."""
@@ -57,6 +62,23 @@ class Regeneration:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided of an answer that waits.
+
+    since: where the conversation's channel stood before anything was stored.
+    """
+
+    user: str
+    conversation_id: str
+    message_id: str
+    approvals: Sequence[Approval]
+    outputs: Sequence[ToolOutput]
+    since: Position
+    data: str | None = None
+    meta: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """One answer to make or to end, with its checkpoint: `parts` are those up to `seq`.
 
@@ -64,6 +86,8 @@ class Assignment:
     prompt, after: where nothing is known to be published of the answer: what it answers, and the
         id of the message before that. They go out with the first publication.
     data, meta: JSON that came with the prompt, from the client and from Centrifugo.
+    stored: the answer's metadata, where another server may have stored it.
+    trigger: what asked for it, or for its going on; then `decisions` are what was decided.
     key: the client's own name for the conversation.
     stopping: somebody has asked for its end.
     """
@@ -84,6 +108,20 @@ class Assignment:
     meta: str | None = None
     key: str | None = None
     stopping: bool = False
+    stored: Metadata | None = None
+    trigger: Trigger = "prompt"
+    decisions: Sequence[Decision] = ()
+
+    @property
+    def usage(self) -> Usage | None:
+        """What it had cost when it came to wait."""
+        return self.stored.usage if self.stored is not None else None
+
+    def metadata(self, status: Status) -> Metadata:
+        """The answer's with that status: fields that a newer version stored stay in it."""
+        if self.stored is None:
+            return Metadata(self.created_at, status, self.model)
+        return replace(self.stored, status=status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +192,19 @@ class Stopped:
     running: list[str] = field(default_factory=list)
     cancelled: list[OutboxEntry] = field(default_factory=list)
     summary: Summary | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """What a decision came to: what to show and, where it was new, what tells others of it.
+
+    assignment: the answer, where it goes on now.
+    """
+
+    view: View
+    entry: OutboxEntry | None = None
+    summary: Summary | None = None
+    assignment: Assignment | None = None
 
 
 @dataclass(frozen=True, slots=True)

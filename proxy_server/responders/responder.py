@@ -8,6 +8,7 @@ from typing import Protocol
 from proxy_server.protocol.events import Event
 from proxy_server.protocol.messages import Message
 from proxy_server.protocol.turns import Trigger
+from proxy_server.protocol.waiting import Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Prompt:
     max_output_tokens: a bound on this answer, below that of the settings.
     data, meta: JSON that came with the prompt, from the client and from Centrifugo.
     key: the client's own name for the conversation.
-    trigger: what asked for it.
+    trigger: what asked for it. Where an answer goes on, the last message of the history is that
+        answer so far, and `decisions` are what it waited for.
     """
 
     user: str
@@ -32,6 +34,7 @@ class Prompt:
     meta: str | None = None
     key: str | None = None
     trigger: Trigger = "prompt"
+    decisions: Sequence[Decision] = ()
 
 
 class Responder(Protocol):

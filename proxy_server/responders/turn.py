@@ -8,6 +8,7 @@ from typing import Any
 
 from proxy_server.protocol.messages import Message, TextPart, Usage
 from proxy_server.protocol.turns import Trigger
+from proxy_server.responders.decisions import Decision, decisions_of
 from proxy_server.responders.responder import Prompt
 
 
@@ -17,10 +18,11 @@ class Turn:
 
     user: who asks; conversation: its id; message: the id of the answer.
     key: the client's own name for the conversation, where it gave one.
-    trigger: "prompt", or "regenerate" for an answer that is made anew.
     model: the name that the prompt was sent with, or else the usual one.
     messages: the conversation within the budget (CONTEXT_CHARACTERS), oldest first; the last one
-        is the prompt.
+        is the prompt, or behind it this answer so far, where it goes on.
+    trigger: "prompt", "regenerate" or, where the answer has waited, "continue".
+    decisions: what was decided meanwhile of the tools that waited, and what came of them.
     """
 
     user: str
@@ -30,6 +32,7 @@ class Turn:
     messages: Sequence[Message]
     key: str | None = None
     trigger: Trigger = "prompt"
+    decisions: Sequence[Decision] = ()
     _data: str | None = None
     _meta: str | None = None
 
@@ -43,6 +46,7 @@ class Turn:
             messages=tuple(prompt.history),
             key=prompt.key,
             trigger=prompt.trigger,
+            decisions=decisions_of(prompt),
             _data=prompt.data,
             _meta=prompt.meta,
         )
@@ -50,7 +54,7 @@ class Turn:
     @cached_property
     def text(self) -> str:
         """The text of the prompt."""
-        return text_of(self.messages[-1])
+        return next(text_of(message) for message in self.messages[::-1] if message.role == "user")
 
     @cached_property
     def data(self) -> Any:

@@ -13,7 +13,7 @@ _RECENT = (admissions.c.owner == _USER) & (admissions.c.at > now() - _MINUTE)
 _COUNTS = sa.select(
     sa.select(sa.func.count())
     .select_from(generations)
-    .where(generations.c.owner == _USER)
+    .where(generations.c.owner == _USER, generations.c.status != "waiting")
     .scalar_subquery()
     .label("unfinished"),
     sa.select(sa.func.count()).where(_RECENT).scalar_subquery().label("prompts"),

@@ -85,7 +85,7 @@ def begin(connection: sa.Connection, turn: Turn, status: Status) -> Summary:
     return summary_of(connection.execute(_BEGIN, values).one())
 
 
-def set_status(connection: sa.Connection, conversation_id: str, status: Status) -> Summary | None:
+def set_status(connection: sa.Connection, conversation_id: str, status: str) -> Summary | None:
     """The conversation as it stands then; None where it is gone."""
     row = connection.execute(_SET_STATUS, {"of_id": conversation_id, "new_status": status}).first()
     return summary_of(row) if row else None

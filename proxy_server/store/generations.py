@@ -13,21 +13,21 @@ from sqlalchemy.exc import IntegrityError
 
 from proxy_server.errors import BeingClosed, Busy
 from proxy_server.protocol.encoding import encode
-from proxy_server.protocol.messages import decode_parts
 from proxy_server.protocol.sessions import Position
 from proxy_server.protocol.turns import Assignment, Checkpoint
-from proxy_server.store import admissions, conversations, messages
+from proxy_server.store import admissions
+from proxy_server.store.assignments import assignment_of
 from proxy_server.store.database import Store
 from proxy_server.store.schema import TAKEN_OVER, generations, now
 
-_GRANT = {
+GRANT = {
     "status": "streaming",
     "runner": sa.bindparam("new_runner"),
     "lease": now() + sa.bindparam("seconds", type_=sa.Double),
 }
 """The columns that give a generation to a runner."""
 _QUEUE = sa.insert(generations).values(status="queued")
-_BEGIN = sa.insert(generations).values(_GRANT)
+_BEGIN = sa.insert(generations).values(GRANT)
 _UNFINISHED = (
     sa.select(generations)
     .where(generations.c.conversation == sa.bindparam("of_conversation"))
@@ -43,7 +43,7 @@ _FIRST = (
 _CLAIM = (
     sa.update(generations)
     .where(generations.c.message == _FIRST, generations.c.status == "queued")
-    .values(_GRANT)
+    .values(GRANT)
     .returning(*generations.c)
 )
 _CLAIM_AT = _CLAIM.values(
@@ -55,8 +55,6 @@ _HELD = sa.and_(
 )
 _END = sa.delete(generations).where(_HELD)
 _THIS = generations.c.message == sa.bindparam("of_message")
-# Queued still: a replica that looks for orphans takes no lock on their users.
-_CANCEL = sa.delete(generations).where(_THIS, generations.c.status == "queued")
 _STOPPING = sa.select(generations.c.message).where(
     generations.c.message.in_(sa.bindparam("of_messages", expanding=True)),
     generations.c.stop == "stopped",
@@ -105,11 +103,6 @@ def check_idle(rows: Sequence[sa.Row[Any]]) -> None:
         raise BeingClosed if rows[0].stop == TAKEN_OVER else Busy
 
 
-def cancel(connection: sa.Connection, message_id: str) -> bool:
-    """Takes a queued generation out; False where it is being made by now."""
-    return bool(connection.execute(_CANCEL, {"of_message": message_id}).rowcount)
-
-
 def ask_to_stop(connection: sa.Connection, message_id: str) -> None:
     """Its runner learns of it with the next renewal of its lease."""
     connection.execute(_ASK_TO_STOP, {"of_message": message_id})
@@ -130,9 +123,9 @@ class Leases:
 
     def __init__(self, store: Store, runner: str, seconds: float) -> None:
         self._store = store
-        self._runner = runner
+        self.runner = runner
         self.seconds = seconds
-        self._granted = {"new_runner": runner, "seconds": seconds}
+        self.granted = {"new_runner": runner, "seconds": seconds}
         # the leases that had run out at the last look, by message
         self._silent: dict[str, float] = {}
 
@@ -149,15 +142,16 @@ class Leases:
             "position_epoch": assignment.position.epoch,
             "data": assignment.data,
             "meta": assignment.meta,
+            "triggered_by": assignment.trigger,
         }
         if queued:
             connection.execute(_QUEUE, values)
         else:
-            connection.execute(_BEGIN, values | self._granted)
+            connection.execute(_BEGIN, values | self.granted)
 
     def end(self, connection: sa.Connection, message_id: str) -> bool:
         """Part of a transaction: the answer is at its end; False where the lease was lost."""
-        held = {"of_message": message_id, "of_runner": self._runner}
+        held = {"of_message": message_id, "of_runner": self.runner}
         return bool(connection.execute(_END, held).rowcount)
 
     def claim(
@@ -170,13 +164,13 @@ class Leases:
 
         position: where that one can be followed from, if later than where it was queued.
         """
-        claimed = {"of_conversation": conversation_id} | self._granted
+        claimed = {"of_conversation": conversation_id} | self.granted
         claim = _CLAIM
         if position is not None:
             claim = _CLAIM_AT
             claimed |= {"offset": position.offset, "epoch": position.epoch}
         row = connection.execute(claim, claimed).first()
-        return _assignment(connection, row, was_queued=True) if row else None
+        return assignment_of(connection, row, was_queued=True) if row else None
 
     async def renew(self, held: Sequence[str]) -> dict[str, str | None]:
         """Renews the leases of these messages; gives those still ours with why to stop, if so.
@@ -189,7 +183,7 @@ class Leases:
         # same rows each in an order of its own.
         ours = (
             sa.select(generations.c.message)
-            .where(generations.c.message.in_(held), generations.c.runner == self._runner)
+            .where(generations.c.message.in_(held), generations.c.runner == self.runner)
             .order_by(generations.c.message)
             .with_for_update()
         )
@@ -211,12 +205,12 @@ class Leases:
         It reads all generations, so it is for such a moment alone.
         """
         statement = sa.select(generations).where(
-            generations.c.runner == self._runner, generations.c.message.not_in(known)
+            generations.c.runner == self.runner, generations.c.message.not_in(known)
         )
 
         def work(connection: sa.Connection) -> list[Assignment]:
             rows = connection.execute(statement).all()
-            return [_assignment(connection, row, was_queued=True) for row in rows]
+            return [assignment_of(connection, row, was_queued=True) for row in rows]
 
         return await self._store.read(work)
 
@@ -224,7 +218,7 @@ class Leases:
         rows = [
             {
                 "of_message": checkpoint.message_id,
-                "of_runner": self._runner,
+                "of_runner": self.runner,
                 "new_seq": checkpoint.seq,
                 "new_parts": encode(checkpoint.parts).decode(),
                 "offset": checkpoint.position.offset,
@@ -238,7 +232,7 @@ class Leases:
 
     async def give_back(self, message_id: str) -> None:
         """Makes an answer that has not begun a queued one, so that any replica starts it."""
-        held = {"of_message": message_id, "of_runner": self._runner}
+        held = {"of_message": message_id, "of_runner": self.runner}
         await self._store.write(lambda connection: connection.execute(_GIVE_BACK, held))
 
     async def take_over(self, limit: int) -> list[Assignment]:
@@ -262,12 +256,12 @@ class Leases:
             rows = connection.execute(
                 sa.update(generations)
                 .where(generations.c.message.in_(chosen), _SILENT)
-                .values(_GRANT | {"stop": TAKEN_OVER})
+                .values(GRANT | {"stop": TAKEN_OVER})
                 .returning(*generations.c),
-                self._granted,
+                self.granted,
             ).all()
             return [
-                replace(_assignment(connection, row), stopping=row.message in stopping)
+                replace(assignment_of(connection, row), stopping=row.message in stopping)
                 for row in rows
             ]
 
@@ -287,30 +281,3 @@ class Leases:
         except IntegrityError:
             # Another replica started one of them in this very moment; the next look is soon.
             return []
-
-
-def _assignment(
-    connection: sa.Connection, row: sa.Row[Any], *, was_queued: bool = False
-) -> Assignment:
-    prompt, after = (
-        messages.leading(connection, row.conversation, row.ordinal)
-        if row.seq == 0
-        else messages.Leading(None, None)
-    )
-    return Assignment(
-        conversation_id=row.conversation,
-        message_id=row.message,
-        user=row.owner,
-        model=row.model,
-        ordinal=row.ordinal,
-        created_at=row.created_at,
-        position=Position(row.position_offset, row.position_epoch),
-        seq=row.seq,
-        parts=decode_parts(row.parts),
-        was_queued=was_queued,
-        prompt=prompt,
-        after=after,
-        data=row.data,
-        meta=row.meta,
-        key=conversations.key_of(connection, row.conversation),
-    )

@@ -44,6 +44,9 @@ _LAST = (
 )
 _BETWEEN = messages.c.ordinal.between(sa.bindparam("first"), sa.bindparam("last"))
 _LEADING = sa.select(messages).where(_CONVERSATION, _BETWEEN).order_by(messages.c.ordinal)
+_METADATA = sa.select(messages.c.metadata).where(
+    messages.c.owner == sa.bindparam("of_owner"), messages.c.id == sa.bindparam("of_id")
+)
 _FIND = sa.select(messages.c.conversation, messages.c.ordinal, messages.c.role).where(
     messages.c.owner == sa.bindparam("of_owner"), messages.c.id == sa.bindparam("of_id")
 )
@@ -143,6 +146,12 @@ def store(
             "new_metadata": encode(metadata).decode(),
         },
     )
+
+
+def metadata(connection: sa.Connection, user: str, message_id: str) -> Metadata | None:
+    """A message's as it is stored; None where it is gone."""
+    raw = connection.execute(_METADATA, {"of_owner": user, "of_id": message_id}).scalar()
+    return None if raw is None else decode_metadata(raw)
 
 
 def last(connection: sa.Connection, conversation_id: str) -> Last:
@@ -275,5 +284,8 @@ def _view(conversation: Owned, rows: Sequence[sa.Row[Any]]) -> View:
         if state is None or row.generation == "streaming":
             state = GenerationState(message.id, row.seq, row.generation)
             since = Position(row.position_offset, row.position_epoch)
+        if row.generation == "waiting":
+            # all that is told of it is in its row, which may be older than the channel's history
+            since = None
         being_closed = being_closed or row.stop == TAKEN_OVER
     return View(conversation.title, found, state, since, cursor, conversation.key, being_closed)

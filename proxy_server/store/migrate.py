@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import sqlalchemy as sa
+import structlog
 
 from proxy_server.store.database import Store
 from proxy_server.store.schema import schema
 
 _SCRIPTS = Path(__file__).parent / "migrations"
-_NEWEST = "0004"
+_NEWEST = "0006"
 _LOCK = 0x63656E74
 _version = sa.Table(
     "alembic_version",
@@ -16,11 +17,25 @@ _version = sa.Table(
     sa.Column("version_num", sa.String(32), primary_key=True),
 )
 
+log = structlog.get_logger()
+
 
 async def migrate(store: Store) -> None:
-    """Makes the schema, or runs the migrations that are missing: for those Alembic is loaded."""
-    if await store.read(_found) != _NEWEST:
+    """Makes the schema, or runs the migrations that are missing: for those Alembic is loaded.
+
+    A schema that is newer than this version is left alone: migrations add, and harm no server of
+    the version before.
+    """
+    found = await store.read(_found)
+    if is_newer(found):
+        log.warning("database_is_newer", schema=found, known=_NEWEST)
+    elif found != _NEWEST:
         await store.write(_upgrade)
+
+
+def is_newer(found: str | None) -> bool:
+    """Whether a schema of that number comes after the one known here: they are counted."""
+    return found is not None and found.isdigit() and int(found) > int(_NEWEST)
 
 
 def _found(connection: sa.Connection) -> str | None:
@@ -40,7 +55,7 @@ def _upgrade(connection: sa.Connection) -> None:
             schema.create_all(connection, checkfirst=False)
             _version.create(connection, checkfirst=True)
             connection.execute(sa.insert(_version).values(version_num=_NEWEST))
-        case older if older != _NEWEST:
+        case found if found != _NEWEST and not is_newer(found):
             _run_migrations(connection)
 
 

@@ -48,9 +48,11 @@ messages = sa.Table(
 TAKEN_OVER = "taken over"
 """In `stop`: the lease was taken from a server that went silent, to close the answer."""
 
-# What is queued or running, and nothing else: a row goes when its answer ends. `parts`, `seq`,
-# `position_offset` and `position_epoch` are the checkpoint, always of one moment. `data` and `meta`
-# came with the prompt, as JSON.
+# What is queued, running or waiting, and nothing else: a row goes when its answer ends. `parts`,
+# `seq`, `position_offset` and `position_epoch` are the checkpoint, always of one moment. `data` and
+# `meta` came with the prompt, as JSON. One that is waiting has no runner; its `lease` is when it is
+# closed. `triggered_by` is what asked for the answer, by default a prompt; `decisions` is what was
+# decided of what it waits or waited for, as JSON.
 generations = sa.Table(
     "generations",
     schema,
@@ -70,6 +72,8 @@ generations = sa.Table(
     sa.Column("position_epoch", sa.Text, nullable=False),
     sa.Column("data", sa.Text),
     sa.Column("meta", sa.Text),
+    sa.Column("triggered_by", sa.Text),
+    sa.Column("decisions", sa.Text),
     sa.Index("generations_of_conversation", "conversation", "ordinal"),
     sa.Index("generations_of_owner", "owner"),
     sa.Index(
@@ -85,6 +89,12 @@ generations = sa.Table(
         unique=True,
         sqlite_where=sa.text("status = 'streaming'"),
         postgresql_where=sa.text("status = 'streaming'"),
+    ),
+    sa.Index(
+        "waiting_generations",
+        "lease",
+        sqlite_where=sa.text("status = 'waiting'"),
+        postgresql_where=sa.text("status = 'waiting'"),
     ),
     # room beside each row for its renewals, which then touch no index
     postgresql_with={"fillfactor": 50},

@@ -11,7 +11,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from proxy_server.errors import Forbidden, Malformed
-from proxy_server.protocol.closing import closing_entry
 from proxy_server.protocol.messages import (
     Message,
     Metadata,
@@ -30,7 +29,7 @@ from proxy_server.protocol.turns import (
     Turn,
     View,
 )
-from proxy_server.store import conversations, generations, messages, outbox
+from proxy_server.store import conversations, ends, generations, messages, outbox
 from proxy_server.store.admissions import Limits, admit
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
@@ -62,12 +61,14 @@ class Turns:
     def _accept(self, connection: sa.Connection, turn: Turn) -> Accepted:
         if not turn.is_new:
             conversations.check_owned(connection, turn.user, turn.conversation_id)
-        busy = [] if turn.is_new else generations.unfinished(connection, turn.conversation_id)
+        unfinished = [] if turn.is_new else generations.unfinished(connection, turn.conversation_id)
+        busy = [row for row in unfinished if row.status != "waiting"]
         if turn.when_busy == "reject":
             generations.check_idle(busy)
         ending = busy if turn.when_busy == "interrupt" else []
         admit(connection, turn.user, self._limits, ending=len(ending))
-        stopped = _stop(connection, turn.user, ending)
+        stopped = _stop(connection, ending)
+        stopped.cancelled.extend(ends.make_way(connection, unfinished))
         status: Status = "queued" if busy else "streaming"
         summary = _begun(connection, turn, status)
         prompt = Message(turn.message_id, "user", turn.parts, Metadata(summary.updated_at))
@@ -114,9 +115,11 @@ class Turns:
             if repeated := _repeated_answer(connection, user, conversation_id, wanted.answer_id):
                 return repeated
             conversations.check_owned(connection, user, conversation_id)
-            generations.check_idle(generations.unfinished(connection, conversation_id))
+            unfinished = generations.unfinished(connection, conversation_id)
+            generations.check_idle([row for row in unfinished if row.status != "waiting"])
             ordinal, used = messages.answer(connection, conversation_id, wanted.message_id)
             admit(connection, user, self._limits)
+            ends.put_away(connection, unfinished)
             removed = messages.remove_from(connection, conversation_id, ordinal)
             # an end that is told late would bring one of them back
             outbox.remove(connection, conversation_id, removed)
@@ -137,6 +140,7 @@ class Turns:
                 data=wanted.data,
                 meta=wanted.meta,
                 key=summary.key or None,
+                trigger="regenerate",
             )
             placeholder = self._insert_answer(connection, assignment, "streaming")
             state = GenerationState(wanted.answer_id, 0, "streaming")
@@ -158,7 +162,7 @@ class Turns:
                 # its end may have been told already
                 and row.stop != TAKEN_OVER
             ]
-            stopped = _stop(connection, user, chosen)
+            stopped = _stop(connection, chosen)
             if stopped.cancelled and len(chosen) == len(rows) and not stopped.running:
                 summary = conversations.set_status(connection, conversation_id, "stopped")
                 return replace(stopped, summary=summary)
@@ -248,7 +252,7 @@ class Turns:
     def _insert_answer(
         self, connection: sa.Connection, assignment: Assignment, status: Status
     ) -> Message:
-        metadata = Metadata(assignment.created_at, status, assignment.model)
+        metadata = assignment.metadata(status)
         message = Message(assignment.message_id, "assistant", [], metadata)
         messages.insert(
             connection,
@@ -302,21 +306,15 @@ def _repeated_answer(
     return Accepted(conversation_id, view)
 
 
-def _stop(connection: sa.Connection, user: str, rows: Sequence[sa.Row[Any]]) -> Stopped:
+def _stop(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> Stopped:
     stopped = Stopped()
     for row in rows:
-        if row.status == "streaming" or not generations.cancel(connection, row.message):
-            stopped.running.append(row.message)
-            generations.ask_to_stop(connection, row.message)
+        closing = None if row.status == "streaming" else ends.cancel(connection, row, ends.BY_STOP)
+        if closing is not None:
+            stopped.cancelled.append(closing)
             continue
-        metadata = Metadata(row.created_at, "stopped", row.model)
-        messages.store(connection, user, row.message, [], metadata)
-        prompt, after = messages.leading(connection, row.conversation, row.ordinal)
-        closing = closing_entry(
-            row.conversation, row.message, 1, [], metadata, prompt=prompt, after=after
-        )
-        outbox.insert(connection, closing)
-        stopped.cancelled.append(closing)
+        stopped.running.append(row.message)
+        generations.ask_to_stop(connection, row.message)
     return stopped
 
 

@@ -9,13 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_server.answers.growing_message import (
-    GrowingMessage,
-    Said,
-    merge,
-    within,
-)
+from proxy_server.answers.growing_message import GrowingMessage
 from proxy_server.answers.incoming import Incoming
+from proxy_server.answers.said import Said, merge, within
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.events import Reasoning, Text

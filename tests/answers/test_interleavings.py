@@ -29,21 +29,20 @@ from hypothesis.stateful import (
 
 from chaos.view import View
 from proxy_server.app import App
-from proxy_server.chat import NewPrompt
 from proxy_server.delivery.server_api import History as ChannelHistory
 from proxy_server.delivery.server_api import HistoryEntry, Publish, Published
-from proxy_server.errors import ApiUnreachable, PositionLost
+from proxy_server.errors import PositionLost
 from proxy_server.protocol.encoding import encode
-from proxy_server.protocol.events import Event, Finish, Reasoning, Text
-from proxy_server.protocol.messages import TextPart
+from proxy_server.protocol.events import Event, Reasoning, Text
+from proxy_server.protocol.messages import Message
 from proxy_server.protocol.sessions import Position, Session
+from proxy_server.protocol.turns import View as ConversationView
 from proxy_server.responders.responder import Prompt
-from proxy_server.settings import Settings
-from proxy_server.store.messages import view
 from proxy_server.store.schema import generations, outbox
 from proxy_server.testing import InMemoryCentrifugo
+from testbed.versions import PRESENT, Modules, loaded
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 READERS = 2
 CUT = 4
 LONG = 4
@@ -133,8 +132,9 @@ class Reader:
 class Edge:
     """Centrifugo's server API as one server reaches it: publications wait until a rule has them."""
 
-    def __init__(self, centrifugo: Centrifugo) -> None:
+    def __init__(self, centrifugo: Centrifugo, version: Modules) -> None:
         self._centrifugo = centrifugo
+        self._errors = version("errors")
         self.waiting: list[tuple[Sequence[Publish], asyncio.Future[list[Published]]]] = []
 
     async def publish(self, batch: Sequence[Publish]) -> list[Published]:
@@ -145,7 +145,10 @@ class Edge:
     async def history(
         self, channel: str, since: Position | None = None, limit: int = -1
     ) -> ChannelHistory:
-        return await self._centrifugo.history(channel, since, limit)
+        try:
+            return await self._centrifugo.history(channel, since, limit)
+        except PositionLost as error:
+            raise self._errors.PositionLost(error.code, "lost") from error
 
     async def unsubscribe(self, channel: str, user: str) -> None: ...
 
@@ -162,17 +165,18 @@ class Edge:
         if request and reply:
             answer.set_result(positions)
         else:
-            answer.set_exception(ApiUnreachable("lost"))
+            answer.set_exception(self._errors.ApiUnreachable("lost"))
 
 
 class Saying:
     """An answer that grows as the rules say."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: Modules) -> None:
+        self._finish = version("protocol.events").Finish
         self.said: asyncio.Queue[list[Event] | None] = asyncio.Queue()
 
     def end(self) -> None:
-        self.said.put_nowait([Finish("stop")])
+        self.said.put_nowait([self._finish("stop")])
         self.said.put_nowait(None)
 
     def __aiter__(self) -> "Saying":
@@ -188,13 +192,14 @@ class Saying:
 class Provider:
     """The responder of one server: the first prompt's answer grows as the rules say."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: Modules) -> None:
+        self._version = version
         self.saying: Saying | None = None
 
     @asynccontextmanager
     async def answer(self, prompt: Prompt) -> AsyncIterator[Saying]:
-        saying = Saying()
-        if prompt.history[-1].parts == [TextPart(FIRST)]:
+        saying = Saying(self._version)
+        if texts(prompt.history[-1]) == FIRST:
             self.saying = saying
         else:
             saying.end()
@@ -206,13 +211,16 @@ class Provider:
 class Server:
     """The whole service but its door."""
 
-    def __init__(self, folder: Path, centrifugo: Centrifugo, clock: Clock) -> None:
+    def __init__(
+        self, folder: Path, centrifugo: Centrifugo, clock: Clock, version: Modules
+    ) -> None:
         self._clock = clock
         self.loop = Loop(clock)
-        self.edge = Edge(centrifugo)
-        self.provider = Provider()
-        self.app = App(
-            Settings.model_validate(
+        self.version = version
+        self.edge = Edge(centrifugo, version)
+        self.provider = Provider(version)
+        self.app: App = version("app").App(
+            version("settings").Settings.model_validate(
                 {
                     "signing_secrets": "a secret of the tests",
                     "database_url": f"sqlite:///{folder}/conversations.db",
@@ -250,6 +258,13 @@ class Server:
 
         return self.loop.run_until_complete(until_still())
 
+    def view(self, conversation: str) -> ConversationView:
+        store = self.app.store
+        found: ConversationView = self.run(
+            self.version("store.messages").view(store, "anna", conversation, 50)
+        )
+        return found
+
     def close(self) -> None:
         async def end() -> None:
             ours = asyncio.all_tasks() - {cast("asyncio.Task[Any]", asyncio.current_task())}
@@ -262,15 +277,28 @@ class Server:
         self.loop.close()
 
 
+def texts(message: Message) -> str:
+    """Of any version's message."""
+    parts = json.loads(encode(message.parts))
+    return "".join(part["text"] for part in parts if part["type"] == "text")
+
+
 class Deployment(RuleBasedStateMachine):
+    owners: str | None = None
+    others: str | None = None
+    """The versions of the two servers: the present one, or that of a commit."""
+
     @initialize(dies_at_last=st.booleans())
     def begin(self, *, dies_at_last: bool) -> None:
         self.dies_at_last = dies_at_last
         self.folder = Path(tempfile.mkdtemp(prefix="interleavings-"))
         self.clock = Clock()
         self.centrifugo = Centrifugo()
-        self.owner = Server(self.folder, self.centrifugo, self.clock)
-        self.other = Server(self.folder, self.centrifugo, self.clock)
+        if self.others is None:
+            self.owner, self.other = self.server(self.owners), self.server(None)
+        else:
+            # the older one first: the other migrates what it has made
+            self.other, self.owner = self.server(self.others), self.server(None)
         self.alive = self.awake = True
         self.said: list[str] = []
         self.ending = False
@@ -282,8 +310,14 @@ class Deployment(RuleBasedStateMachine):
         self.answer = self.centrifugo.answer = session.messages[1].id
         self.reader_comes(which=0, at_once=True)
 
+    def server(self, commit: str | None) -> Server:
+        version = PRESENT if commit is None else loaded(commit)
+        return Server(self.folder, self.centrifugo, self.clock, version)
+
     async def _send(self, text: str, conversation: str | None) -> Session:
-        prompt = NewPrompt([TextPart(text)], conversation, when_busy="queue")
+        version = self.owner.version
+        part = version("protocol.messages").TextPart(text)
+        prompt = version("chat").NewPrompt([part], conversation, when_busy="queue")
         return await self.owner.app.chat.send("anna", prompt)
 
     def servers(self) -> list[Server]:
@@ -320,8 +354,13 @@ class Deployment(RuleBasedStateMachine):
         saying = self.owner.provider.saying
         if saying is None:
             return
-        said = [kind(f" {len(self.said) + i}") for i, kind in enumerate(kinds)]
-        self.said += [piece.text if isinstance(piece, Text) else "" for piece in said]
+        events = self.owner.version("protocol.events")
+        said = [
+            getattr(events, kind.__name__)(f" {len(self.said) + i}") for i, kind in enumerate(kinds)
+        ]
+        self.said += [
+            piece.text if kind is Text else "" for kind, piece in zip(kinds, said, strict=True)
+        ]
         saying.said.put_nowait(said)
         self.owner.run(asyncio.sleep(0))
 
@@ -427,7 +466,7 @@ class Deployment(RuleBasedStateMachine):
             self.open(reader, reader.position)
 
     def open(self, reader: Reader, since: Position) -> Position:
-        found = self.other.run(view(self.other.app.store, "anna", self.conversation, 50))
+        found = self.other.view(self.conversation)
         position = found.since or since
         session = Session(
             self.conversation, "", found.title, found.messages, position, found.generation
@@ -477,9 +516,9 @@ class Deployment(RuleBasedStateMachine):
             for _ in range(3):
                 self.reader_comes(which, at_once=True)
             reader.view.remember()
-        found = self.other.run(view(self.other.app.store, "anna", self.conversation, 50))
+        found = self.other.view(self.conversation)
         answer = found.messages[1]
-        kept = "".join(part.text for part in answer.parts if isinstance(part, TextPart))
+        kept = texts(answer)
         assert "".join(self.said).startswith(kept)
         if answer.metadata.status == "complete":
             assert kept == "".join(self.said)

@@ -1,11 +1,13 @@
 """A takeover against an owner that goes on without its database, with Centrifugo far away."""
 
 import asyncio
+import sqlite3
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from proxy_server.access.channels import Channels
 from proxy_server.access.signatures import Signer
@@ -29,6 +31,7 @@ from proxy_server.store.migrate import migrate
 from proxy_server.store.schema import messages as table
 from proxy_server.store.turns import Turns
 from proxy_server.testing import InMemoryCentrifugo
+from testbed.waiting import until
 
 LATENCY = 0.02
 PACE = 0.04
@@ -132,7 +135,7 @@ async def test_the_end_wins_and_what_came_before_it_is_kept(tmp_path: Path) -> N
         going_on = asyncio.create_task(owner(dying, channels, assignment))
         await asyncio.sleep(5 * PACE)
 
-        takeover = Takeover(centrifugo, Announcements(living, channels), turns, channels)
+        takeover = Takeover(centrifugo, Announcements(living, channels), turns, leases, channels)
         finished = await takeover.close(assignment, go_on=False)
 
         await asyncio.sleep(5 * PACE)
@@ -160,10 +163,56 @@ async def test_a_history_that_goes_meanwhile_takes_nothing_with_it(tmp_path: Pat
     await asyncio.sleep(PACE)
     seen = len(centrifugo.published)
 
-    takeover = Takeover(centrifugo, Announcements(publisher, channels), turns, channels)
+    takeover = Takeover(centrifugo, Announcements(publisher, channels), turns, leases, channels)
     await takeover.close(assignment, go_on=False)
 
     text = "".join(f" {number}" for number in range(1, seen + 1))
     assert await stored(store, assignment) == [TextPart(text)]
+    await publisher.close()
+    await store.close()
+
+
+async def test_an_end_is_told_when_it_can_be_stored(tmp_path: Path) -> None:
+    file = tmp_path / "conversations.db"
+    store = Store(f"sqlite:///{file}")
+    await migrate(store)
+    leases = Leases(store, "heir", seconds=60)
+    turns = Turns(store, leases, Limits(1, 1))
+    channels = Channels("ai", Signer(["a secret of this test"]))
+    centrifugo = FarCentrifugo()
+    publisher = Publisher(centrifugo)
+    assignment = await begin(store, leases)
+    takeover = Takeover(centrifugo, Announcements(publisher, channels), turns, leases, channels)
+
+    outage = sqlite3.connect(file, isolation_level=None)
+    outage.execute("BEGIN EXCLUSIVE")
+    with capture_logs() as logged:
+        closing = asyncio.create_task(takeover.close(assignment, go_on=False))
+
+        async def noticed() -> bool:
+            return any(line["event"] == "end_not_stored_yet" for line in logged)
+
+        await until(noticed)
+    assert centrifugo.published == []
+    outage.execute("ROLLBACK")
+    outage.close()
+    assert await closing is not None
+    assert until_the_end(centrifugo.published) == await stored(store, assignment) == []
+    await publisher.close()
+    await store.close()
+
+
+async def test_who_has_lost_the_lease_tells_of_no_end(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/conversations.db")
+    await migrate(store)
+    leases, heirs = Leases(store, "heir", seconds=60), Leases(store, "second heir", seconds=60)
+    turns = Turns(store, leases, Limits(1, 1))
+    channels = Channels("ai", Signer(["a secret of this test"]))
+    centrifugo = FarCentrifugo()
+    publisher = Publisher(centrifugo)
+    assignment = await begin(store, heirs)
+    takeover = Takeover(centrifugo, Announcements(publisher, channels), turns, leases, channels)
+    assert await takeover.close(assignment, go_on=False) is None
+    assert centrifugo.published == []
     await publisher.close()
     await store.close()

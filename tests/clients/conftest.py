@@ -11,6 +11,7 @@ from tests.clients.node import CLIENT
 SETTINGS = {
     "PROMPTS_PER_MINUTE": "1000",
     "SHUTDOWN_GRACE_SECONDS": "0.5",
+    "RESPONDERS": "parts=testbed.answers:answer",
 }
 
 

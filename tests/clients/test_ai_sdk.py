@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from chaos.parts import Json, Parts, comparable
+from testbed.answers import chunks_of
 from testbed.deployment import Deployment
 from testbed.link import Link
 from testbed.text import text
+from testbed.waiting import until
 from tests.clients import node
 from tests.clients.conftest import SETTINGS
 
@@ -55,13 +58,45 @@ async def test_every_text_is_exact_while_sockets_are_cut(deployment: Deployment,
         assert chat["states"] == [None, "done", None, "done"]
 
 
+async def test_all_parts_are_exact_while_sockets_are_cut(deployment: Deployment, sdk: str) -> None:
+    prompts = [f"/tokens 150 rate=50 seed={seed}" for seed in range(4)]
+    async with Link(deployment.port) as link:
+        running = asyncio.create_task(run("parts", link.port, sdk=sdk, prompts=prompts))
+        while not running.done():
+            await asyncio.sleep(0.6)
+            link.cut()
+    for seed, chat in enumerate(await running):
+        made = Parts()
+        for chunk in chunks_of(text(150, seed)):
+            made.apply(chunk)
+        followed, resumed, stored = (
+            [comparable(part) for part in without_ids(parts)] for parts in chat["answers"]
+        )
+        assert stored == made.shown()
+        assert followed == stored
+        assert [without_raw(part) for part in resumed] == [without_raw(part) for part in stored]
+        assert chat["errors"] == []
+
+
+def without_ids(parts: list[Json]) -> list[Json]:
+    """Reasoning has an id of its own in version 7."""
+    return [
+        {name: part[name] for name in part if part["type"] != "reasoning" or name != "id"}
+        for part in parts
+    ]
+
+
+def without_raw(part: Json) -> Json:
+    return {name: part[name] for name in part if name != "rawInput"}
+
+
 async def test_an_answer_ends_when_its_servers_are_killed(tmp_path: Path, sdk: str) -> None:
     settings = SETTINGS | {"LEASE_SECONDS": "2"}
     with Deployment(folder=tmp_path, replicas=2, settings=settings) as running:
         chats = asyncio.create_task(
             run("killed", running.port, sdk=sdk, prompt="/tokens 400 rate=40")
         )
-        await asyncio.sleep(2)
+        await until(lambda: begun(running, "/tokens 400 rate=40"))
         for server in running.servers:
             server.kill()
         for server in running.servers:
@@ -74,6 +109,10 @@ async def test_an_answer_ends_when_its_servers_are_killed(tmp_path: Path, sdk: s
     assert text(400).startswith(shown)
     assert seen["stored"] == seen["shown"]
     assert seen["status"] == "ready"
+
+
+async def begun(deployment: Deployment, prompt: str) -> bool:
+    return any(len(sent["times"]) > 20 for sent in await deployment.sent(prompt))
 
 
 async def test_an_answer_is_made_anew_by_either_id_or_none(

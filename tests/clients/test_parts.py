@@ -157,6 +157,25 @@ async def test_the_beginning_of_a_json_text_is_read_as_the_ai_sdk_reads_it() -> 
         assert as_json(None if value is NOTHING else pieces.value()) == wanted
 
 
+def continued(chunks: list[Json]) -> list[Json]:
+    """The parts of an answer that rests wherever no text grows, and goes on from what is stored."""
+    incoming, growing = Incoming(), GrowingMessage()
+    for chunk in chunks:
+        growing.add(incoming.take(chunk))
+        if not incoming.busy:
+            growing.mark()
+            kept = decode_parts(encode(growing.published()).decode())
+            incoming, growing = Incoming(kept), GrowingMessage(kept)
+    growing.add(incoming.end())
+    parts: list[Json] = as_json(growing.parts())
+    return parts
+
+
+def test_an_answer_that_goes_on_from_the_store_is_the_same(made: list[Made]) -> None:
+    for one in made:
+        assert continued(one.chunks) == one.parts
+
+
 def test_clients_of_old_find_the_text_that_grows_last(made: list[Made]) -> None:
     known = ("text", "reasoning", "source-url", "file")
     for one in made:

@@ -38,6 +38,30 @@ async def everything(turn: Turn) -> AsyncIterator[object]:
     yield {"type": "finish", "finishReason": "length"}
 
 
+CALL = {"toolCallId": "t", "toolName": "search"}
+
+
+async def calls(_: Turn) -> AsyncIterator[object]:
+    yield "So far"
+    yield {"type": "tool-input-start", **CALL}
+    yield {"type": "tool-input-delta", "toolCallId": "t", "inputTextDelta": '{"query": "te'}
+    await asyncio.Event().wait()
+
+
+async def replaces(_: Turn) -> AsyncIterator[object]:
+    """Far more than an answer may hold, of which little stays."""
+    for number in range(20):
+        yield {"type": "data-state", "id": "s", "data": [number, 150_000 * "x"]}
+        yield {"type": "data-moment", "data": 150_000 * "x", "transient": True}
+    yield {"type": "data-state", "id": "s", "data": "done"}
+    yield "Done."
+
+
+async def refers(_: Turn) -> AsyncIterator[object]:
+    yield "So far"
+    yield {"type": "tool-output-available", "toolCallId": "t", "output": SECRET}
+
+
 async def remembers(turn: Turn) -> AsyncIterator[str]:
     yield " | ".join(f"{message.role}: {text_of(message)}" for message in turn.messages)
 

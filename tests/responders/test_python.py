@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from proxy_server import App, Settings
 from proxy_server.chat import NewPrompt
+from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.messages import Message, ReasoningPart, TextPart
 from proxy_server.protocol.sessions import Session
 from proxy_server.testing import InMemoryCentrifugo
@@ -235,6 +236,48 @@ async def test_a_stop_ends_what_it_holds_open(serve: Serve, responder: str) -> N
     assert not [line for line in logs if line["event"].startswith("responder")]
 
 
+async def test_a_stop_leaves_no_tool_at_work(serve: Serve) -> None:
+    async with serve("calls") as app:
+        session = await begun(app)
+        await app.chat.stop("anna", session.conversation)
+        message = await ended(app, session)
+    said, tool = json.loads(encode(message.parts))
+    assert said == {"type": "text", "text": "So far"}
+    assert tool == {
+        "type": "tool-search",
+        "toolCallId": "t",
+        "state": "output-error",
+        "input": {"query": "te"},
+        "rawInput": '{"query": "te',
+        "errorText": "The answer ended before the input was complete.",
+    }
+    assert message.metadata.status == "stopped"
+
+
+async def test_what_takes_the_place_of_something_takes_its_room(serve: Serve) -> None:
+    async with serve("replaces") as app:
+        message = await asked(app)
+    assert message.metadata.finish_reason == "stop"
+    assert json.loads(encode(message.parts)) == [
+        {"type": "data-state", "id": "s", "data": "done"},
+        {"type": "text", "text": "Done."},
+    ]
+
+
+async def test_a_chunk_that_refers_to_nothing_fails_the_answer_and_says_where(
+    serve: Serve,
+) -> None:
+    with capture_logs() as logs:
+        async with serve("refers") as app:
+            message = await asked(app)
+    assert (message.metadata.status, said(message)) == ("failed", "So far")
+    assert message.metadata.error == "The answer could not be shown. Try again."
+    [failed] = [line for line in logs if line["event"] == "model_failed"]
+    assert failed["reason"] == "bad_chunk"
+    what = "chunk 1, 'tool-output-available': there is no call of its toolCallId"
+    assert failed["details"] == what
+
+
 async def test_the_time_limit_ends_it_too(serve: Serve) -> None:
     async with serve("waits", generation_seconds=0.2) as app:
         message = await asked(app)
@@ -335,6 +378,23 @@ async def test_names_stand_beside_the_models(serverless: Deployment) -> None:
             assert (await last(""))[0] == "test"  # type: ignore[index]
             unknown = await door.rpc("anna", "ai:send", text="Hi", model="nobody")
             assert unknown["error"]["code"] == 404
+
+
+async def test_clients_are_told_all_models(serverless: Deployment) -> None:
+    settings = {
+        "RESPONDERS": f"shop={OWN}:shop",
+        "MODELS": "large",
+        "MODEL_CARDS": json.dumps({"shop": {"title": "Our shop", "input": ["text"]}}),
+    }
+    with serverless.server(2, **settings) as server:
+        async with Door(server.port) as door:
+            assert await door.rpc("anna", "ai:models") == {
+                "models": [
+                    {"id": "test", "input": ["text", "image"]},
+                    {"id": "large", "input": ["text", "image"]},
+                    {"id": "shop", "input": ["text"], "title": "Our shop"},
+                ]
+            }
 
 
 async def test_a_server_with_one_left_behind_still_ends(serverless: Deployment) -> None:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from proxy_server.responders.time_limit import TimeLimit
+from testbed.waiting import WAIT
 
 BOUND = 0.2
 
@@ -43,5 +44,81 @@ async def test_waits_that_bring_nothing_do_not_renew_it() -> None:
             with patience:
                 await asyncio.sleep(BOUND / 10)
 
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(wait(), 10 * BOUND)
+    # not wait_for: its own TimeoutError would look like the one that is expected
+    async with asyncio.timeout(WAIT) as never:
+        with pytest.raises(TimeoutError):
+            await wait()
+    assert not never.expired()
+
+
+async def test_progress_renews_it_and_time_spent_elsewhere_does_not_count() -> None:
+    bound = 4 * BOUND
+    patience = TimeLimit(bound)
+    for _ in range(3):
+        with patience:
+            await asyncio.sleep(0)
+        await asyncio.sleep(bound / 2)
+    patience.renew(WAIT)
+    with patience:
+        await asyncio.sleep(1.5 * bound)
+    patience.close()
+
+
+async def test_who_is_cancelled_from_outside_is_cancelled() -> None:
+    patience = TimeLimit(BOUND)
+
+    async def wait() -> None:
+        with patience:
+            await asyncio.Event().wait()
+
+    waiting = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await asyncio.sleep(2 * BOUND)
+    assert waiting.cancelled()
+
+
+async def test_nothing_of_it_is_left_once_it_is_closed() -> None:
+    patience = TimeLimit(BOUND)
+    with patience:
+        await asyncio.sleep(0)
+    patience.close()
+    # one that went on would cancel whoever waits by then
+    await asyncio.sleep(2 * BOUND)
+    assert patience._timer is None or patience._timer.cancelled()
+
+
+async def test_a_wait_that_begins_late_has_its_whole_time() -> None:
+    patience = TimeLimit(BOUND)
+    with patience:
+        await asyncio.sleep(0)
+    await asyncio.sleep(BOUND / 2)
+
+    async def wait() -> None:
+        with patience:
+            await asyncio.Event().wait()
+
+    # the timer of the first wait fires within the second one, and must not be the last
+    async with asyncio.timeout(WAIT) as never:
+        with pytest.raises(TimeoutError):
+            await wait()
+    assert not never.expired()
+
+
+async def test_who_is_cancelled_in_the_moment_of_its_end_is_cancelled() -> None:
+    patience = TimeLimit(0)
+
+    async def wait() -> None:
+        with patience:
+            await asyncio.Event().wait()
+
+    waiting = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    while not waiting.cancelling():
+        patience._fire()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    patience.close()

@@ -1,45 +1,23 @@
 """The schema: made once however many servers start, and the one that the code expects."""
 
-import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from proxy_server.store import migrate
 from proxy_server.store.database import Store
 from proxy_server.store.schema import RETIRED, schema
 from testbed.deployment import Deployment
 from testbed.door import Door
+from testbed.waiting import until
 
 SCRIPTS = Path(migrate.__file__).parent / "migrations"
-
-
-@pytest.fixture
-def empty(serverless: Deployment, tmp_path: Path) -> Callable[[], Awaitable[str]]:
-    """Makes databases with nothing in them, and gives their addresses."""
-
-    async def make() -> str:
-        name = f"empty_{uuid.uuid4().hex}"
-        if serverless.postgresql is None:
-            return f"sqlite:///{tmp_path}/{name}.db"
-        url = serverless.server_settings["DATABASE_URL"]
-        engine = create_async_engine(
-            url.replace("postgresql:", "postgresql+asyncpg:"), isolation_level="AUTOCOMMIT"
-        )
-        async with engine.connect() as connection:
-            await connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        await engine.dispose()
-        return f"{url.rpartition('/')[0]}/{name}"
-
-    return make
 
 
 async def test_servers_that_start_at_once_on_an_empty_database(
@@ -69,6 +47,39 @@ async def test_a_new_database_and_a_migrated_one_are_the_same(
         await store.close()
     assert found[0] == found[1]
     assert len(found[0]) == len(schema.tables) + 1
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(
+    serverless: Deployment, empty: Callable[[], Awaitable[str]]
+) -> None:
+    url = await empty()
+    store = Store(url)
+    await migrate.migrate(store)
+    for statement in (
+        "UPDATE alembic_version SET version_num = '9999'",
+        "ALTER TABLE messages ADD COLUMN new TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE generations ADD COLUMN new TEXT",
+        "CREATE TABLE new (id TEXT)",
+    ):
+        await store.write(partial(_run, statement))
+    with serverless.server(2, DATABASE_URL=url) as server:
+        async with Door(server.port) as door:
+            session = await door.rpc("anna", "ai:send", text="/tokens 3")
+
+            async def ended() -> bool:
+                where = {"conversation": session["conversation"]}
+                last = (await door.rpc("anna", "ai:open", **where))["messages"][-1]
+                return bool(last["metadata"]["status"] == "complete")
+
+            await until(ended)
+        assert "database_is_newer" in server.log_text()
+    version = await store.read(migrate._found)
+    assert version == "9999"
+    await store.close()
+
+
+def _run(statement: str, connection: sa.Connection) -> None:
+    connection.execute(sa.text(statement))
 
 
 def described(connection: sa.Connection) -> dict[str, Any]:

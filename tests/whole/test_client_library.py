@@ -105,6 +105,10 @@ async def test_a_long_conversation_is_shown_page_by_page(deployment: Deployment)
     assert shown["prompts"] == [f"/tokens 1 seed={turn}" for turn in range(60)]
 
 
+async def test_the_models_are_told(deployment: Deployment) -> None:
+    assert await run("models", deployment.port) == [{"id": "test", "input": ["text", "image"]}]
+
+
 async def test_a_strangers_conversation_stays_closed(deployment: Deployment) -> None:
     refusal = ["CallError", 403]
     assert await run("refused", deployment.port) == {

@@ -6,7 +6,7 @@ import { ConversationList } from "./conversation_list.ts";
 import { CallError } from "./errors.ts";
 import { browserStorage } from "./identity.ts";
 import type { Observable } from "./observable.ts";
-import type { Session, Summary } from "./protocol.ts";
+import type { Model, Session, Summary } from "./protocol.ts";
 import { type Reduce, reduce } from "./state.ts";
 
 export interface BeginOptions extends SendOptions {
@@ -99,6 +99,11 @@ export class ChatClient {
     const request = { limit: PAGE, ...(before !== undefined && { before }) };
     const { conversations, next } = await this.#connection.call("list", request);
     return { conversations, ...(next !== undefined && { next }) };
+  }
+
+  /** The models that a prompt may name, the usual one first. */
+  async models(): Promise<readonly Model[]> {
+    return (await this.#connection.call("models", {})).models;
   }
 
   /** Begins a conversation with its first prompt. */

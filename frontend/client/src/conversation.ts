@@ -8,6 +8,7 @@ import { Cell, notify, type Observable } from "./observable.ts";
 import {
   type Decisions,
   isClosed,
+  isWaiting,
   type Part,
   type Position,
   type Session,
@@ -102,7 +103,8 @@ export class Conversation {
       receive: (event) => this.#receive(event),
       settled: (shown, covered) => this.#settled(shown, covered),
       intact: () => !hasHole(this.#state.value),
-      expectant: () => this.#state.value.messages.some((message) => !isClosed(message)),
+      expectant: () =>
+        this.#state.value.messages.some((message) => !isClosed(message) && !isWaiting(message)),
       news: ({ generation }) =>
         generation === null || progressOf(this.#state.value, generation.message) < generation.seq,
     });
@@ -157,16 +159,48 @@ export class Conversation {
     return session;
   }
 
-  /** Goes on with an answer that waits, by what was decided and done; the same message grows. */
+  /**
+   * Says what was decided about an answer, or done for it. With the last that it waits for it goes on: the same message
+   * grows. Of two decisions about one thing the first counts; the session shows which.
+   */
   async continue(message: string, decisions: Decisions, data?: unknown): Promise<Session> {
-    const session = await this.#connection.call("continue", {
+    const request = {
       conversation: this.id,
       message,
       ...decisions,
       ...(data !== undefined && { data }),
-    });
+    };
+    try {
+      return this.#joined(await this.#connection.call("continue", request));
+    } catch (error) {
+      if (!(error instanceof CallError) || error.code !== 409 || !this.#runs(message)) throw error;
+      // it has asked, and is still being written
+      await this.#rested(message);
+      return this.#joined(await this.#connection.call("continue", request));
+    }
+  }
+
+  #joined(session: Session): Session {
     this.join(session);
     return session;
+  }
+
+  #runs(id: string): boolean {
+    const message = this.#state.value.messages.find((known) => known.id === id);
+    return message !== undefined && !isClosed(message) && !isWaiting(message);
+  }
+
+  /** Resolves when the answer is not being made any more, or is followed no longer. */
+  #rested(id: string): Promise<void> {
+    return new Promise((resolve) => {
+      const stops = [this.state, this.sync].map((seen: Observable<unknown>) =>
+        seen.subscribe(() => {
+          if (this.#runs(id) && !["gone", "closed"].includes(this.sync.value)) return;
+          for (const stop of stops) stop();
+          resolve();
+        }),
+      );
+    });
   }
 
   /** Shows the new messages of a call at once; their publications may come later. */

@@ -1,6 +1,13 @@
 /** What client and proxy server say to each other; names inside messages and chunks are the Vercel AI SDK's. */
 
-export type Status = "queued" | "streaming" | "complete" | "stopped" | "failed" | "interrupted";
+export type Status =
+  | "queued"
+  | "streaming"
+  | "waiting"
+  | "complete"
+  | "stopped"
+  | "failed"
+  | "interrupted";
 
 /** What a model's provider has to say of a part, and may want back with it. */
 export type ProviderMetadata = Record<string, unknown>;
@@ -249,6 +256,15 @@ export interface HistoryPage {
   next?: string;
 }
 
+/** A name that a prompt may give. */
+export interface Model {
+  id: string;
+  /** One for people. */
+  title?: string;
+  /** What a prompt to it may hold: `text`, `image`, and what comes to be. */
+  input: readonly string[];
+}
+
 export type WhenBusy = "reject" | "queue" | "interrupt";
 
 /** What the user has decided about an answer that waits, or done for it. */
@@ -287,6 +303,7 @@ export interface Methods {
   rename: [{ conversation: string; title: string }, Record<string, never>];
   archive: [{ conversation: string; archived: boolean }, Record<string, never>];
   delete: [{ conversation: string }, Record<string, never>];
+  models: [Record<string, never>, { models: readonly Model[] }];
 }
 
 const ENDED: ReadonlySet<Status | undefined> = new Set<Status>([
@@ -299,6 +316,11 @@ const ENDED: ReadonlySet<Status | undefined> = new Set<Status>([
 /** Whether nothing more can come for this message. */
 export function isClosed(message: Message): boolean {
   return message.role === "user" || ENDED.has(message.metadata.status);
+}
+
+/** Whether it rests until somebody decides: `Conversation.continue`. */
+export function isWaiting(message: Message): boolean {
+  return message.metadata.status === "waiting";
 }
 
 /** The text a message shows, its reasoning left out. */

@@ -104,7 +104,7 @@ export class AnswerStream {
     if (this.#seq < progress) this.#jump(message, progress);
     if (this.#ended) return;
     this.#shown = message;
-    if ((message.metadata.status as string) === "waiting") this.#close(message);
+    if (message.metadata.status === "waiting") this.#close(message);
   }
 
   /** Made anew by somebody else, it is gone. While a session is taken in, it may be away for a moment. */

@@ -82,6 +82,20 @@ function written(before: AnyPart | undefined, after: AnyPart, index: number): UI
   return chunks as UIMessageChunk[];
 }
 
+/** States of a call of which the input is there, and those that may follow without a new call. */
+const ASKED: ReadonlySet<string | undefined> = new Set([
+  "input-available",
+  "approval-requested",
+  "approval-responded",
+]);
+const DECIDED: ReadonlySet<string | undefined> = new Set([
+  "approval-requested",
+  "approval-responded",
+  "output-available",
+  "output-error",
+  "output-denied",
+]);
+
 export function isTool({ type }: AnyPart): boolean {
   return type === "dynamic-tool" || type.startsWith("tool-");
 }
@@ -107,21 +121,32 @@ function called(before: AnyPart | undefined, after: AnyPart): UIMessageChunk[] {
   const begun =
     typeof rawInput === "string" && (state === "input-streaming" || typeof input !== "string");
   const inputTextDelta = begun ? rawInput : JSON.stringify(input);
-  return [
+  const known = DECIDED.has(after.state) && ASKED.has(before?.state) && same(before?.input, input);
+  const written = [
     { type: "tool-input-start", ...call, ...defined({ inputEncoding: after.inputEncoding }) },
     ...(inputTextDelta === undefined
       ? []
       : [{ type: "tool-input-delta", toolCallId, inputTextDelta }]),
-    ...approved(after),
+  ];
+  return [
+    ...(known ? [] : written),
+    ...approved(known ? before : undefined, after),
     ...answered(after),
   ] as UIMessageChunk[];
 }
 
-function approved({ toolCallId, approval, state }: AnyPart): object[] {
+interface Approval {
+  id: string;
+  approved?: boolean;
+  reason?: string;
+  requestReason?: string;
+  descriptor?: unknown;
+}
+
+function approved(before: AnyPart | undefined, { toolCallId, approval, state }: AnyPart): object[] {
   if (approval === undefined) return [];
-  const { id, approved, reason, requestReason, descriptor, ...asked } = approval as {
-    [field: string]: unknown;
-  };
+  const { id, approved, reason, requestReason, descriptor, ...asked } = approval as Approval;
+  const shown = before?.approval as Approval | undefined;
   const request = {
     type: "tool-approval-request",
     toolCallId,
@@ -129,10 +154,16 @@ function approved({ toolCallId, approval, state }: AnyPart): object[] {
     ...defined({ reason: requestReason, approvalDescriptor: descriptor }),
     ...asked,
   };
-  if (approved === undefined || state === "approval-requested") return [request];
+  const response = {
+    type: "tool-approval-response",
+    approvalId: id,
+    approved,
+    ...defined({ reason }),
+  };
+  const decided = approved !== undefined && state !== "approval-requested";
   return [
-    request,
-    { type: "tool-approval-response", approvalId: id, approved, ...defined({ reason }) },
+    ...(shown?.id === id ? [] : [request]),
+    ...(decided && shown?.approved !== approved ? [response] : []),
   ];
 }
 

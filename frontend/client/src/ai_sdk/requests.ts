@@ -76,7 +76,7 @@ export async function proceed(chat: Chat, message: UIMessage, data: unknown): Pr
 
 /** Whether an answer is being made, or is next. */
 export function isRunning(message: Message): boolean {
-  return !isClosed(message) && (message.metadata.status as string) !== "waiting";
+  return !isClosed(message) && message.metadata.status !== "waiting";
 }
 
 function answerTo(conversation: Conversation, prompt: string): Answer {

@@ -8,7 +8,7 @@ import * as app from "./app.mjs";
 import { begun, shown, until } from "./app.mjs";
 
 const { Chat } = await import(JSON.parse(process.argv[3]).sdk);
-await app.main({ answers, killed, regenerated, resumed, stopped, aborted, queued, refused });
+await app.main({ answers, killed, regenerated, resumed, stopped, aborted, queued, refused, parts });
 
 /** A tab with the chat of that name in it. */
 async function tab(origin, { id = crypto.randomUUID(), ...options } = {}) {
@@ -41,6 +41,22 @@ async function answers({ origin, prompts }) {
         status: chat.status,
         states: chat.messages.flatMap(({ parts }) => parts.map(({ state }) => state ?? null)),
       };
+    }),
+  );
+}
+
+/** Answers of parts of all kinds: in a tab that follows, in one that resumes in the middle, and as they are stored. */
+async function parts({ origin, prompts }) {
+  return Promise.all(
+    prompts.map(async (prompt) => {
+      const { chat, transport, id, token, errors } = await tab(origin, { model: "parts" });
+      const running = chat.sendMessage({ text: prompt });
+      await begun(chat, 20);
+      const other = await tab(origin, { id, token });
+      other.chat.messages = (await other.transport.load(id)).slice(0, 1);
+      await Promise.all([running, other.chat.resumeStream()]);
+      const answers = [chat.messages, other.chat.messages, await transport.load(id)];
+      return { answers: answers.map((messages) => messages[1].parts), errors };
     }),
   );
 }

@@ -8,7 +8,7 @@ import { Centrifuge } from "centrifuge";
 import { ChatClient, isClosed, memoryStorage, reduce, textOf } from "centrifugo-llm";
 import WebSocket from "ws";
 
-const scenarios = { answers, missed, paging, refused, inStep, guest };
+const scenarios = { answers, missed, paging, models, refused, inStep, guest };
 const [name, argument] = process.argv.slice(2);
 console.log(JSON.stringify(await scenarios[name](JSON.parse(argument))));
 process.exit(0);
@@ -102,6 +102,10 @@ async function paging({ origin, turns }) {
 }
 
 /** Somebody else's conversation: to open it, to send into it, to stop it. */
+async function models({ origin }) {
+  return connected(origin).models();
+}
+
 async function refused({ origin }) {
   const conversation = await connected(origin).begin("/tokens 5");
   const stranger = connected(origin);

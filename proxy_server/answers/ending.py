@@ -1,0 +1,156 @@
+"""What becomes of an answer when nothing more is said: it is closed, or it waits for somebody."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from proxy_server import telemetry
+from proxy_server.answers.progress import Progress
+from proxy_server.answers.retries import until_it_succeeds
+from proxy_server.answers.said import Added, Said, within
+from proxy_server.errors import StoreUnavailable
+from proxy_server.protocol.chunks import Chunk, MessageMetadata
+from proxy_server.protocol.closing import closing_entry, step_entry
+from proxy_server.protocol.events import FinishReason
+from proxy_server.protocol.messages import Metadata, Status, Usage, added
+from proxy_server.protocol.turns import Assignment, Finished, OutboxEntry
+from proxy_server.protocol.waiting import denied, is_to_wait
+from proxy_server.store.ends import BY_PROMPT
+from proxy_server.store.turns import Turns
+from proxy_server.store.waiting import Rested, Waiting
+
+_T = TypeVar("_T")
+
+Ended = tuple[Finished, OutboxEntry]
+"""An end as stored, and what tells of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    status: Status
+    finish_reason: FinishReason
+    error: str | None = None
+
+
+class Ending:
+    """Stores the end of one answer, however long the database is away.
+
+    most_bytes: of its parts as JSON.
+    """
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        progress: Progress,
+        *,
+        turns: Turns,
+        waiting: Waiting,
+        most_bytes: int,
+        began: float,
+        log: structlog.stdlib.BoundLogger,
+    ) -> None:
+        self._assignment = assignment
+        self._progress = progress
+        self._turns = turns
+        self._waiting = waiting
+        self._most_bytes = most_bytes
+        self._log = log
+        self._began = began
+
+    async def store(
+        self,
+        outcome: Outcome,
+        said: Sequence[Said],
+        usage: Usage | None,
+        *,
+        go_on: Callable[[], bool],
+    ) -> Ended | None:
+        """said: what was not added yet; usage: of what was made here.
+
+        None where the lease was lost.
+        """
+        growing = self._progress.growing
+        chunks = growing.add(within(said, self._most_bytes - growing.bytes))
+        metadata = self._assignment.metadata(outcome.status)
+        metadata.finish_reason = outcome.finish_reason
+        metadata.usage = added(self._assignment.usage, usage)
+        metadata.error = outcome.error
+        parts = growing.parts()
+        if outcome.status == "complete" and is_to_wait(parts, outcome.finish_reason):
+            entry, rested = await self._rest(chunks, metadata)
+            if rested.how == "rests":
+                self._note("waiting", entry, usage)
+                return Finished(None, rested.summary), entry
+            if rested.how == "lost":
+                self._log.warning("lease_lost")
+                return None
+            denials = denied(parts, BY_PROMPT.reason)
+            chunks += growing.add([Added(chunk, 0) for chunk in denials])
+        return await self._close(chunks, metadata, outcome.status, usage, go_on)
+
+    async def _rest(self, chunks: list[Chunk], metadata: Metadata) -> tuple[OutboxEntry, Rested]:
+        ending, parts = self._progress.growing.ended("waiting")
+        rests = msgspec.structs.replace(metadata, status="waiting", finish_reason=None)
+        entry = step_entry(
+            self._assignment.conversation_id,
+            self._assignment.message_id,
+            self._progress.published + 1,
+            [*chunks, *ending, MessageMetadata(rests)],
+        )
+        return entry, await self._until_stored(
+            lambda: self._waiting.rest(self._assignment, parts, rests, entry)
+        )
+
+    async def _close(
+        self,
+        chunks: list[Chunk],
+        metadata: Metadata,
+        status: Status,
+        usage: Usage | None,
+        go_on: Callable[[], bool],
+    ) -> Ended | None:
+        ending, parts = self._progress.growing.ended(status)
+        closing = closing_entry(
+            self._assignment.conversation_id,
+            self._assignment.message_id,
+            self._progress.published + 1,
+            [*chunks, *ending],
+            metadata,
+            prompt=self._assignment.prompt,
+            after=self._assignment.after,
+        )
+        position = self._progress.position if self._progress.acknowledged else None
+        finished = await self._until_stored(
+            lambda: self._turns.finish(
+                self._assignment, parts, metadata, closing, go_on=go_on(), position=position
+            )
+        )
+        if finished is None:
+            self._log.warning("lease_lost")
+            return None
+        self._note(status, closing, usage)
+        return finished, closing
+
+    async def _until_stored(self, store: Callable[[], Awaitable[_T]]) -> _T:
+        return await until_it_succeeds(
+            store,
+            StoreUnavailable,
+            lambda error: self._log.warning("end_not_stored_yet", error=str(error)),
+        )
+
+    def _note(self, status: Status, entry: OutboxEntry, usage: Usage | None) -> None:
+        telemetry.GENERATIONS.labels(status).inc()
+        if usage is not None:
+            telemetry.TOKENS.labels("input").inc(usage.input_tokens)
+            telemetry.TOKENS.labels("output").inc(usage.output_tokens)
+        self._log.info(
+            "generation_ended",
+            status=status,
+            seconds=round(monotonic() - self._began, 3),
+            characters=self._progress.growing.size(),
+            publications=entry.version,
+        )

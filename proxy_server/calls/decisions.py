@@ -1,0 +1,46 @@
+"""What a client may decide of an answer that waits: checked before anything is touched."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from proxy_server.errors import Malformed, TooLarge
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.requests import Continue
+
+_MOST_DECISIONS = 100
+_MOST_DEPTH = 100
+
+
+def check_decisions(request: Continue, most_bytes: int) -> None:
+    """Raises Malformed and TooLarge."""
+    count = len(request.approvals) + len(request.outputs)
+    if not count:
+        raise Malformed("Give the field approvals or the field outputs.")
+    if count > _MOST_DECISIONS:
+        raise TooLarge(f"At most {_MOST_DECISIONS} decisions can be taken at once.")
+    if len(encode([request.approvals, request.outputs])) > most_bytes:
+        raise TooLarge(f"What was decided is larger than {most_bytes} bytes.")
+    for output in request.outputs:
+        if (output.output is UNSET) == (output.error_text is UNSET):
+            raise Malformed("Each of the outputs has either the field output or errorText.")
+        if output.output is not UNSET:
+            _check_depth(msgspec.json.decode(output.output))
+
+
+def _check_depth(output: Any) -> None:
+    """What is nested deeper than decoders go would make its message one that nobody can read."""
+    level = [output]
+    for _ in range(_MOST_DEPTH):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return
+    raise Malformed("The field outputs is nested too deeply.")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
