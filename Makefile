@@ -166,6 +166,14 @@ examples/use-chat/node_modules/.installed: examples/use-chat/package.json fronte
 example: examples/use-chat/node_modules/.installed ## an app with the AI SDK's useChat: http://localhost:5173, beside `make run`
 	cd examples/use-chat && npm run --silent dev
 
+examples/node-route/node_modules/.installed: examples/node-route/package.json | $(VENV)/.node
+	cd examples/node-route && npm install --no-audit --no-fund --no-package-lock
+	@touch $@
+
+.PHONY: route
+route: examples/node-route/node_modules/.installed ## a route that answers, in Node: beside `RESPONDER=http://127.0.0.1:3100/api/chat make run`
+	cd examples/node-route && node route.js
+
 .PHONY: lint
 lint: $(VENV)/.dev frontend/node_modules/.installed ## ruff, mypy --strict, the rooms' imports, and the frontend's own
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """The command: settings, logging, signals."""
 
+import argparse
 import asyncio
 import gc
 import logging
@@ -20,12 +21,30 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="centrifugo-llm", description="Settings are variables.")
+    parser.add_argument(
+        "--reload",
+        action="store_true",
+        help="for who writes a responder: begin anew when its files change",
+    )
+    arguments = parser.parse_args()
     try:
         settings = Settings()  # type: ignore[call-arg]
     except ValidationError as error:
         sys.exit(f"These settings do not go:\n{_problems(error)}")
     _configure_logging(settings)
+    if arguments.reload:
+        sys.exit(_reload(settings))
     uvloop.run(_run(settings))
+
+
+def _reload(settings: Settings) -> int:
+    from proxy_server.reloading import serve_and_reload
+
+    try:
+        return serve_and_reload(settings.own_python, settings.shutdown_grace_seconds)
+    except ResponderUnusable as error:
+        sys.exit(f"The server does not start: {error}")
 
 
 async def _run(settings: Settings) -> None:

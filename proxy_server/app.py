@@ -4,6 +4,7 @@ import asyncio
 import gc
 import uuid
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +16,7 @@ from proxy_server.access.channels import Channels
 from proxy_server.access.limits import AddressLimiter, CallLimiter, Places, Shares
 from proxy_server.access.signatures import Signer
 from proxy_server.access.visitors import Visitors
+from proxy_server.answers.again import Again
 from proxy_server.answers.checkpoints import Checkpoints
 from proxy_server.answers.generation import Services
 from proxy_server.answers.heartbeat import Heartbeat
@@ -34,12 +36,15 @@ from proxy_server.delivery.publisher import Publisher
 from proxy_server.delivery.server_api import ServerApi, server_api
 from proxy_server.errors import StoreUnavailable
 from proxy_server.protocol.requests import Model
-from proxy_server.responders.choice import Choice
+from proxy_server.responders.choice import Choice, may_retry
 from proxy_server.responders.openai_chat import OpenAIChat
 from proxy_server.responders.openai_client import Server
 from proxy_server.responders.openai_responses import OpenAIResponses
 from proxy_server.responders.python import PythonResponder
 from proxy_server.responders.responder import Responder
+from proxy_server.responders.route import Patience, RouteResponder
+from proxy_server.responders.route_address import is_route
+from proxy_server.responders.watchdog import Watchdog
 from proxy_server.settings import Card, Settings
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
@@ -133,6 +138,10 @@ class App:
         # first, because what fails here is what its author is waiting to read
         responder = self._responder or _responder(settings)
         stack.push_async_callback(responder.close)
+        if settings.own_python:
+            watchdog = Watchdog()
+            watchdog.begin()
+            stack.callback(watchdog.close)
         self.store = Store(settings.database_url, synchronous=settings.sqlite_synchronous)
         stack.push_async_callback(self.store.close)
         await migrate(self.store)
@@ -170,6 +179,13 @@ class App:
             ),
             relay=self._relay,
             takeover=Takeover(api, announcements, turns, leases, self._channels),
+            again=Again(
+                partial(may_retry, responder),
+                api=api,
+                turns=turns,
+                channels=self._channels,
+                announcements=announcements,
+            ),
             waiting=waiting,
             announcements=announcements,
             titles=self._titles(responder, turns),
@@ -243,9 +259,22 @@ class App:
 
 def _responder(settings: Settings) -> Responder:
     """Who answers, by the settings; raises ResponderUnusable."""
-    named = {name: PythonResponder(place) for name, place in settings.responders.items()}
-    usual = PythonResponder(settings.responder) if settings.responder else _model(settings)
+    named = {name: _own(settings, place) for name, place in settings.responders.items()}
+    usual = _own(settings, settings.responder) if settings.responder else _model(settings)
     return Choice(named, usual) if named else usual
+
+
+def _own(settings: Settings, place: str) -> Responder:
+    """The responder of somebody's own that a setting names; raises ResponderUnusable."""
+    if not is_route(place):
+        return PythonResponder(place)
+    return RouteResponder(
+        place,
+        [secret.get_secret_value() for secret in settings.responder_secrets],
+        Patience(settings.first_token_seconds, settings.idle_seconds),
+        connections=settings.max_generations,
+        reasoning_tags=settings.reasoning_tags,
+    )
 
 
 def _model_of(name: str, settings: Settings) -> Model:

@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -128,13 +129,18 @@ class Settings(BaseSettings):
     )
     responder: str = Field(
         "",
-        description="Your own Python in place of the model: `package.module:attribute` "
-        "(docs/responders.md)",
+        description="Your own Python in place of the model, `package.module:attribute`, or a route "
+        "of yours in any language, `https://…` (docs/responders.md)",
     )
     responders: _Named = Field(
         {},
         description="The same beside the model, for the prompts that name them: "
-        "`name=package.module:attribute, …`",
+        "`name=package.module:attribute, name=https://…`",
+    )
+    responder_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="Sign the requests to routes: `whsec_` and base64 of at least 24 bytes each, "
+        "comma separated, all of them sign; only a route on this machine goes without",
     )
     first_token_seconds: _Seconds = Field(60, description="How long the model may take to begin")
     idle_seconds: _Seconds = Field(30, description="How long it may pause between tokens")
@@ -237,7 +243,7 @@ class Settings(BaseSettings):
         pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
         named = {name.strip(): place.strip() for name, _, place in pairs}
         if len(named) < len(pairs) or not all((*named, *named.values())):
-            raise ValueError("give name=package.module:attribute, …, each name once")
+            raise ValueError("give name=package.module:attribute or name=https://…, each name once")
         return named
 
     @field_validator("reasoning_tags", mode="after")
@@ -249,7 +255,9 @@ class Settings(BaseSettings):
             return ("think", "thinking")
         return tuple(tag.strip("<>") for tag in value)
 
-    @field_validator("signing_secrets", "models", "reasoning_tags", mode="before")
+    @field_validator(
+        "signing_secrets", "models", "reasoning_tags", "responder_secrets", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -294,10 +302,26 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def own_python(self) -> tuple[str, ...]:
+        """What is named as a responder and is no address of a route."""
+        named = (self.responder, *self.responders.values())
+        return tuple(place for place in named if place and "://" not in place)
+
+    @property
     def allowed_models(self) -> tuple[str, ...]:
         """Those that prompts may name, each once, the usual one first."""
         usual = self.openai_model
         if self.responder:
             # OPENAI_MODEL does not answer here, and nobody shall read that it does
-            usual = self.responder.partition(":")[0].rpartition(".")[2]
+            usual = _shown_name(self.responder)
         return tuple(dict.fromkeys((usual, *self.models, *self.responders)))
+
+
+def _shown_name(responder: str) -> str:
+    """What answers, in one word: a module's name, or the last one of a route's path."""
+    if "://" not in responder:
+        return responder.partition(":")[0].rpartition(".")[2]
+    try:
+        return urlsplit(responder).path.rstrip("/").rpartition("/")[2] or "route"
+    except ValueError:
+        return "route"

@@ -59,7 +59,7 @@ def main() -> None:
         for part in planned:
             _refuse_if_taken(part)
         needed = parts(given, ports, _built(given))
-        _run(needed, _address(needed[-1]), Asked(), _others(given))
+        _run(needed, _address(needed[-1]), Asked(), [*_others(given), *_reloading(given)])
 
 
 def _built(given: Mapping[str, str]) -> Path:
@@ -72,6 +72,14 @@ def _built(given: Mapping[str, str]) -> Path:
 def _others(given: Mapping[str, str]) -> list[str]:
     """What else could answer, where the built-in model would."""
     return [] if given.get("LOCAL_MODEL") or not wants_local_model(given) else offers()
+
+
+def _reloading(given: Mapping[str, str]) -> list[str]:
+    """What spares its author to start everything anew."""
+    responder = given.get("RESPONDER", "")
+    if not responder or "://" in responder or given.get("RELOAD"):
+        return []
+    return [f"RELOAD=1 RESPONDER={responder} make run follows the changes of its files."]
 
 
 def _run(needed: list[Part], address: str, asked: Asked, others: list[str]) -> None:

@@ -133,7 +133,7 @@ def _server(settings: Mapping[str, str], ports: Ports) -> Part:
     return Part(
         "the proxy server",
         (ports.grpc, ports.metrics),
-        [sys.executable, "-m", "proxy_server"],
+        [sys.executable, "-m", "proxy_server", *(["--reload"] if settings.get("RELOAD") else [])],
         environment,
         end_seconds=float(environment["SHUTDOWN_GRACE_SECONDS"]) + _END_SECONDS,
     )

@@ -62,8 +62,9 @@ def test_lists_are_comma_separated(make: Make) -> None:
 
 
 def test_responders_have_names_among_the_models(make: Make) -> None:
-    given = make(RESPONDERS="docs=app.docs:answer, shop = shop:bot,", MODELS="large")
-    assert given.responders == {"docs": "app.docs:answer", "shop": "shop:bot"}
+    route = "https://a.example/chat?v=1"
+    given = make(RESPONDERS=f"docs=app.docs:answer, shop = {route},", MODELS="large")
+    assert given.responders == {"docs": "app.docs:answer", "shop": route}
     assert given.allowed_models == ("gpt-5-mini", "large", "docs", "shop")
 
 
@@ -79,6 +80,9 @@ def test_cards_of_models_are_read_or_refused(make: Make) -> None:
 def test_no_model_is_named_that_does_not_answer(make: Make) -> None:
     given = make(RESPONDER="app.docs:answer", OPENAI_MODEL="m", MODELS="large")
     assert given.allowed_models == ("docs", "large")
+    given = make(RESPONDER="https://a.example:8443/api/chat/?v=1", OPENAI_MODEL="m")
+    assert given.allowed_models == ("chat",)
+    assert make(RESPONDER="https://a.example").allowed_models == ("route",)
     given = make(RESPONDERS="docs=app.docs:answer", OPENAI_MODEL="docs", MODELS="m")
     assert given.allowed_models == ("docs", "m")
 

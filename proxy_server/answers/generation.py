@@ -207,6 +207,7 @@ class Generation:
             history=history,
             data=assignment.data,
             meta=assignment.meta,
+            key=assignment.key,
             trigger=assignment.trigger,
             decisions=assignment.decisions,
         )

@@ -10,6 +10,7 @@ import structlog
 from proxy_server import telemetry
 from proxy_server.access.callers import Caller
 from proxy_server.access.limits import Places
+from proxy_server.answers.again import Again
 from proxy_server.answers.deadline import StopReason
 from proxy_server.answers.generation import Generation, Services
 from proxy_server.answers.outbox_relay import OutboxRelay
@@ -44,6 +45,7 @@ class Supervisor:
         services: Services,
         relay: OutboxRelay,
         takeover: Takeover,
+        again: Again,
         waiting: Waiting,
         announcements: Announcements,
         titles: Titles | None,
@@ -54,6 +56,7 @@ class Supervisor:
         self._services = services
         self._relay = relay
         self._takeover = takeover
+        self._again = again
         self._waiting = waiting
         self._announcements = announcements
         self._titles = titles
@@ -268,3 +271,14 @@ class Supervisor:
             self._taken_over.discard(assignment.message_id)
         if finished is not None:
             self._follow_up(assignment, finished)
+            if not self.draining and self._again.applies(assignment, finished):
+                self._spawn(self._begin_again(assignment), f"again {assignment.message_id}")
+
+    async def _begin_again(self, assignment: Assignment) -> None:
+        try:
+            accepted = await self._again.accept(assignment)
+        except StoreUnavailable:
+            self._may_have_more = True
+            return
+        if accepted is not None and accepted.assignment is not None:
+            self.start(accepted.assignment)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from proxy_server.errors import Malformed, TooLarge
 from proxy_server.protocol.encoding import encode
@@ -47,9 +47,9 @@ def title_from(title: str) -> str:
     return words
 
 
-def data_from(data: Raw | None) -> str | None:
+def data_from(data: Raw | UnsetType) -> str | None:
     """What travels along with a prompt, as JSON. Raises TooLarge."""
-    if data is None:
+    if data is UNSET or bytes(data) == b"null":
         return None
     if len(bytes(data)) > _MOST_DATA_BYTES:
         raise TooLarge(f"The field data is larger than {_MOST_DATA_BYTES} bytes.")

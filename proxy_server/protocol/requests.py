@@ -17,7 +17,7 @@ class Send(Struct):
     parts: list[TextPart | FilePart] | None = None
     model: str | None = None
     when_busy: Literal["reject", "queue", "interrupt"] = "reject"
-    data: Raw | None = None
+    data: Raw | UnsetType = UNSET
 
 
 class Open(Struct):
@@ -35,7 +35,7 @@ class Regenerate(Struct):
     conversation: str
     message: str | None = None
     id: str | None = None
-    data: Raw | None = None
+    data: Raw | UnsetType = UNSET
 
 
 class Approval(Struct):
@@ -59,7 +59,7 @@ class Continue(Struct):
     message: str
     approvals: list[Approval] = []
     outputs: list[ToolOutput] = []
-    data: Raw | None = None
+    data: Raw | UnsetType = UNSET
 
 
 class List(Struct):

@@ -88,6 +88,8 @@ class Assignment:
     data, meta: JSON that came with the prompt, from the client and from Centrifugo.
     stored: the answer's metadata, where another server may have stored it.
     trigger: what asked for it, or for its going on; then `decisions` are what was decided.
+    key: the client's own name for the conversation.
+    stopping: somebody has asked for its end.
     """
 
     conversation_id: str
@@ -104,6 +106,8 @@ class Assignment:
     after: str | None = None
     data: str | None = None
     meta: str | None = None
+    key: str | None = None
+    stopping: bool = False
     stored: Metadata | None = None
     trigger: Trigger = "prompt"
     decisions: Sequence[Decision] = ()

@@ -86,8 +86,8 @@ def usage_of(found: object) -> Usage | None:
     """Tokens, under either API's names; None where there is nothing to count."""
     if not isinstance(found, dict):
         return None
-    given = _count(found, "prompt_tokens", "input_tokens")
-    made = _count(found, "completion_tokens", "output_tokens")
+    given = count(found, "prompt_tokens", "input_tokens")
+    made = count(found, "completion_tokens", "output_tokens")
     if not given and not made:
         return None
     of_output = found.get("completion_tokens_details") or found.get("output_tokens_details")
@@ -95,9 +95,9 @@ def usage_of(found: object) -> Usage | None:
     return Usage(
         input_tokens=given,
         output_tokens=made,
-        reasoning_tokens=_count(of_output, "reasoning_tokens") or _count(found, "reasoning_tokens"),
-        cached_input_tokens=_count(of_input, "cached_tokens")
-        or _count(found, "prompt_cache_hit_tokens", "cached_tokens"),
+        reasoning_tokens=count(of_output, "reasoning_tokens") or count(found, "reasoning_tokens"),
+        cached_input_tokens=count(of_input, "cached_tokens")
+        or count(found, "prompt_cache_hit_tokens", "cached_tokens"),
     )
 
 
@@ -272,10 +272,11 @@ def _part(part: dict[str, Any]) -> Iterator[tuple[str, str]]:
             return
 
 
-def _count(found: object, *names: str) -> int:
+def count(found: object, *names: str) -> int:
+    """The first of these fields that is a count; 0 where none is."""
     if not isinstance(found, dict):
         return 0
-    return next((count for name in names if (count := _number(found.get(name)))), 0)
+    return next((number for name in names if (number := _number(found.get(name)))), 0)
 
 
 def _number(value: object) -> int:

@@ -15,9 +15,19 @@ class Choice:
         self._otherwise = otherwise
 
     def answer(self, prompt: Prompt) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Event]]]:
-        return self._named.get(prompt.model, self._otherwise).answer(prompt)
+        return self.of(prompt.model).answer(prompt)
+
+    def of(self, model: str) -> Responder:
+        return self._named.get(model, self._otherwise)
 
     async def close(self) -> None:
         async with AsyncExitStack() as stack:
             for responder in (*self._named.values(), self._otherwise):
                 stack.push_async_callback(responder.close)
+
+
+def may_retry(responder: Responder, model: str) -> bool:
+    """Whether what answers for a model may run twice."""
+    if isinstance(responder, Choice):
+        responder = responder.of(model)
+    return bool(getattr(responder, "retry", False))

@@ -14,7 +14,7 @@ NO_ANSWER = "The model ended without an answer. Try again."
 WITHHELD = "The provider's content filter withheld the answer."
 NOT_OURS = "Something went wrong while the answer was made. Try again."
 NO_ANSWER_YET = "There was no answer. Try again."
-_TOO_LONG = "This conversation is too long for the model."
+TOO_LONG = "This conversation is too long for the model."
 _MODERATED = "The provider's moderation refused this prompt."
 # A code, and not a sentence that may quote the prompt.
 _WORD = re.compile(r"[\w.:/\[\]-]{1,100}", re.ASCII)
@@ -84,7 +84,7 @@ def is_too_long(error: openai.APIStatusError) -> bool:
 def _sentence(error: openai.APIStatusError, model: str) -> str:
     status = error.status_code
     if is_too_long(error):
-        return _TOO_LONG
+        return TOO_LONG
     if status in (400, 403, 422, 451) and _MODERATION.search(_said(error)):
         return _MODERATED
     match status:

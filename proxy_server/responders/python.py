@@ -34,13 +34,17 @@ _Generator = AsyncGeneratorType[Any, None]
 log = structlog.get_logger()
 
 
-class _Run:
-    """One generator being driven; what it says gathers until it is asked for."""
+class Run:
+    """One generator being driven; what it says gathers until it is asked for.
+
+    turn, place: whose answer it is, and what makes it.
+    """
 
     def __init__(self, made: _Generator, turn: Turn, place: str) -> None:
         self._made = made
-        self._turn = turn
-        self._place = place
+        self.turn = turn
+        self.place = place
+        self._log = log.bind(conversation=turn.conversation, message=turn.message, responder=place)
         self._yielded = Yielded(turn)
         self._failure: ResponderFailed | None = None
         self._over = False
@@ -61,18 +65,18 @@ class _Run:
         if self._failure is not None:
             raise self._failure
         if not self._yielded.spoke:
-            raise ResponderFailed("empty", NO_ANSWER_YET, f"{self._place} yielded nothing")
+            raise ResponderFailed("empty", NO_ANSWER_YET, f"{self.place} yielded nothing")
         yield [Finish(self._yielded.finish_reason)]
 
-    @property
-    def where(self) -> str:
-        """The line of the function where it waits."""
+    def leave_behind(self) -> None:
+        """Says where the function waits that did not end."""
         frame = self._made.ag_frame
-        return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "its end"
+        where = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "its end"
+        self._log.warning("responder_left_behind", where=where)
 
     async def _drive(self) -> None:
         try:
-            await self._gather()
+            await self.gather()
         except asyncio.CancelledError:
             self._fail("was cancelled from within")
         except ResponderFailed as failure:
@@ -88,7 +92,8 @@ class _Run:
             self._over = True
             self._changed.set()
 
-    async def _gather(self) -> None:
+    async def gather(self) -> None:
+        """Drives the generator; by this frame a look at the stack knows whose code runs."""
         yielded, task = self._yielded, self.task
         began = monotonic()
         try:
@@ -109,16 +114,10 @@ class _Run:
             await self._made.aclose()
 
     def _fail(self, what: str) -> None:
-        self._failure = ResponderFailed("responder", NOT_OURS, f"{self._place} {what}")
+        self._failure = ResponderFailed("responder", NOT_OURS, f"{self.place} {what}")
 
     def _crashed(self, error: BaseException) -> None:
-        log.warning(
-            "responder_failed",
-            conversation=self._turn.conversation,
-            message=self._turn.message,
-            responder=self._place,
-            exc_info=error,
-        )
+        self._log.warning("responder_failed", exc_info=error)
         self._fail(f"raised {type(error).__name__}")
 
 
@@ -131,6 +130,9 @@ class PythonResponder:
     def __init__(self, place: str) -> None:
         self._place = place
         self._function, self._owner = load(place)
+        self.retry = any(
+            getattr(place, "retry", False) is True for place in (self._function, self._owner)
+        )
         # nobody else holds the tasks of those that do not end
         self._left: set[asyncio.Task[None]] = set()
 
@@ -139,11 +141,11 @@ class PythonResponder:
         turn = Turn.of(prompt)
         # an async generator function gives one, whatever its annotation says
         made = cast(_Generator, self._function(turn))
-        run = _Run(made, turn, self._place)
+        run = Run(made, turn, self._place)
         try:
             yield run.events()
         finally:
-            await self._leave(run, prompt)
+            await self._leave(run)
 
     async def close(self) -> None:
         """Ends what the object holds, where it has a `close` of its own that is async."""
@@ -151,7 +153,7 @@ class PythonResponder:
         if iscoroutinefunction(close):
             await close()
 
-    async def _leave(self, run: _Run, prompt: Prompt) -> None:
+    async def _leave(self, run: Run) -> None:
         task = run.task
         if task.done():
             return
@@ -162,10 +164,4 @@ class PythonResponder:
         if not task.done():
             # The end of the loop would wait for it, and so would the end of the process.
             asyncio.tasks._unregister_task(task)
-            log.warning(
-                "responder_left_behind",
-                conversation=prompt.conversation_id,
-                message=prompt.message_id,
-                responder=self._place,
-                where=run.where,
-            )
+            run.leave_behind()

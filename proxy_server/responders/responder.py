@@ -19,6 +19,7 @@ class Prompt:
     message_id: of the assistant message that the answer becomes.
     max_output_tokens: a bound on this answer, below that of the settings.
     data, meta: JSON that came with the prompt, from the client and from Centrifugo.
+    key: the client's own name for the conversation.
     trigger: what asked for it. Where an answer goes on, the last message of the history is that
         answer so far, and `decisions` are what it waited for.
     """
@@ -31,12 +32,17 @@ class Prompt:
     max_output_tokens: int | None = None
     data: str | None = None
     meta: str | None = None
+    key: str | None = None
     trigger: Trigger = "prompt"
     decisions: Sequence[Decision] = ()
 
 
 class Responder(Protocol):
-    """Answers prompts."""
+    """Answers prompts.
+
+    One with an attribute `retry` that is true may be asked once more for an answer that a crash cut
+    off; any other may have had effects.
+    """
 
     def answer(self, prompt: Prompt) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Event]]]:
         """The answer's events, in lists of those that came together.

@@ -22,11 +22,17 @@ STREAM = "stream"
 
 
 class Transport(httpx2.AsyncBaseTransport):
-    """Sends the SDK's requests through one aiohttp session."""
+    """Sends the SDK's requests through one aiohttp session.
 
-    def __init__(self, connections: int) -> None:
+    reuse_seconds: how long a connection that is free waits for the next request.
+    """
+
+    def __init__(self, connections: int, *, reuse_seconds: float = 15) -> None:
+        connector = aiohttp.TCPConnector(
+            limit=connections, ttl_dns_cache=300, keepalive_timeout=reuse_seconds
+        )
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections, ttl_dns_cache=300),
+            connector=connector,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,

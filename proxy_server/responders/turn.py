@@ -17,6 +17,7 @@ class Turn:
     """One answer to make.
 
     user: who asks; conversation: its id; message: the id of the answer.
+    key: the client's own name for the conversation, where it gave one.
     model: the name that the prompt was sent with, or else the usual one.
     messages: the conversation within the budget (CONTEXT_CHARACTERS), oldest first; the last one
         is the prompt, or behind it this answer so far, where it goes on.
@@ -29,6 +30,7 @@ class Turn:
     message: str
     model: str
     messages: Sequence[Message]
+    key: str | None = None
     trigger: Trigger = "prompt"
     decisions: Sequence[Decision] = ()
     _data: str | None = None
@@ -37,15 +39,16 @@ class Turn:
     @classmethod
     def of(cls, prompt: Prompt) -> "Turn":
         return cls(
-            prompt.user,
-            prompt.conversation_id,
-            prompt.message_id,
-            prompt.model,
-            tuple(prompt.history),
-            prompt.trigger,
-            decisions_of(prompt),
-            prompt.data,
-            prompt.meta,
+            user=prompt.user,
+            conversation=prompt.conversation_id,
+            message=prompt.message_id,
+            model=prompt.model,
+            messages=tuple(prompt.history),
+            key=prompt.key,
+            trigger=prompt.trigger,
+            decisions=decisions_of(prompt),
+            _data=prompt.data,
+            _meta=prompt.meta,
         )
 
     @cached_property

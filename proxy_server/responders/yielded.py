@@ -10,10 +10,10 @@ from proxy_server.protocol.events import Event, FinishReason, Piece, Reasoning, 
 from proxy_server.protocol.messages import Usage
 from proxy_server.responders.characters import Characters
 from proxy_server.responders.failures import NOT_OURS
+from proxy_server.responders.halves import Halves
 from proxy_server.responders.turn import Turn
 
 _DELTAS = ("text-delta", "reasoning-delta")
-_ENDS = {"text-end": "text-delta", "reasoning-end": "reasoning-delta"}
 # The service says these itself: it starts messages.
 _OURS = frozenset(("start", "message-metadata"))
 _REASONS: tuple[FinishReason, ...] = (
@@ -39,7 +39,7 @@ class Yielded:
             Text: Characters(),
             Reasoning: Characters(),
         }
-        self._halves: dict[tuple[str, str], Characters] = {}
+        self._halves = Halves()
         self._reported = 0
         self.characters = 0
         self.spoke = False
@@ -77,6 +77,7 @@ class Yielded:
         for kind, characters in self._characters.items():
             if rest := characters.end():
                 self._list.append(kind(rest))
+        self._list += map(Piece, self._halves.rest())
 
     def _say(self, kind: type[Text] | type[Reasoning], text: object) -> None:
         if not isinstance(text, str):
@@ -98,8 +99,7 @@ class Yielded:
         elif kind in ("error", "abort"):
             raise _wrong(f"the chunk {kind}: {str(chunk.get('errorText', ''))[:500]}")
         elif kind not in _OURS:
-            if kind in _ENDS:
-                self._end_text(_ENDS[kind], chunk.get("id"))
+            self._list += map(Piece, self._halves.end(kind, chunk.get("id")))
             sent, size = _as_sent(kind, chunk)
             self._list.append(Piece(sent))
             self.characters += size
@@ -110,9 +110,7 @@ class Yielded:
         key, delta = chunk.get("id"), chunk.get("delta")
         whole = delta
         if isinstance(delta, str) and isinstance(key, str):
-            whole = delta
-            if (kind, key) in self._halves or not delta.isascii():
-                whole = self._halves.setdefault((kind, key), Characters()).join(delta)
+            whole = self._halves.join(kind, key, delta)
             self.characters += len(whole)
         if chunk.get("providerMetadata") is not None:
             sent, _ = _as_sent(kind, {**chunk, "delta": whole})
@@ -120,11 +118,6 @@ class Yielded:
         else:
             self._list.append(Piece({"type": kind, "id": key, "delta": whole}))
         self.spoke = True
-
-    def _end_text(self, kind: str, key: object) -> None:
-        halves = self._halves.pop((kind, key), None) if isinstance(key, str) else None
-        if halves is not None and (rest := halves.end()):
-            self._list.append(Piece({"type": kind, "id": key, "delta": rest}))
 
 
 def _as_sent(kind: str, chunk: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:

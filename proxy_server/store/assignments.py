@@ -8,7 +8,7 @@ from proxy_server.protocol.messages import decode_parts
 from proxy_server.protocol.sessions import Position
 from proxy_server.protocol.turns import Assignment
 from proxy_server.protocol.waiting import decode_decisions
-from proxy_server.store import messages
+from proxy_server.store import conversations, messages
 
 
 def assignment_of(
@@ -34,6 +34,7 @@ def assignment_of(
         after=after,
         data=row.data,
         meta=row.meta,
+        key=conversations.key_of(connection, row.conversation),
         trigger=row.triggered_by or "prompt",
         decisions=decode_decisions(row.decisions),
         stored=messages.metadata(connection, row.owner, row.message),

@@ -25,6 +25,7 @@ _ID = conversations.c.id == sa.bindparam("of_id")
 _OWNER = conversations.c.owner == sa.bindparam("of_owner")
 _OWNED = sa.select(conversations.c.title, conversations.c.key).where(_ID, _OWNER)
 _OF_KEY = sa.select(conversations.c.id).where(_OWNER, conversations.c.key == sa.bindparam("of_key"))
+_KEY = sa.select(conversations.c.key).where(_ID)
 _BEGIN = sa.insert(conversations).values(updated_at=now(), version=1).returning(*conversations.c)
 _SET_STATUS = (
     sa.update(conversations)
@@ -66,6 +67,11 @@ def check_owned(connection: sa.Connection, user: str, conversation_id: str) -> O
 def id_of_key(connection: sa.Connection, user: str, key: str) -> str | None:
     """The user's conversation of that name; None where there is none."""
     return connection.execute(_OF_KEY, {"of_owner": user, "of_key": key}).scalar()
+
+
+def key_of(connection: sa.Connection, conversation_id: str) -> str | None:
+    """Its client's own name for it; None where it has none."""
+    return connection.execute(_KEY, {"of_id": conversation_id}).scalar()
 
 
 def begin(connection: sa.Connection, turn: Turn, status: Status) -> Summary:

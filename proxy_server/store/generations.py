@@ -5,6 +5,7 @@ that writes for an assignment names the runner, so one that lost its lease write
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,6 +55,10 @@ _HELD = sa.and_(
 )
 _END = sa.delete(generations).where(_HELD)
 _THIS = generations.c.message == sa.bindparam("of_message")
+_STOPPING = sa.select(generations.c.message).where(
+    generations.c.message.in_(sa.bindparam("of_messages", expanding=True)),
+    generations.c.stop == "stopped",
+)
 _ASK_TO_STOP = sa.update(generations).where(_THIS).values(stop="stopped")
 _GIVE_BACK = sa.update(generations).where(_HELD).values(status="queued", runner=None, lease=None)
 _CHECKPOINT = (
@@ -247,6 +252,7 @@ class Leases:
         def work(connection: sa.Connection) -> list[Assignment]:
             # The condition stands here too: of two replicas that chose the same row, the one
             # that waited for it must find that it is not silent any more.
+            stopping = connection.execute(_STOPPING, {"of_messages": chosen}).scalars().all()
             rows = connection.execute(
                 sa.update(generations)
                 .where(generations.c.message.in_(chosen), _SILENT)
@@ -254,7 +260,10 @@ class Leases:
                 .returning(*generations.c),
                 self.granted,
             ).all()
-            return [assignment_of(connection, row) for row in rows]
+            return [
+                replace(assignment_of(connection, row), stopping=row.message in stopping)
+                for row in rows
+            ]
 
         return await self._store.write(work)
 

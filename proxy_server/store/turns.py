@@ -90,6 +90,7 @@ class Turns:
             after=last.id,
             data=turn.data,
             meta=turn.meta,
+            key=summary.key or None,
         )
         placeholder = self._insert_answer(connection, assignment, status)
         state = GenerationState(turn.answer_id, 0, "queued" if busy else "streaming")
@@ -138,6 +139,7 @@ class Turns:
                 after=after,
                 data=wanted.data,
                 meta=wanted.meta,
+                key=summary.key or None,
                 trigger="regenerate",
             )
             placeholder = self._insert_answer(connection, assignment, "streaming")

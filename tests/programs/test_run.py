@@ -17,6 +17,7 @@ from threading import Thread
 import pytest
 import websockets
 
+from run.__main__ import _reloading
 from run.found_models import offers
 from run.parts import LOCAL_MODEL, ROOT, Ports, parts
 from testbed import machine
@@ -312,6 +313,19 @@ def test_the_server_gets_the_grace_that_it_is_set(run: Run) -> None:
         return server.end_seconds - float(server.environment["SHUTDOWN_GRACE_SECONDS"])
 
     assert patience() == patience(SHUTDOWN_GRACE_SECONDS="30") >= 5
+
+
+def test_who_writes_a_responder_is_offered_to_follow_its_files(run: Run) -> None:
+    def command(**given: str) -> list[str]:
+        *_, server, _ = parts(run.environment | given, run.ports)
+        return server.command
+
+    [offer] = _reloading({"RESPONDER": "mine:answer"})
+    assert offer.startswith("RELOAD=1 RESPONDER=mine:answer make run ")
+    assert command(RESPONDER="mine:answer")[-1] == "proxy_server"
+    assert command(RESPONDER="mine:answer", RELOAD="1")[-1] == "--reload"
+    for given in ({}, {"RESPONDER": "https://a.example"}, {"RESPONDER": "a:b", "RELOAD": "1"}):
+        assert _reloading(given) == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Responders as somebody else would write them, good and bad, for the tests of how they are run."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -186,7 +187,25 @@ class Shop:
         done.append("closed")
 
 
+class Again:
+    """Ends only where it is begun a second time, by a server that is told so."""
+
+    retry = True
+
+    async def answer(self, _: Turn) -> AsyncIterator[str]:
+        yield f"run {os.environ['RUN']} "
+        if os.environ["RUN"] != "last":
+            await asyncio.Event().wait()
+        yield "whole"
+
+
+class Once(Again):
+    retry = False
+
+
 shop = Shop()
+again = Again()
+once = Once()
 text = "no function"
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,27 @@ async def test_it_answers_in_a_real_deployment(serverless: Deployment) -> None:
     assert message["metadata"]["model"] == "own"
 
 
+@pytest.mark.parametrize("data", [{"page": 1}, None])
+async def test_what_the_client_sends_beside_a_prompt_arrives(
+    serverless: Deployment, data: object
+) -> None:
+    with serverless.server(2, RESPONDER=f"{OWN}:shop") as server:
+        async with Door(server.port) as door:
+            session = await door.rpc("anna", "ai:send", text="Hi", data=data)
+            conversation = session["conversation"]
+
+            async def last(but: str = "") -> object:
+                opened = await door.rpc("anna", "ai:open", conversation=conversation)
+                message = opened["messages"][-1]
+                return opened["generation"] is None and message["id"] != but and message
+
+            first = json.loads(json.dumps(await until(last)))
+            await door.rpc("anna", "ai:regenerate", conversation=conversation, data=data)
+            second = json.loads(json.dumps(await until(partial(last, first["id"]))))
+    for message in (first, second):
+        assert message["parts"][0]["text"] == f"own says {data} of None"
+
+
 async def test_what_may_be_yielded(serve: Serve) -> None:
     async with serve("everything") as app:
         message = await asked(app)
@@ -133,6 +155,19 @@ async def test_it_is_given_the_conversation(serve: Serve) -> None:
         await ended(app, session)
         message = await asked(app, "Two", conversation_id=session.conversation)
     assert said(message) == "user: One | assistant: user: One | user: Two"
+
+
+async def test_it_is_told_what_asked_for_the_answer(serve: Serve) -> None:
+    async with serve("answer") as app:
+        session = await app.chat.send("anna", NewPrompt([TextPart("One")], key="mine"))
+        first = await ended(app, session)
+        await ended(app, await app.chat.regenerate("anna", session.conversation, first.id))
+        await asked(app, "Two", key="mine")
+    assert [(turn.key, turn.trigger) for turn in own.seen] == [
+        ("mine", "prompt"),
+        ("mine", "regenerate"),
+        ("mine", "prompt"),
+    ]
 
 
 async def test_an_object_with_data_and_meta(serve: Serve) -> None:

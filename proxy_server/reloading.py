@@ -1,0 +1,119 @@
+"""`--reload`: the server ends in order and begins anew when a file of its responder changes."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import structlog
+from watchfiles import PythonFilter, watch
+
+from proxy_server.errors import ResponderUnusable
+
+_LOOK_MILLISECONDS = 300
+# beyond the time that running answers are given
+_END_SECONDS = 10
+_NOT_SOURCES = ("node_modules", "__pycache__")
+
+log = structlog.get_logger()
+
+
+def serve_and_reload(places: Iterable[str], grace_seconds: float) -> int:
+    """Runs one server after the other until it is told to end; the last one's exit status.
+
+    places: what the settings name in Python; grace_seconds: what running answers are given.
+    Raises ResponderUnusable where there is nothing to watch.
+    """
+    modules = sorted({place.partition(":")[0].partition(".")[0] for place in places})
+    if not modules:
+        raise ResponderUnusable("--reload needs RESPONDER=package.module:attribute, to watch that")
+    _folders(modules)
+    told = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told.set())
+    server = _Server()
+    for changed in _changes(modules, told):
+        if changed:
+            log.info("reloading", files=sorted(changed))
+            server.end(grace_seconds)
+            if not told.is_set():
+                server = _Server()
+        else:
+            server.look()
+    return server.end(grace_seconds)
+
+
+class _Server:
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "proxy_server"],
+            # two edits of the same second would share one compiled file
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        self._has_ended = False
+
+    def look(self) -> None:
+        """Says that it has ended by itself: it would do so again until something changes."""
+        if not self._has_ended and self._process.poll() is not None:
+            self._has_ended = True
+            log.warning("server_ended", status=self._process.returncode)
+
+    def end(self, grace_seconds: float) -> int:
+        if self._process.poll() is None:
+            self._process.terminate()
+        try:
+            return self._process.wait(grace_seconds + _END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+
+def _changes(modules: Sequence[str], told: threading.Event) -> Iterator[set[str]]:
+    """The files that changed, and nothing from time to time, until the end is told."""
+    while not told.is_set():
+        folders = _folders(modules)
+        for changes in watch(
+            *folders,
+            watch_filter=PythonFilter(),
+            stop_event=told,
+            raise_interrupt=False,
+            recursive=False,
+            rust_timeout=_LOOK_MILLISECONDS,
+            yield_on_timeout=True,
+        ):
+            yield {file for _, file in changes}
+            if changes and _folders(modules) != folders:
+                break
+
+
+def _folders(modules: Sequence[str]) -> list[Path]:
+    """Where the sources of these are: not all below, which may hold a virtualenv or packages."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    found: set[Path] = set()
+    for name in modules:
+        spec = importlib.util.find_spec(name)
+        if spec is None:
+            raise ResponderUnusable(f"there is no module {name} to watch")
+        for folder in spec.submodule_search_locations or ():
+            found.update(_below(Path(folder)))
+        if spec.origin is not None:
+            found.add(Path(spec.origin).parent)
+    return sorted(found)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for place, inner, _ in os.walk(folder):
+        inner[:] = [
+            name
+            for name in inner
+            if not name.startswith(".")
+            and name not in _NOT_SOURCES
+            and not (Path(place) / name / "pyvenv.cfg").exists()
+        ]
+        yield Path(place)

@@ -1,0 +1,106 @@
+"""Answers of a route: a POST to an address of the operator's own, in whatever language it is."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import aiohttp
+import httpx2
+
+from proxy_server.errors import ResponderFailed
+from proxy_server.protocol.events import Event
+from proxy_server.responders.failures import first_token_timeout
+from proxy_server.responders.reasoning_tags import ReasoningTags
+from proxy_server.responders.responder import Prompt
+from proxy_server.responders.route_address import RouteAddress
+from proxy_server.responders.route_reply import check_reply, stream_of
+from proxy_server.responders.route_request import body_of
+from proxy_server.responders.route_signature import RouteSigner
+from proxy_server.responders.source import Source
+from proxy_server.responders.time_limit import TimeLimit
+from proxy_server.responders.transport import Transport
+
+_AWAY = "The answer cannot be made at the moment. Try again."
+# A connection that its server closes just then would fail a request that must not be repeated:
+# gunicorn closes idle ones after 2 s, Node and uvicorn after 5 s.
+_REUSE_SECONDS = 1.5
+_AGAIN_SECONDS = (0.2, 1.0)
+_HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "text/event-stream, text/plain, application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": "centrifugo-llm",
+}
+_NO_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+
+class Patience(NamedTuple):
+    """How long a route may be silent, before its first word and between words."""
+
+    first_token_seconds: float
+    idle_seconds: float
+
+
+class RouteResponder:
+    """A responder over one address.
+
+    secrets: sign the requests; connections: the most at once, each answer holds one.
+    reasoning_tags: those looked for in chat completions.
+    Raises ResponderUnusable for an address that is none for this.
+    """
+
+    def __init__(
+        self,
+        place: str,
+        secrets: Sequence[str],
+        patience: Patience,
+        *,
+        connections: int,
+        reasoning_tags: Sequence[str] = (),
+    ) -> None:
+        self._address = RouteAddress.of(place, has_secret=bool(secrets))
+        self._signer = RouteSigner(secrets)
+        self._patience = patience
+        self._tags = tuple(reasoning_tags)
+        self._transport = Transport(connections, reuse_seconds=_REUSE_SECONDS)
+
+    async def close(self) -> None:
+        await self._transport.aclose()
+
+    @asynccontextmanager
+    async def answer(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Sequence[Event]]]:
+        """Asks the route; leaving the context ends its request."""
+        patience = self._patience
+        limit = TimeLimit(patience.first_token_seconds)
+        try:
+            with limit:
+                response = await self._asked(body_of(prompt))
+        except TimeoutError as error:
+            raise first_token_timeout(patience.first_token_seconds) from error
+        try:
+            check_reply(response)
+            source = Source(
+                response,
+                limit,
+                first_token_seconds=patience.first_token_seconds,
+                idle_seconds=patience.idle_seconds,
+            )
+            yield stream_of(response, source, ReasoningTags(self._tags))
+        finally:
+            limit.close()
+            await response.aclose()
+
+    async def _asked(self, body: bytes) -> httpx2.Response:
+        """Asks again where no connection came about, and never what may have arrived."""
+        headers = _HEADERS | self._signer.headers(body)
+        request = httpx2.Request("POST", self._address.url, headers=headers, content=body)
+        for seconds in (*_AGAIN_SECONDS, None):
+            try:
+                return await self._transport.handle_async_request(request)
+            except httpx2.ConnectError as error:
+                if seconds is None or not isinstance(error.__cause__, _NO_CONNECTION):
+                    details = f"{self._address.told}: {type(error.__cause__).__name__}: {error}"
+                    raise ResponderFailed("away", _AWAY, details) from error
+            await asyncio.sleep(seconds)
+        raise AssertionError("the last try returns or raises")

@@ -1,0 +1,55 @@
+"""The address of a route: told from the name of a Python function, and checked."""
+
+import ipaddress
+from typing import NamedTuple, Self
+from urllib.parse import SplitResult, urlsplit
+
+from proxy_server.errors import ResponderUnusable
+
+
+class RouteAddress(NamedTuple):
+    """url: where requests go; told: the same for the log, without what may be secret."""
+
+    url: str
+    told: str
+
+    @classmethod
+    def of(cls, place: str, *, has_secret: bool) -> Self:
+        """Raises ResponderUnusable."""
+        try:
+            parts = urlsplit(place)
+            host, _ = parts.hostname or "", parts.port
+        except ValueError as error:
+            raise ResponderUnusable(f"RESPONDER is no address: {error}") from error
+        told = _told(parts)
+        if parts.scheme not in ("https", "http") or not host:
+            raise ResponderUnusable(f"{told} is no responder: give https://host/path")
+        is_here = _is_loopback(host)
+        if parts.scheme == "http" and not is_here:
+            raise ResponderUnusable(
+                f"{told} is no responder: use https, as http is for routes on this machine alone"
+            )
+        if not has_secret and not is_here:
+            raise ResponderUnusable(
+                f"{told} needs RESPONDER_SECRETS: without a signature anyone who finds the route "
+                "could ask it as any user"
+            )
+        return cls(place, told)
+
+
+def is_route(place: str) -> bool:
+    """Whether it is an address, and not the name of something in Python."""
+    return "://" in place
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _told(parts: SplitResult) -> str:
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
