@@ -1,0 +1,55 @@
+"""Agents of PydanticAI as somebody else would write them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pydantic_ai import Agent, RunContext
+from pydantic_ai.messages import ModelMessage
+from pydantic_ai.models.function import AgentInfo, FunctionModel
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
+
+from proxy_server import Turn
+
+SECRET = "the secret words of an exception"
+closed: list[str] = []
+
+
+def over(url: str) -> Agent[Turn, str]:
+    """With a model over HTTP."""
+    model = OpenAIChatModel("test", provider=OpenAIProvider(base_url=url, api_key="none"))
+    agent = Agent(model, deps_type=Turn, system_prompt="You are kind.", instructions="Be short.")
+
+    @agent.tool
+    async def weather(context: RunContext[Turn], city: str) -> str:
+        return f"sun in {city} for {context.deps.user}"
+
+    @agent.tool_plain
+    async def broken() -> str:
+        raise RuntimeError(SECRET)
+
+    return agent
+
+
+async def waiting(_: list[ModelMessage], __: AgentInfo) -> AsyncIterator[str]:
+    async with _held():
+        for number in range(1_000_000):
+            yield f"{number} "
+
+
+@asynccontextmanager
+async def _held() -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        closed.append("model")
+
+
+class Shop:
+    pass
+
+
+chat: Agent[Turn, str]
+"""Set by the tests, once the model's server runs."""
+endless = Agent(FunctionModel(stream_function=waiting))
+depends = Agent(FunctionModel(stream_function=waiting), deps_type=Shop)
