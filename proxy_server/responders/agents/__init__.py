@@ -16,8 +16,13 @@ class _Known(NamedTuple):
     ours: str
 
 
-_KNOWN = (_Known("pydantic_ai.agent", "AbstractAgent", "with_pydantic_ai:PydanticAIAgent"),)
-EXTRAS = {"pydantic_ai": "pydantic-ai"}
+_KNOWN = (
+    _Known("pydantic_ai.agent", "AbstractAgent", "with_pydantic_ai:PydanticAIAgent"),
+    # named there too; `agents.agent` may as well be in a package of somebody's own
+    _Known("agents.stream_events", "Agent", "with_openai_agents:OpenAIAgent"),
+)
+
+EXTRAS = {"pydantic_ai": "pydantic-ai", "agents": "openai-agents"}
 """Which extra of ours has a module of theirs."""
 
 
