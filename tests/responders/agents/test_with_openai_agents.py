@@ -121,7 +121,7 @@ async def test_a_stop_ends_the_request_to_the_model(
     chat: PythonResponder, model: ModelServer, begun: bool
 ) -> None:
     mark = f"stopped-{begun}"
-    asked = "/tokens 3000 rate=20" if begun else "/tokens 5 after=20"
+    asked = "/tokens 3000 rate=20" if begun else "/silent"
     with capture_logs() as logs:
         async with chat.answer(prompt(f"{asked} mark={mark}")) as answer:
             if begun:
