@@ -24,13 +24,13 @@ from pydantic_ai.ui.vercel_ai.response_types import (
 )
 
 from proxy_server.errors import ResponderUnusable
-from proxy_server.protocol.events import Reasoning
 from proxy_server.protocol.messages import Message
 from proxy_server.responders.agents.failures import told_apart
 from proxy_server.responders.agents.held import Held
 from proxy_server.responders.turn import Turn
 
 _SDK_VERSION: Literal[7] = 7
+_DELTAS = (TextDeltaChunk, ReasoningDeltaChunk)
 
 log = structlog.get_logger()
 _message = TypeAdapter[UIMessage](UIMessage)
@@ -77,10 +77,9 @@ class PydanticAIAgent:
             # the run is closed by itself: what wraps it does not
             async with aclosing(run), aclosing(chunks):
                 async for chunk in chunks:
-                    if isinstance(chunk, TextDeltaChunk):
-                        yield chunk.delta
-                    elif isinstance(chunk, ReasoningDeltaChunk):
-                        yield Reasoning(chunk.delta)
+                    if isinstance(chunk, _DELTAS) and chunk.provider_metadata is None:
+                        # nearly all chunks are such, and a dump costs several times as much
+                        yield {"type": chunk.type, "id": chunk.id, "delta": chunk.delta}
                     elif not isinstance(chunk, DoneChunk):
                         yield chunk.model_dump(mode="json", by_alias=True, exclude_none=True)
 

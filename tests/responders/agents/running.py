@@ -64,11 +64,21 @@ async def events(responder: PythonResponder, asked: Prompt) -> list[Event]:
 
 
 def text(said: Sequence[Event]) -> str:
-    return "".join(one.text for one in said if isinstance(one, Text))
+    return _joined(said, Text, "text-delta")
 
 
 def reasoning(said: Sequence[Event]) -> str:
-    return "".join(one.text for one in said if isinstance(one, Reasoning))
+    return _joined(said, Reasoning, "reasoning-delta")
+
+
+def _joined(said: Sequence[Event], kind: type[Text | Reasoning], delta: str) -> str:
+    pieces = []
+    for one in said:
+        if isinstance(one, Piece):
+            pieces += [one.chunk["delta"]] if one.chunk["type"] == delta else []
+        elif isinstance(one, kind):
+            pieces.append(one.text)
+    return "".join(pieces)
 
 
 def chunks(said: Sequence[Event], *kinds: str) -> list[Any]:

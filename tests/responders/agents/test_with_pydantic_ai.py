@@ -55,7 +55,7 @@ async def test_a_tool_with_its_input_as_it_grows(chat: PythonResponder) -> None:
     said = await events(chat, prompt('/call weather {"city": "Bonn"}'))
     assert text(said) == "Let me look. It says: sun in Bonn for anna "
     [start, *deltas, available, output] = chunks(said, "tool-")
-    assert start == {"type": "tool-input-start", "toolCallId": "call_1", "toolName": "weather"}
+    assert (start["type"], start["toolName"]) == ("tool-input-start", "weather")
     assert len(deltas) > 1
     assert "".join(delta["inputTextDelta"] for delta in deltas) == '{"city": "Bonn"}'
     assert (available["type"], available["input"]) == ("tool-input-available", {"city": "Bonn"})
