@@ -20,9 +20,10 @@ _KNOWN = (
     _Known("pydantic_ai.agent", "AbstractAgent", "with_pydantic_ai:PydanticAIAgent"),
     # named there too; `agents.agent` may as well be in a package of somebody's own
     _Known("agents.stream_events", "Agent", "with_openai_agents:OpenAIAgent"),
+    _Known("langgraph.pregel", "Pregel", "with_langgraph:LangGraph"),
 )
 
-EXTRAS = {"pydantic_ai": "pydantic-ai", "agents": "openai-agents"}
+EXTRAS = {"pydantic_ai": "pydantic-ai", "agents": "openai-agents", "langgraph": "langgraph"}
 """Which extra of ours has a module of theirs."""
 
 

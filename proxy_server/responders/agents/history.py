@@ -1,7 +1,7 @@
 """What was said before, as the parts of the AI SDK, for frameworks that do not read those."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -32,8 +32,7 @@ Said = str | File | ToolUse
 
 def said(message: Message) -> Iterator[Said]:
     """Its text, files and finished calls of tools, in their order; reasoning is not told again."""
-    parts: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(message.parts))
-    for part in parts:
+    for part in parts_of(message):
         match part:
             case {"type": "text", "text": str(text)} if text:
                 yield text
@@ -46,6 +45,18 @@ def said(message: Message) -> Iterator[Said]:
                 )
                 if (output := _output(part)) is not None:
                     yield ToolUse(call_id, str(name), part.get("input"), output)
+
+
+def parts_of(message: Message) -> list[dict[str, Any]]:
+    """As JSON has them."""
+    parts: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(message.parts))
+    return parts
+
+
+def call_ids(messages: Iterable[Message]) -> set[str]:
+    """Of all tools that were called before."""
+    parts = (part for message in messages for part in parts_of(message))
+    return {str(part["toolCallId"]) for part in parts if "toolCallId" in part}
 
 
 def _output(part: Mapping[str, Any]) -> str | None:
