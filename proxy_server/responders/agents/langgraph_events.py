@@ -8,6 +8,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from pydantic_core import to_jsonable_python
 
 from proxy_server.protocol.messages import Usage, added
+from proxy_server.responders.decisions import Decision
 
 _Chunk = str | dict[str, Any]
 
@@ -18,13 +19,17 @@ class Chunks:
     """Reads the parts of one run's stream in their order.
 
     told: ids of calls that were told before; nodes may give back the whole conversation.
+    decisions: what was decided of this answer, where it goes on.
     calls: of tools that have no output yet, by their ids, with what they were given as far as it is
         known; usage: of all the models that were asked.
+    interrupted: whether the graph waits for somebody.
     """
 
-    def __init__(self, told: Iterable[str] = ()) -> None:
+    def __init__(self, told: Iterable[str] = (), decisions: Iterable[Decision] = ()) -> None:
         self._told = frozenset(told)
-        self.calls: dict[str, str] = {}
+        self._decided = {one.tool_call_id: one.approved for one in decisions}
+        self.calls: dict[str, str] = dict.fromkeys(self._decided, "")
+        self.interrupted = False
         self.usage: Usage | None = None
         self.finish = "stop"
         self._announced: set[str] = set()
@@ -37,6 +42,7 @@ class Chunks:
         if kind == "messages":
             yield from self._message(data[0])
         elif kind == "updates":
+            self.interrupted = self.interrupted or "__interrupt__" in data
             for message in _messages_in(data):
                 if isinstance(message, AIMessage):
                     yield from self._whole_calls(message)
@@ -126,7 +132,9 @@ class Chunks:
         call_id = message.tool_call_id
         if self.calls.pop(call_id, None) is None:
             return
-        if message.status == "error":
+        if self._decided.get(call_id) is False:
+            yield {"type": "tool-output-denied", "toolCallId": call_id}
+        elif message.status == "error":
             error = {"errorText": str(message.text)}
             yield {"type": "tool-output-error", "toolCallId": call_id, **error}
         else:

@@ -1,13 +1,14 @@
 """What a run of the OpenAI Agents SDK tells, as chunks of the AI SDK."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from agents.stream_events import AgentUpdatedStreamEvent, RawResponsesStreamEvent, StreamEvent
 from pydantic_core import to_jsonable_python
 
 from proxy_server.protocol.events import Reasoning
+from proxy_server.responders.decisions import Decision
 
 _Chunk = str | Reasoning | dict[str, Any]
 
@@ -18,12 +19,16 @@ _BY_US = "function_call"
 
 
 class Chunks:
-    """Reads the events of one run in their order."""
+    """Reads the events of one run in their order.
 
-    def __init__(self) -> None:
+    told: ids of calls that were told before; decisions: what was decided of this answer.
+    """
+
+    def __init__(self, told: Iterable[str] = (), decisions: Iterable[Decision] = ()) -> None:
+        self._denied = {one.tool_call_id for one in decisions if one.approved is False}
         self._calls: dict[int, str] = {}
         """Of the present response, the calls by their places in it."""
-        self._announced: set[str] = set()
+        self._announced = set(told)
         self._in_step = False
         self._finish = "stop"
 
@@ -35,7 +40,7 @@ class Chunks:
         elif event.name == "tool_called":
             yield from self._called(event.item.raw_item)
         elif event.name in ("tool_output", "handoff_occured"):
-            yield _output(event.item)
+            yield self._output(event.item)
 
     def end(self) -> Iterator[_Chunk]:
         if self._in_step:
@@ -89,6 +94,14 @@ class Chunks:
         yield {"type": "tool-input-available", **at, "toolName": name, "input": found}
         yield {"type": "tool-output-available", **at, "output": {"status": found.get("status")}}
 
+    def _output(self, item: Any) -> dict[str, Any]:
+        raw: Mapping[str, Any] = to_jsonable_python(item.raw_item)
+        call_id = str(raw.get("call_id") or raw.get("id"))
+        if call_id in self._denied:
+            return {"type": "tool-output-denied", "toolCallId": call_id}
+        output = to_jsonable_python(getattr(item, "output", raw.get("output")), fallback=str)
+        return {"type": "tool-output-available", "toolCallId": call_id, "output": output}
+
 
 def _input(call_id: str, name: str, arguments: str) -> dict[str, Any]:
     at = {"toolCallId": call_id, "toolName": name}
@@ -98,16 +111,6 @@ def _input(call_id: str, name: str, arguments: str) -> dict[str, Any]:
         error = {"input": arguments, "errorText": "The model gave input that is no JSON."}
         return {"type": "tool-input-error", **at, **error}
     return {"type": "tool-input-available", **at, "input": given}
-
-
-def _output(item: Any) -> dict[str, Any]:
-    raw: Mapping[str, Any] = to_jsonable_python(item.raw_item)
-    output = to_jsonable_python(getattr(item, "output", raw.get("output")), fallback=str)
-    return {
-        "type": "tool-output-available",
-        "toolCallId": str(raw.get("call_id") or raw.get("id")),
-        "output": output,
-    }
 
 
 def _source(annotation: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

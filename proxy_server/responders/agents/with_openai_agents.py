@@ -7,14 +7,16 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any, cast
 
 from agents import Agent, Runner
-from agents.items import TResponseInputItem
 from agents.result import RunResultStreaming
+from agents.usage import Usage as TheirUsage
 
-from proxy_server.protocol.messages import Message
+from proxy_server.protocol.messages import Message, Usage
 from proxy_server.responders.agents.failures import told_apart
 from proxy_server.responders.agents.held import Held
-from proxy_server.responders.agents.history import File, ToolUse, said
+from proxy_server.responders.agents.history import File, ToolUse, call_ids, said
 from proxy_server.responders.agents.openai_events import Chunks
+from proxy_server.responders.agents.openai_pauses import PART, paused, resumed
+from proxy_server.responders.agents.packing import part
 from proxy_server.responders.turn import Turn
 
 
@@ -35,14 +37,16 @@ class OpenAIAgent:
 
     async def answer(self, turn: Turn) -> AsyncIterator[object]:
         await self._held.enter()
-        asked = [item for message in turn.messages for item in _items(message)]
-        run = Runner.run_streamed(
-            self._agent,
-            cast(list[TResponseInputItem], asked),
-            context=self._context(turn),
-            **self._options,
-        )
-        chunks = Chunks()
+        context = self._context(turn)
+        goes_on = turn.trigger == "continue"
+        told = turn.messages[:-1] if goes_on else turn.messages
+        asked: Any = [item for message in told for item in _items(message)]
+        if goes_on:
+            asked = await resumed(self._agent, turn, asked, context)
+            yield part(PART, {})
+        run = Runner.run_streamed(self._agent, asked, context=context, **self._options)
+        before = _cost(run.context_wrapper.usage)
+        chunks = Chunks(call_ids(turn.messages), turn.decisions)
         with told_apart(turn.model):
             async with aclosing(cast(Any, run.stream_events())) as events:
                 try:
@@ -52,7 +56,9 @@ class OpenAIAgent:
                 finally:
                     # before its events are closed, which waits until the model has said all
                     await _leave(run)
-                    _report(run, turn)
+                    _report(run, before, turn)
+        for chunk in paused(run):
+            yield chunk
         for chunk in chunks.end():
             yield chunk
 
@@ -68,15 +74,25 @@ async def _leave(run: RunResultStreaming) -> None:
         await asyncio.wait((task,))
 
 
-def _report(run: RunResultStreaming, turn: Turn) -> None:
-    usage = run.context_wrapper.usage
-    if usage.requests:
+def _report(run: RunResultStreaming, before: Usage, turn: Turn) -> None:
+    """before: what the run had cost when it began to wait, which was told then."""
+    now = _cost(run.context_wrapper.usage)
+    if now != before:
         turn.report_usage(
-            usage.input_tokens,
-            usage.output_tokens,
-            reasoning_tokens=usage.output_tokens_details.reasoning_tokens,
-            cached_input_tokens=usage.input_tokens_details.cached_tokens,
+            now.input_tokens - before.input_tokens,
+            now.output_tokens - before.output_tokens,
+            reasoning_tokens=now.reasoning_tokens - before.reasoning_tokens,
+            cached_input_tokens=now.cached_input_tokens - before.cached_input_tokens,
         )
+
+
+def _cost(usage: TheirUsage) -> Usage:
+    return Usage(
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.output_tokens_details.reasoning_tokens,
+        usage.input_tokens_details.cached_tokens,
+    )
 
 
 @asynccontextmanager

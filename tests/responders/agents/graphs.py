@@ -9,15 +9,18 @@ from langchain_core.messages import AIMessage, AIMessageChunk, SystemMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_stream_writer
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.runtime import get_runtime
+from langgraph.types import interrupt
 from pydantic import SecretStr
 
 from proxy_server import Turn
 
 SECRET = "the secret words of an exception"
+paid: list[int] = []
 Graph = Any
 
 
@@ -29,6 +32,15 @@ async def weather(city: str) -> str:
 
 
 @tool
+async def pay(amount: int) -> str:
+    """An amount."""
+    if not interrupt({"amount": amount}):
+        return "not paid"
+    paid.append(amount)
+    return f"paid {amount}"
+
+
+@tool
 async def broken() -> str:
     """Never works."""
     raise RuntimeError(SECRET)
@@ -36,7 +48,7 @@ async def broken() -> str:
 
 def over(url: str, http: httpx2.AsyncClient) -> Graph:
     """With a model over HTTP; by itself it shares a client between event loops."""
-    tools = [weather, broken]
+    tools = [weather, pay, broken]
     model = ChatOpenAI(
         model="test",
         base_url=url,
@@ -91,11 +103,19 @@ async def _write(_: MessagesState) -> dict[str, Any]:
     return {"messages": [AIMessage(" and whole.")]}
 
 
+async def _agree(_: MessagesState) -> dict[str, Any]:
+    agreed = interrupt("Shall I?")
+    return {"messages": [AIMessage("I shall." if agreed else "I shall not.")]}
+
+
 class Other(TypedDict):
     text: str
 
 
 thinks = _alone(_think)
+agrees = _alone(_agree)
+saver = InMemorySaver
+forgets = _alone(_agree).copy({"checkpointer": saver()})
 writes = _alone(_write)
 other = StateGraph(Other).add_node("only", lambda state: state).add_edge(START, "only").compile()
 chat: Graph

@@ -6,11 +6,18 @@ from openai import AsyncOpenAI
 from proxy_server import Turn
 
 SECRET = "the secret words of an exception"
+paid: list[int] = []
 
 
 @function_tool
 async def weather(context: RunContextWrapper[Turn], city: str) -> str:
     return f"sun in {city} for {context.context.user}"
+
+
+@function_tool(needs_approval=True)
+async def pay(amount: int) -> str:
+    paid.append(amount)
+    return f"paid {amount}"
 
 
 @function_tool(failure_error_function=None)
@@ -26,7 +33,7 @@ def over(client: AsyncOpenAI) -> Agent[Turn]:
         name="One",
         model=model,
         instructions="You are kind.",
-        tools=[weather, broken],
+        tools=[weather, pay, broken],
         handoffs=[other],
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from pydantic_ai import Agent, RunContext
+from pydantic_ai import Agent, DeferredToolRequests, RunContext
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.openai import OpenAIChatModel
@@ -13,16 +13,28 @@ from proxy_server import Turn
 
 SECRET = "the secret words of an exception"
 closed: list[str] = []
+paid: list[int] = []
 
 
-def over(url: str) -> Agent[Turn, str]:
+def over(url: str) -> Agent[Turn, str | DeferredToolRequests]:
     """With a model over HTTP."""
     model = OpenAIChatModel("test", provider=OpenAIProvider(base_url=url, api_key="none"))
-    agent = Agent(model, deps_type=Turn, system_prompt="You are kind.", instructions="Be short.")
+    agent = Agent(
+        model,
+        deps_type=Turn,
+        output_type=[str, DeferredToolRequests],
+        system_prompt="You are kind.",
+        instructions="Be short.",
+    )
 
     @agent.tool
     async def weather(context: RunContext[Turn], city: str) -> str:
         return f"sun in {city} for {context.deps.user}"
+
+    @agent.tool_plain(requires_approval=True)
+    async def pay(amount: int) -> str:
+        paid.append(amount)
+        return f"paid {amount}"
 
     @agent.tool_plain
     async def broken() -> str:
@@ -49,7 +61,7 @@ class Shop:
     pass
 
 
-chat: Agent[Turn, str]
+chat: Agent[Turn, str | DeferredToolRequests]
 """Set by the tests, once the model's server runs."""
 endless = Agent(FunctionModel(stream_function=waiting))
 depends = Agent(FunctionModel(stream_function=waiting), deps_type=Shop)
