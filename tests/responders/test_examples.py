@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.client import Client, Json
 from testbed.deployment import Deployment
 from testbed.text import text
 from testbed.waiting import until
@@ -26,7 +27,8 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     settings = {
         "NOTES": str(folder / "notes"),
         "RESPONDER": "examples.notes:notes",
-        "RESPONDERS": "echo=examples.echo:answer",
+        "RESPONDERS": "echo=examples.echo:answer, clerk=examples.clerk:clerk, "
+        "researcher=examples.researcher:researcher",
     }
     with Deployment(folder=folder, settings=SETTINGS | settings) as running:
         yield running
@@ -80,6 +82,62 @@ async def test_a_stop_ends_the_request_to_the_model(notes: Deployment) -> None:
     await client.close()
 
 
+async def reached(client: Client, session: Json, status: str) -> Json:
+    async def shown() -> Json | None:
+        opened = await client.rpc("ai:open", conversation=session["conversation"])
+        message: Json = opened["messages"][-1]
+        return message if message["metadata"]["status"] == status else None
+
+    return await until(shown)
+
+
+def tool(message: Json) -> Json:
+    [found] = [part for part in message["parts"] if part["type"].startswith("tool-")]
+    return dict(found)
+
+
+async def test_the_clerk_looks_into_the_stock(notes: Deployment) -> None:
+    client = await notes.connect()
+    question = '/call in_stock {"item": "chairs"}'
+    session = await client.rpc("ai:send", text=question, model="clerk")
+    message = await reached(client, session, "complete")
+    assert (tool(message)["input"], tool(message)["output"]) == ({"item": "chairs"}, 12)
+    assert message["parts"][-1]["text"] == "It says: 12 "
+    await client.close()
+
+
+async def test_the_clerk_asks_before_it_orders(notes: Deployment) -> None:
+    client = await notes.connect()
+    question = '/call order {"item": "chairs", "pieces": 2}'
+    session = await client.rpc("ai:send", text=question, model="clerk")
+    message = await reached(client, session, "waiting")
+    assert tool(message)["state"] == "approval-requested"
+    approval = {"id": tool(message)["approval"]["id"], "approved": True}
+    place = {"conversation": session["conversation"], "message": message["id"]}
+    going_on = await client.rpc("ai:continue", **place, approvals=[approval])
+    assert going_on["generation"]["status"] in ("queued", "streaming")
+    message = await reached(client, session, "complete")
+    assert tool(message)["output"].startswith("Ordered 2 of chairs for ")
+    await client.close()
+
+
+async def test_the_researcher_looks_into_the_notes(notes: Deployment) -> None:
+    client = await notes.connect()
+    question = '/call look_up {"question": "How heavy is a whale?"}'
+    session = await client.rpc("ai:send", text=question, model="researcher")
+    message = await reached(client, session, "complete")
+    assert "The blue whale weighs 150 tons." in tool(message)["output"]
+    sources = [part for part in message["parts"] if part["type"] == "source-document"]
+    assert [source["title"] for source in sources] == ["sea/whales.md"]
+    await client.close()
+
+
 def test_each_example_is_tried_here() -> None:
     examples = Path(__file__).parent.parent.parent / "examples"
-    assert {file.stem for file in examples.glob("*.py")} == {"echo", "notes"}
+    assert {file.stem for file in examples.glob("*.py")} == {
+        "clerk",
+        "echo",
+        "notes",
+        "researcher",
+        "stock",
+    }

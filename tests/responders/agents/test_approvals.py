@@ -137,7 +137,8 @@ async def test_what_is_denied_is_not_done(replica: Replica, framework: str) -> N
         assert tool(message)["state"] == "output-denied"
         assert words(message).startswith("Let me look. It says: ")
         again = NewPrompt([TextPart("/tokens 3")], conversation_id=session.conversation)
-        assert await reached(app, await app.chat.send("anna", again), "complete", "failed")
+        after = await reached(app, await app.chat.send("anna", again), "complete", "failed")
+        assert after.metadata.status == "complete"
     assert paid == []
 
 
