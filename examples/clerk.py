@@ -25,7 +25,7 @@ clerk = Agent(
     ),
     instructions="You are the clerk of a furniture shop. Look into the stock before you order.",
     # a server of tools in a process of its own, started with the first answer
-    toolsets=[MCPToolset(Path(__file__).with_name("stock.py"))],
+    toolsets=[MCPToolset(Path(__file__).with_name("stock.py"), init_timeout=30)],
     deps_type=Turn,
     # with this among its outputs an agent can end by asking
     output_type=[str, DeferredToolRequests],

@@ -1,46 +1,79 @@
-"""What all answers of an agent share: its connections and the servers that it starts."""
+"""What all answers of an agent share: its connections, and the servers of tools that it starts."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from proxy_server.errors import ResponderFailed
 
 
 class Held:
     """A context that is entered for the first answer and left at the end of the service.
 
-    By one task of its own: such contexts must be left by the task that entered them, and answers
-    come in tasks that end before.
+    By a task of its own: such contexts must be left by the task that entered them, and each answer
+    has one that ends before.
     """
 
     def __init__(self, context: AbstractAsyncContextManager[object]) -> None:
         self._context = context
         self._task: asyncio.Task[None] | None = None
-        self._tried = asyncio.Event()
+        self._entered = asyncio.Event()
         self._end = asyncio.Event()
-        self._failure: Exception | None = None
+        self._lock = asyncio.Lock()
+        self._answers = 0
+        self._doubted = False
 
-    async def enter(self) -> None:
+    @asynccontextmanager
+    async def during_an_answer(self) -> AsyncIterator[None]:
         """Raises what entering raised; the next answer tries again."""
-        if self._task is None or (self._task.done() and self._failure is not None):
-            self._tried = asyncio.Event()
-            self._failure = None
-            self._task = asyncio.create_task(self._hold(), name="what an agent holds")
-        await self._tried.wait()
-        if self._failure is not None:
-            raise self._failure
+        async with self._lock:
+            if self._doubted and not self._answers:
+                await self._leave()
+            if self._task is None:
+                await self._enter()
+            self._answers += 1
+        try:
+            yield
+        except ResponderFailed:
+            # the model, and nothing that is held
+            raise
+        except Exception:
+            self.doubt()
+            raise
+        finally:
+            self._answers -= 1
+
+    def doubt(self) -> None:
+        """Something failed, maybe because a server has died: it is entered anew when none runs."""
+        self._doubted = True
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._end.set()
-            await self._task
+        async with self._lock:
+            await self._leave()
+
+    async def _enter(self) -> None:
+        self._doubted = False
+        self._entered, self._end = asyncio.Event(), asyncio.Event()
+        task = asyncio.create_task(self._hold(), name="what an agent holds")
+        entered = asyncio.create_task(self._entered.wait())
+        try:
+            await asyncio.wait((task, entered), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        finally:
+            entered.cancel()
+        if task.done():
+            task.result()
+        self._task = task
 
     async def _hold(self) -> None:
-        try:
-            async with self._context:
-                self._tried.set()
-                await self._end.wait()
-        except Exception as error:
-            self._failure = error
-            if self._end.is_set():
-                raise
-        finally:
-            self._tried.set()
+        async with self._context:
+            self._entered.set()
+            await self._end.wait()
+
+    async def _leave(self) -> None:
+        if (task := self._task) is not None:
+            self._task = None
+            self._end.set()
+            await asyncio.wait((task,))

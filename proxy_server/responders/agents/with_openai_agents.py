@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any, cast
 
@@ -36,7 +36,11 @@ class OpenAIAgent:
         self._held = Held(_connected(agent))
 
     async def answer(self, turn: Turn) -> AsyncIterator[object]:
-        await self._held.enter()
+        async with self._held.during_an_answer(), aclosing(self._run(turn)) as said:
+            async for chunk in said:
+                yield chunk
+
+    async def _run(self, turn: Turn) -> AsyncGenerator[object]:
         context = self._context(turn)
         goes_on = turn.trigger == "continue"
         told = turn.messages[:-1] if goes_on else turn.messages

@@ -21,6 +21,7 @@ from pydantic_ai.ui.vercel_ai.response_types import (
     DoneChunk,
     ReasoningDeltaChunk,
     TextDeltaChunk,
+    ToolOutputErrorChunk,
 )
 
 from proxy_server.errors import ResponderUnusable
@@ -72,15 +73,17 @@ class PydanticAIAgent:
             AsyncGenerator[BaseChunk],
             _Stream(sdk_version=_SDK_VERSION).transform_stream(_noting_usage(run, turn)),
         )
-        await self._held.enter()
-        with told_apart(turn.model):
-            # the run is closed by itself: what wraps it does not
-            async with aclosing(run), aclosing(chunks):
+        # the run is closed by itself: what wraps it does not
+        holding = self._held.during_an_answer()
+        async with holding, aclosing(run), aclosing(chunks):
+            with told_apart(turn.model):
                 async for chunk in chunks:
                     if isinstance(chunk, _DELTAS) and chunk.provider_metadata is None:
                         # nearly all chunks are such, and a dump costs several times as much
                         yield {"type": chunk.type, "id": chunk.id, "delta": chunk.delta}
                     elif not isinstance(chunk, DoneChunk):
+                        if isinstance(chunk, ToolOutputErrorChunk):
+                            self._held.doubt()
                         yield chunk.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     async def close(self) -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from pydantic_ai import Agent, DeferredToolRequests, RunContext
+from pydantic_ai.mcp import MCPToolset
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.openai import OpenAIChatModel
@@ -16,11 +18,16 @@ closed: list[str] = []
 paid: list[int] = []
 
 
-def over(url: str) -> Agent[Turn, str | DeferredToolRequests]:
+def mortal() -> MCPToolset[Turn]:
+    return MCPToolset(Path(__file__).with_name("mortal.py"), init_timeout=50)
+
+
+def over(url: str, *toolsets: MCPToolset[Turn]) -> Agent[Turn, str | DeferredToolRequests]:
     """With a model over HTTP."""
     model = OpenAIChatModel("test", provider=OpenAIProvider(base_url=url, api_key="none"))
     agent = Agent(
         model,
+        toolsets=toolsets,
         deps_type=Turn,
         output_type=[str, DeferredToolRequests],
         system_prompt="You are kind.",

@@ -1,5 +1,6 @@
 """Agents of PydanticAI behind RESPONDER, with the real library and a model over HTTP."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -113,6 +114,24 @@ async def test_a_stop_closes_what_a_model_holds() -> None:
     async with running(place) as responder, responder.answer(prompt("Hi")) as answer:
         await anext(answer)
     assert pydantic_agents.closed == ["model"]
+
+
+async def test_an_mcp_server_is_started_once_and_again_when_it_died(
+    model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = pydantic_agents.over(model.url, pydantic_agents.mortal())
+    monkeypatch.setattr(pydantic_agents, "chat", agent, raising=False)
+
+    async def pid(responder: PythonResponder) -> int:
+        said = await events(responder, prompt("/call pid {}"))
+        return int(chunks(said, "tool-output")[0]["output"])
+
+    async with running(f"{PLACE}:chat") as responder:
+        first = await pid(responder)
+        assert await pid(responder) == first
+        with contextlib.suppress(ResponderFailed):
+            await events(responder, prompt("/call die {}"))
+        assert await pid(responder) != first
 
 
 def test_one_that_depends_on_what_nobody_gives() -> None:
