@@ -10,6 +10,8 @@ from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
+from pydantic_ai.ui.vercel_ai import VercelAIEventStream
+from pydantic_ai.ui.vercel_ai.response_types import BaseChunk
 
 from proxy_server import Turn
 
@@ -50,9 +52,9 @@ def over(url: str, *toolsets: MCPToolset[Turn]) -> Agent[Turn, str | DeferredToo
     return agent
 
 
-async def waiting(_: list[ModelMessage], __: AgentInfo) -> AsyncIterator[str]:
+async def waiting(messages: list[ModelMessage], _: AgentInfo) -> AsyncIterator[str]:
     async with _held():
-        for number in range(1_000_000):
+        for number in range(3 if "three" in str(messages) else 1_000_000):
             yield f"{number} "
 
 
@@ -62,6 +64,14 @@ async def _held() -> AsyncIterator[None]:
         yield
     finally:
         closed.append("model")
+
+
+async def by_hand(turn: Turn) -> AsyncIterator[BaseChunk]:
+    """As one would write it who wants to choose the agent for each answer."""
+    stream = VercelAIEventStream[None, str](sdk_version=7)
+    async with endless.run_stream_events(turn.text) as events:
+        async for chunk in stream.transform_stream(events):
+            yield chunk
 
 
 class Shop:

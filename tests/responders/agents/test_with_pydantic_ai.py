@@ -47,6 +47,13 @@ async def test_a_cut_answer_says_so(chat: PythonResponder) -> None:
     assert finish(await events(chat, prompt("/tokens 5 finish=length"))) == "length"
 
 
+async def test_its_chunks_may_be_yielded_by_a_function() -> None:
+    async with running(f"{PLACE}:by_hand") as responder:
+        said = await events(responder, prompt("three"))
+    assert text(said) == "0 1 2 "
+    assert finish(said) == "stop"
+
+
 async def test_reasoning(chat: PythonResponder) -> None:
     said = await events(chat, prompt("/reasoning"))
     assert (reasoning(said), text(said)) == ("hmm", "so")
@@ -110,6 +117,7 @@ async def test_a_stop_ends_the_request_to_the_model(
 
 
 async def test_a_stop_closes_what_a_model_holds() -> None:
+    pydantic_agents.closed.clear()
     place = f"{PLACE}:endless"
     async with running(place) as responder, responder.answer(prompt("Hi")) as answer:
         await anext(answer)
