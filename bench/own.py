@@ -9,7 +9,7 @@ from bench.runs import Run
 from bench.site import Site
 
 # The longest that an answer may be is 200,000 characters with the usual settings.
-_FAST = Load(streams=40, tokens=15_000, spread=0.5)
+_FAST = Load(streams=20, tokens=20_000, spread=2)
 _AGENT_STREAMS = 40
 
 
@@ -18,7 +18,7 @@ def own(site: Site) -> list[Row]:
 
 
 def _fast(site: Site) -> list[Row]:
-    load = Load(streams=10, tokens=15_000, spread=0.2) if site.quick else _FAST
+    load = Load(streams=5, tokens=15_000, spread=0.5) if site.quick else _FAST
     with _serving(site, "fast", "bench.fast:answer", models=False) as fast:
         fast.run(Load(streams=2, tokens=50, spread=0.1))
         run = fast.run(load)
