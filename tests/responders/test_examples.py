@@ -13,6 +13,7 @@ from testbed.text import text
 from testbed.waiting import until
 from tests.conftest import SETTINGS
 
+GUIDE = Path(__file__).parent.parent.parent / "docs" / "responders.md"
 WHALES = "# Whales\nWhales are mammals of the sea.\n\n## Blue\nThe blue whale weighs 150 tons.\n"
 BIRDS = "# Birds\nThe ostrich is a bird that runs.\n"
 
@@ -24,11 +25,14 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     (folder / "notes" / "sea").mkdir(parents=True)
     (folder / "notes" / "sea" / "whales.md").write_text(WHALES)
     (folder / "notes" / "birds.md").write_text(BIRDS)
+    [told] = [code for code in GUIDE.read_text().split("```python\n") if "def order" in code]
+    (folder / "shop.py").write_text(told.split("```")[0])
     settings = {
+        "PYTHONPATH": str(folder),
         "NOTES": str(folder / "notes"),
         "RESPONDER": "examples.notes:notes",
         "RESPONDERS": "echo=examples.echo:answer, clerk=examples.clerk:clerk, "
-        "researcher=examples.researcher:researcher",
+        "researcher=examples.researcher:researcher, shop=shop:agent",
     }
     with Deployment(folder=folder, settings=SETTINGS | settings) as running:
         yield running
@@ -106,10 +110,18 @@ async def test_the_clerk_looks_into_the_stock(notes: Deployment) -> None:
     await client.close()
 
 
-async def test_the_clerk_asks_before_it_orders(notes: Deployment) -> None:
+@pytest.mark.parametrize(
+    ("model", "given", "said"),
+    [
+        ("clerk", '{"item": "chairs", "pieces": 2}', "Ordered 2 of chairs for "),
+        ("shop", '{"item": "chairs"}', "Ordered chairs for "),
+    ],
+)
+async def test_they_ask_before_they_order(
+    notes: Deployment, model: str, given: str, said: str
+) -> None:
     client = await notes.connect()
-    question = '/call order {"item": "chairs", "pieces": 2}'
-    session = await client.rpc("ai:send", text=question, model="clerk")
+    session = await client.rpc("ai:send", text=f"/call order {given}", model=model)
     message = await reached(client, session, "waiting")
     assert tool(message)["state"] == "approval-requested"
     approval = {"id": tool(message)["approval"]["id"], "approved": True}
@@ -117,7 +129,7 @@ async def test_the_clerk_asks_before_it_orders(notes: Deployment) -> None:
     going_on = await client.rpc("ai:continue", **place, approvals=[approval])
     assert going_on["generation"]["status"] in ("queued", "streaming")
     message = await reached(client, session, "complete")
-    assert tool(message)["output"].startswith("Ordered 2 of chairs for ")
+    assert tool(message)["output"].startswith(said)
     await client.close()
 
 

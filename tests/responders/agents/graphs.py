@@ -108,6 +108,13 @@ async def _agree(_: MessagesState) -> dict[str, Any]:
     return {"messages": [AIMessage("I shall." if agreed else "I shall not.")]}
 
 
+async def _review(_: MessagesState) -> dict[str, Any]:
+    """Asks as LangChain's HumanInTheLoopMiddleware does."""
+    requests = [{"name": "send", "args": {"to": name}} for name in ("Ann", "Bob")]
+    given = interrupt({"action_requests": requests, "review_configs": []})
+    return {"messages": [AIMessage(", ".join(one["type"] for one in given["decisions"]))]}
+
+
 class Other(TypedDict):
     text: str
 
@@ -116,6 +123,7 @@ thinks = _alone(_think)
 agrees = _alone(_agree)
 saver = InMemorySaver
 forgets = _alone(_agree).copy({"checkpointer": saver()})
+reviews = _alone(_review)
 writes = _alone(_write)
 other = StateGraph(Other).add_node("only", lambda state: state).add_edge(START, "only").compile()
 chat: Graph

@@ -92,11 +92,18 @@ def words(message: Message) -> str:
 
 
 async def decided(app: App, session: Session, message: Message, *, approved: bool) -> Message:
+    approvals = [Approval(tool(message)["approval"]["id"], approved)]
+    return await said_to(app, session, message, approvals)
+
+
+async def said_to(
+    app: App, session: Session, message: Message, approvals: list[Approval]
+) -> Message:
     wanted = Decided(
         user="anna",
         conversation_id=session.conversation,
         message_id=message.id,
-        approvals=[Approval(tool(message)["approval"]["id"], approved)],
+        approvals=approvals,
         outputs=[],
         since=BEGINNING,
     )
@@ -152,6 +159,20 @@ async def test_a_node_that_asks_is_shown_as_a_tool(
     async with replica(f"{HERE}.graphs:agrees") as app:
         message = await decided(app, session, message, approved=approved)
     assert (message.metadata.error, words(message)) == (None, said)
+
+
+async def test_a_node_that_asks_for_several_things(replica: Replica) -> None:
+    async with replica(f"{HERE}.graphs:reviews") as app:
+        session, message = await waiting(app, "Hi")
+    asked = [part for part in parts(message) if "toolCallId" in part]
+    assert [one["input"]["args"]["to"] for one in asked] == ["Ann", "Bob"]
+    async with replica(f"{HERE}.graphs:reviews") as app:
+        approvals = [
+            Approval(one["approval"]["id"], approved)
+            for one, approved in zip(asked, (True, False), strict=True)
+        ]
+        message = await said_to(app, session, message, approvals)
+    assert words(message) == "approve, reject"
 
 
 async def test_a_graph_with_a_place_of_its_own_for_its_state(
