@@ -144,7 +144,7 @@ class Model:
         if command in ("/tokens", "/stall", "/cut", "/half"):
             count = numbers[0] if numbers else 5
             await stream(request, response, spoken, count, options, record)
-        for piece in record.events or oddities(spoken).get(command, ()):
+        for piece in record.events or oddities(spoken).get(command, []):
             await response.write(piece)
         if command in ("/stall", "/silent"):
             while True:
