@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -18,10 +19,9 @@ WHALES = "# Whales\nWhales are mammals of the sea.\n\n## Blue\nThe blue whale we
 BIRDS = "# Birds\nThe ostrich is a bird that runs.\n"
 
 
-@pytest.fixture(scope="module")
-def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """With `examples/notes.py` over two files, and `examples/echo.py` by its name."""
-    folder = tmp_path_factory.mktemp("examples")
+@contextmanager
+def serving(folder: Path, responders: str) -> Iterator[Deployment]:
+    """With two files of notes; `examples.notes:notes` answers to what names nobody."""
     (folder / "notes" / "sea").mkdir(parents=True)
     (folder / "notes" / "sea" / "whales.md").write_text(WHALES)
     (folder / "notes" / "birds.md").write_text(BIRDS)
@@ -31,10 +31,30 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         "PYTHONPATH": str(folder),
         "NOTES": str(folder / "notes"),
         "RESPONDER": "examples.notes:notes",
-        "RESPONDERS": "echo=examples.echo:answer, clerk=examples.clerk:clerk, "
-        "researcher=examples.researcher:researcher, shop=shop:agent",
+        "RESPONDERS": responders,
     }
     with Deployment(folder=folder, settings=SETTINGS | settings) as running:
+        yield running
+
+
+# one for each framework: a server that imports several takes long to start on a busy machine
+@pytest.fixture(scope="module")
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with serving(tmp_path_factory.mktemp("examples"), "echo=examples.echo:answer") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def agents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    named = "clerk=examples.clerk:clerk, shop=shop:agent"
+    with serving(tmp_path_factory.mktemp("agents"), named) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    named = "researcher=examples.researcher:researcher"
+    with serving(tmp_path_factory.mktemp("graph"), named) as running:
         yield running
 
 
@@ -100,8 +120,8 @@ def tool(message: Json) -> Json:
     return dict(found)
 
 
-async def test_the_clerk_looks_into_the_stock(notes: Deployment) -> None:
-    client = await notes.connect()
+async def test_the_clerk_looks_into_the_stock(agents: Deployment) -> None:
+    client = await agents.connect()
     question = '/call in_stock {"item": "chairs"}'
     session = await client.rpc("ai:send", text=question, model="clerk")
     message = await reached(client, session, "complete")
@@ -118,9 +138,9 @@ async def test_the_clerk_looks_into_the_stock(notes: Deployment) -> None:
     ],
 )
 async def test_they_ask_before_they_order(
-    notes: Deployment, model: str, given: str, said: str
+    agents: Deployment, model: str, given: str, said: str
 ) -> None:
-    client = await notes.connect()
+    client = await agents.connect()
     session = await client.rpc("ai:send", text=f"/call order {given}", model=model)
     message = await reached(client, session, "waiting")
     assert tool(message)["state"] == "approval-requested"
@@ -133,8 +153,8 @@ async def test_they_ask_before_they_order(
     await client.close()
 
 
-async def test_the_researcher_looks_into_the_notes(notes: Deployment) -> None:
-    client = await notes.connect()
+async def test_the_researcher_looks_into_the_notes(graph: Deployment) -> None:
+    client = await graph.connect()
     question = '/call look_up {"question": "How heavy is a whale?"}'
     session = await client.rpc("ai:send", text=question, model="researcher")
     message = await reached(client, session, "complete")
