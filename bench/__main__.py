@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import capacity, costs, delays, hostile, sizes
+from bench import capacity, costs, delays, hostile, own, sizes
 from bench.jobs import Load
 from bench.load_process import LoadFailedError
 from bench.report import Report, Row, as_text
@@ -31,6 +31,7 @@ FIGURES: dict[str, Callable[[Site], list[Row]]] = {
     "subscriptions": costs.subscriptions,
     "growth": costs.growth,
     "start": costs.start,
+    "own": own.own,
     "hostile": hostile.hostile,
 }
 # what is no whole run must not take the place of one

@@ -135,13 +135,14 @@ def measure(
     job: Job,
     tested: Sequence[str],
     parts: Mapping[str, int],
-    model_port: int,
+    model_port: int | None,
     *,
     processes: int = 1,
 ) -> Run:
     """Runs the job in so many load processes and checks each text; raises WrongTextError.
 
     parts: process ids by name; those that they started count with them.
+    model_port: of the model server; None where it has no part in the answers.
     """
     jobs = [
         Job(job.way, job.centrifugo, job.http, job.streams[i::processes]) for i in range(processes)
@@ -161,7 +162,8 @@ def measure(
     for number, one in enumerate(shown):
         if one.text != "".join(load.tokens_of(number)):
             raise WrongTextError(f"{load}: answer {number} is not what the model sent")
-    return Run(load, tested, shown, written(model_port, load), meter)
+    times = [] if model_port is None else written(model_port, load)
+    return Run(load, tested, shown, times, meter)
 
 
 def written(model_port: int, load: Load) -> list[list[float]]:

@@ -50,11 +50,14 @@ class Site:
 
     The program under test has a core of its own where there are two or more; everything else
     shares the others.
+
+    models: whether the answers come of the model server, which says when it wrote what.
     """
 
     folder: Path
     quick: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
+    models: bool = True
     used: list[Used] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -136,7 +139,7 @@ class Site:
             job,
             [tested.name],
             self._parts(tested),
-            self.deployment.model_port,
+            self.deployment.model_port if self.models else None,
             processes=self._load_processes,
         )
         self.used.append(Used.in_run(run))
@@ -144,22 +147,23 @@ class Site:
             self._answered[load] = run
         return run
 
-    def floor(self, load: Load) -> Floor:
-        """What it costs to read the same streams and throw them away."""
+    def floor(self, load: Load, program: str = "floor") -> Floor:
+        """What it costs a program of bench.peers to read the same streams and throw them away."""
         prompts = [(stream.prompt, stream.after) for stream in load.streams_in_time()]
-        command = [sys.executable, "-m", "bench.peers.floor", self.model_url]
+        command = [sys.executable, "-m", f"bench.peers.{program}", self.model_url]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             os.sched_setaffinity(process.pid, self.cores)
             output, _ = process.communicate(msgspec.json.encode(prompts))
         if process.returncode:
-            raise RuntimeError("the floor failed")
+            raise RuntimeError(f"{program} failed")
         cost, read = msgspec.json.decode(output, type=tuple[float, list[int]])
         for number, size in enumerate(read):
-            if size < sum(len(piece.event) for piece in pieces(load.tokens, number, 1)):
-                raise WrongTextError(f"floor: answer {number} was not read to its end")
+            sent = pieces(load.tokens, number, 1)
+            if size < sum(len(piece.event if program == "floor" else piece.text) for piece in sent):
+                raise WrongTextError(f"{program}: answer {number} was not read to its end")
         pace = Pace.of(load, written(self.deployment.model_port, load))
-        name = f"floor: {load}"
-        self.used.append(Used(name, ["floor"], {"floor": cost}, pace.kept, pace.writes))
+        name = f"{program}: {load}"
+        self.used.append(Used(name, [program], {program: cost}, pace.kept, pace.writes))
         return Floor(load, cost, pace)
 
     @contextmanager

@@ -80,7 +80,7 @@ class Client:
             seq += 1
             for chunk in publication["chunks"]:
                 kind = chunk["type"]
-                if kind.endswith("-delta"):
+                if kind in ("text-delta", "reasoning-delta"):
                     text[kind.removesuffix("-delta")] += chunk["delta"]
                 if kind in ("finish", "abort", "error"):
                     return {**text, "closing": chunk}

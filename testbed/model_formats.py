@@ -27,7 +27,7 @@ class Piece(NamedTuple):
 class ChatCompletions:
     def contents(self, asked: dict[str, Any]) -> list[Any]:
         """What the messages of a request say: a string each, or a list of parts."""
-        return [message["content"] for message in asked["messages"]]
+        return [message.get("content") for message in asked["messages"]]
 
     def text(self, text: str) -> bytes:
         return event({"content": text})
@@ -65,7 +65,7 @@ Format = ChatCompletions | Responses
 CHAT, RESPONSES = ChatCompletions(), Responses()
 
 
-def event(delta: dict[str, str] | None, finish: str | None = None) -> bytes:
+def event(delta: dict[str, Any] | None, finish: str | None = None) -> bytes:
     """An event of chat completions."""
     choices = [{"index": 0, "delta": delta or {}, "finish_reason": finish}]
     return _data({**_CHAT, "choices": choices})

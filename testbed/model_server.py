@@ -13,6 +13,7 @@ or with a title where it asks for one:
       mark=abc           under which name /sent keeps what was sent; default: the prompt
     /stall 5, /cut 5, /half 5      then nothing more, a closed connection, half an event
     /silent, /empty, /not-sse, /crlf, /bytes, /surrogates, /reasoning, /hostile, /status 429 3
+    /call NAME {"some": "arguments"}   a call of that tool; then it says what the tool gave
 
 GET /sent?mark=… answers [{"text", "times", "began_at", "ended_at", "whole", "retry"}, …], one for
 each request: the text written, the monotonic second of each chunk, of the request and of its end,
@@ -31,7 +32,8 @@ from typing import Any
 import uvloop
 from aiohttp import web
 
-from testbed.model_formats import CHAT, DONE, RESPONSES, Format, Piece, pieces
+from testbed.model_formats import CHAT, DONE, RESPONSES, Format, Piece, event, pieces
+from testbed.model_tools import call_of, prompt_above, said_with_tools
 from testbed.text import HOSTILE, tokens
 
 _RATE = 100.0
@@ -50,6 +52,7 @@ class Sent:
     ended_at: float | None = None
     whole: bool = False
     retry: int = 0
+    events: list[bytes] = field(default_factory=list)
 
     def values(self) -> dict[str, object]:
         return {
@@ -99,8 +102,10 @@ class Model:
 
     async def _complete(self, request: web.Request, spoken: Format) -> web.StreamResponse:
         asked = await request.json()
-        prompt = prompt_of(spoken.contents(asked)[-1])
+        prompt = prompt_of(prompt_above(asked) or spoken.contents(asked)[-1])
         command, *words = prompt.split() if prompt.startswith("/") else (command_for(prompt),)
+        if calling := call_of(prompt):
+            words = calling.options.split()
         numbers = [int(word) for word in words if "=" not in word]
         options = dict(word.split("=", 1) for word in words if "=" in word)
         retry = int(request.headers.get("x-stainless-retry-count", "0"))
@@ -109,6 +114,9 @@ class Model:
         if "vary" in options:
             options["seed"] = str(int(options.get("seed", "0")) + len(same))
         same.append(record)
+        if calling:
+            said, options["finish"] = said_with_tools(asked["messages"], calling, len(same))
+            record.events = [event(delta) for delta in said]
         try:
             return await self._answer(request, spoken, command, numbers, options, record)
         except (ReaderLeft, ConnectionError):
@@ -136,7 +144,7 @@ class Model:
         if command in ("/tokens", "/stall", "/cut", "/half"):
             count = numbers[0] if numbers else 5
             await stream(request, response, spoken, count, options, record)
-        for piece in oddities(spoken).get(command, ()):
+        for piece in record.events or oddities(spoken).get(command, []):
             await response.write(piece)
         if command in ("/stall", "/silent"):
             while True:
@@ -172,7 +180,7 @@ def oddities(spoken: Format) -> dict[str, list[bytes]]:
     }
 
 
-_OWN = {"/tokens", "/stall", "/cut", "/half", "/silent", "/not-sse", "/status"}
+_OWN = {"/call", "/tokens", "/stall", "/cut", "/half", "/silent", "/not-sse", "/status"}
 COMMANDS = _OWN | oddities(CHAT).keys()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from hypothesis import settings
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -19,6 +20,10 @@ hermetic.forget()
 # not the wall clock but pytest's own time limit says what takes too long, on any machine
 settings.register_profile("tests", deadline=None, print_blob=True)
 settings.load_profile("tests")
+# structlog's own choice draws tracebacks with rich where that is installed, for a minute each
+structlog.configure(
+    processors=[structlog.processors.format_exc_info, structlog.dev.ConsoleRenderer(colors=False)]
+)
 
 SETTINGS = {
     "PROMPTS_PER_MINUTE": "1000",

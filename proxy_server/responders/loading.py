@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from proxy_server.errors import ResponderUnusable
+from proxy_server.responders.agents import EXTRAS, adapted
 from proxy_server.responders.turn import Turn
 
 Answer = Callable[[Turn], AsyncIterator[Any]]
@@ -33,6 +34,10 @@ def load(place: str) -> tuple[Answer, object]:
                 f" ({getattr(found, '__file__', None) or type(found).__name__})"
             )
         found = getattr(found, name)
+    try:
+        found = adapted(found)
+    except ResponderUnusable as problem:
+        raise ResponderUnusable(f"{place} is no responder: {problem}") from problem
     return _answer(place, found), found
 
 
@@ -49,7 +54,10 @@ def _module(place: str, name: str) -> object:
                 f"{place} is no responder: there is no module {error.name}, neither in {folder} "
                 "nor among the installed packages"
             ) from error
-        raise _broken(place, name, error) from error
+        broken = _broken(place, name, error)
+        if extra := EXTRAS.get(str(error.name).partition(".")[0]):
+            broken = ResponderUnusable(f"{broken}; pip install 'centrifugo-llm[{extra}]'")
+        raise broken from error
     except (Exception, SystemExit) as error:
         raise _broken(place, name, error) from error
 

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from inspect import iscoroutinefunction
-from time import monotonic
 from types import AsyncGeneratorType
 from typing import Any, cast
 
@@ -19,14 +18,13 @@ from proxy_server.protocol.events import Event, Finish
 from proxy_server.responders.failures import NO_ANSWER_YET, NOT_OURS
 from proxy_server.responders.loading import load
 from proxy_server.responders.responder import Prompt
+from proxy_server.responders.rounds import Round, Rounds
 from proxy_server.responders.turn import Turn
 from proxy_server.responders.yielded import Yielded
 
 # How far a generator may be ahead of what Centrifugo took.
 _MOST_EVENTS = 4096
 _MOST_CHARACTERS = 100_000
-# How long one that never waits keeps the loop to itself.
-_ROUND_SECONDS = 0.005
 _LEAVE_SECONDS = 0.9
 
 _Generator = AsyncGeneratorType[Any, None]
@@ -95,7 +93,7 @@ class Run:
     async def gather(self) -> None:
         """Drives the generator; by this frame a look at the stack knows whose code runs."""
         yielded, task = self._yielded, self.task
-        began = monotonic()
+        rounds = Round(Rounds.of_this_loop())
         try:
             async for value in self._made:
                 if task.cancelling():
@@ -106,10 +104,8 @@ class Run:
                 if yielded.events >= _MOST_EVENTS or yielded.characters >= _MOST_CHARACTERS:
                     self._taken.clear()
                     await self._taken.wait()
-                    began = monotonic()
-                elif monotonic() - began > _ROUND_SECONDS:
-                    await asyncio.sleep(0)
-                    began = monotonic()
+                elif rounds.is_over():
+                    await rounds.next()
         finally:
             await self._made.aclose()
 

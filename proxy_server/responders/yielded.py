@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from pydantic import BaseModel
 
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Event, FinishReason, Piece, Reasoning, Text
@@ -14,8 +15,8 @@ from proxy_server.responders.halves import Halves
 from proxy_server.responders.turn import Turn
 
 _DELTAS = ("text-delta", "reasoning-delta")
-# The service says these itself: it starts messages.
-_OURS = frozenset(("start", "message-metadata"))
+# The service says these itself: it starts and ends messages.
+_OURS = frozenset(("start", "message-metadata", "done"))
 _REASONS: tuple[FinishReason, ...] = (
     "stop",
     "length",
@@ -69,6 +70,9 @@ class Yielded:
             self._add_chunk(value.chunk)
         elif isinstance(value, Mapping):
             self._add_chunk(value)
+        elif isinstance(value, BaseModel):
+            # PydanticAI has the chunks as such
+            self._add_chunk(value.model_dump(mode="json", by_alias=True, exclude_none=True))
         else:
             raise _wrong(f"a value of the type {type(value).__name__}, which is no part of answers")
 
