@@ -52,8 +52,8 @@ from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
 from proxy_server.store.migrate import migrate
 from proxy_server.store.turns import Turns
-from proxy_server.store.waiting import Waiting
 from proxy_server.store.uploads import UploadLimits
+from proxy_server.store.waiting import Waiting
 from proxy_server.uploads import Uploads
 
 _GARBAGE_OBJECTS = 10_000
@@ -309,5 +309,6 @@ def _model(settings: Settings) -> Responder:
             options=settings.model_options,
             headers=settings.openai_headers,
             reasoning_tags=settings.reasoning_tags,
+            file_bytes=settings.context_file_bytes,
         )
     )

@@ -210,6 +210,7 @@ class Generation:
             key=assignment.key,
             trigger=assignment.trigger,
             decisions=assignment.decisions,
+            files=self._services.history.files_of(assignment.user),
         )
 
     def _publish(self, chunks: list[Chunk]) -> None:

@@ -11,7 +11,7 @@ from proxy_server.store.upload_uses import sweep
 
 # Between two steps: users' calls go before.
 _STEP_SECONDS = 0.1
-_ROUND_SECONDS = 15.0
+_ROUND_SECONDS = 5.0
 
 log = structlog.get_logger()
 
