@@ -44,7 +44,7 @@ function said(files: readonly Attachment[]): string {
 }
 
 function Chip({ file, attachments }: { file: Attachment; attachments: Attachments }) {
-  const { id, name, progress, part, error } = file;
+  const { id, name, progress, part, error, temporary } = file;
   return (
     <li class={error === null ? "attachment" : "attachment failed"}>
       {part?.mediaType.startsWith("image/") ? <Thumbnail url={part.url} /> : <FileIcon />}
@@ -55,7 +55,7 @@ function Chip({ file, attachments }: { file: Attachment; attachments: Attachment
           <progress max={1} value={progress} aria-label={`${name}: arrived`} />
         )}
       </span>
-      {error !== null && (
+      {error !== null && temporary && (
         <button type="button" class="plain" onClick={() => attachments.retry(id)}>
           Again
         </button>

@@ -20,6 +20,8 @@ export interface Attachment {
   readonly part: FilePart | null;
   /** Why it did not arrive. */
   readonly error: string | null;
+  /** Whether another try can help. */
+  readonly temporary?: boolean;
 }
 
 const MOST = 10;
@@ -115,9 +117,9 @@ export class Attachments {
         this.remove(id);
         this.#refusal.set(error.message);
       } else if (error instanceof CallError) {
-        this.#change(id, { error: error.message });
+        this.#change(id, { error: error.message, temporary: error.temporary });
       } else {
-        this.#change(id, { error: "The file cannot be read." });
+        this.#change(id, { error: "The file cannot be read.", temporary: false });
       }
     }
   }
