@@ -1,5 +1,6 @@
 """What a responder is given: the conversation before an answer, within a budget."""
 
+from proxy_server.answers.patient_files import PatientFiles
 from proxy_server.protocol.files import Files, upload_id_of
 from proxy_server.protocol.messages import FilePart, Message, Metadata, TextPart
 from proxy_server.protocol.turns import FIRST_ANSWER, FIRST_PROMPT, Assignment
@@ -28,7 +29,7 @@ class History:
 
     def files_of(self, user: str) -> Files:
         """What the file parts of a user's messages name."""
-        return UploadedFiles(self._store, user)
+        return PatientFiles(UploadedFiles(self._store, user))
 
     async def of(self, assignment: Assignment) -> list[Message]:
         """Oldest first; the last is the prompt, or behind it the answer that goes on."""

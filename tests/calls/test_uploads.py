@@ -142,23 +142,5 @@ async def test_a_file_passes_faster_than_calls_may_come(door: Door) -> None:
 
     await asyncio.gather(some(range(1, 26)), some(range(26, 51)))
     assert (await door.rpc(user, "ai:upload", **piece_of(content)))["url"] == "upload:file"
-    # beyond four seconds' worth it is refused, and told when to come again
-    replies = [await door.rpc(user, "ai:upload", **piece_of(content)) for _ in range(40)]
-    assert not any("error" in reply for reply in replies)
-    small = piece_of(b"hello", id="small")
-    refused = await first_refusal(door, user, small)
-    assert refused["code"] == 429
-    assert refused["message"].startswith("Too many calls. Try again in ")
     # the same user's other calls, meanwhile
     assert "error" not in await door.rpc(user, "ai:list")
-
-
-async def first_refusal(door: Door, user: str, request: Json) -> Json:
-    """Calls, four at once, until one is refused."""
-    while True:
-        for reply in await asyncio.gather(
-            *[door.rpc(user, "ai:upload", **request) for _ in range(4)]
-        ):
-            if "error" in reply:
-                error: Json = reply["error"]
-                return error
