@@ -167,12 +167,21 @@ function inSeconds(sentence: string): number {
   return Number(/ in (\d+) seconds?\.$/.exec(sentence)?.[1] ?? 0);
 }
 
+/** Works through the parts, several at once; after a failure no further one begins. */
 async function each(parts: readonly number[], work: (part: number) => Promise<unknown>) {
-  const left = parts.values();
+  const left = [...parts];
   const some = async () => {
-    for (const part of left) await work(part);
+    for (let part = left.shift(); part !== undefined; part = left.shift()) {
+      try {
+        await work(part);
+      } catch (error) {
+        left.length = 0;
+        throw error;
+      }
+    }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, some));
+  const outcomes = await Promise.allSettled(Array.from({ length: AT_ONCE }, some));
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
 }
 
 function base64(bytes: Uint8Array): string {
