@@ -349,7 +349,8 @@ def _lock(connection: sqlite3.Connection) -> None:
 def _left_waiting(device: Device, calm_since: float) -> list[str]:
     """Answers that stand still for too long; the empty name where the device is not live."""
     long_ago = monotonic() - IN_STEP_SECONDS
-    if device.idle or device.away or max(calm_since, device.home_since) > long_ago:
+    calm_since = max(calm_since, device.home_since, device.disturbed_at or 0)
+    if device.idle or device.away or calm_since > long_ago:
         return []
     return device.view.silent(long_ago) if device.live else [""]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from chaos.connection import Json, Refused, Unanswered
 from chaos.device import Device, delays
+from chaos.files import NOT_WHOLE, bring_and_fetch
 from chaos.ledger import Cause, Doubt, Ledger, Prompt, Stop, Violation
 
 # nothing legitimate takes as long: the longest answers, after the longest fault
@@ -33,6 +34,7 @@ _EVENTS = {
     "prompt while busy": 3,
     "rename": 3,
     "delete": 2,
+    "file": 4,
 }
 _VANISHING = (0, 0.002, 0.01, 0.03)
 
@@ -159,6 +161,14 @@ class User:
                 await self._rename()
             case "delete":
                 await self._delete()
+            case "file":
+                await self._bring_a_file()
+
+    async def _bring_a_file(self) -> None:
+        devices = [self._device, *filter(None, [self._second])]
+        wrong = await bring_and_fetch(devices, self._chance, self._waits)
+        if wrong is not None:
+            self._ledger.violations.append(Violation(NOT_WHOLE, wrong, self._name))
 
     async def _say(self, when_busy: str = "reject") -> None:
         session = await self._send(self._conversation, when_busy)

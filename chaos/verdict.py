@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from chaos.connection import Json
+from chaos.files import NOT_WHOLE
 from chaos.ledger import (
     NOT_AS_DECIDED,
     TWO_DECISIONS,
@@ -35,7 +36,7 @@ LEFT_BEHIND = "deleted messages that are stored"
 KINDS = (
     *(LOST, DOUBLED, DIFFERING, OTHER_PARTS, WITHOUT_CAUSE, NOT_COMPLETE, LEFT_OPEN, SLOW_STOPS),
     *(DUPLICATE_GENERATIONS, DUPLICATE_MESSAGES, REFUSED_BUT_STORED, LEFT_BEHIND),
-    *(TWO_DECISIONS, NOT_AS_DECIDED),
+    *(TWO_DECISIONS, NOT_AS_DECIDED, NOT_WHOLE),
 )
 _AROUND = 20
 _STOP_SECONDS = 1.0

@@ -27,6 +27,7 @@ from proxy_server.answers.retention import Retention
 from proxy_server.answers.supervisor import Supervisor
 from proxy_server.answers.takeover import Takeover
 from proxy_server.answers.titles import Titles
+from proxy_server.answers.unused_uploads import UnusedUploads
 from proxy_server.calls.door import Door, Threshold
 from proxy_server.calls.methods import Methods
 from proxy_server.calls.servicer import Servicer
@@ -51,7 +52,9 @@ from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
 from proxy_server.store.migrate import migrate
 from proxy_server.store.turns import Turns
+from proxy_server.store.uploads import UploadLimits
 from proxy_server.store.waiting import Waiting
+from proxy_server.uploads import Uploads
 
 _GARBAGE_OBJECTS = 10_000
 # How long a drain waits for publications that Centrifugo has not acknowledged.
@@ -218,6 +221,9 @@ class App:
         )
         stack.push_async_callback(retention.close)
         retention.begin()
+        unused = UnusedUploads(self.store)
+        stack.push_async_callback(unused.close)
+        unused.begin()
 
     def make_checkpoints(self, leases: Leases) -> Checkpoints:
         """How far answers have come is stored by these; a program of tests leaves it out."""
@@ -244,11 +250,17 @@ class App:
                 at_once=settings.calls_at_once,
                 per_second=settings.calls_per_second,
                 most=settings.max_calls,
+                file_bytes=settings.file_bytes_per_second,
             ),
             addresses=addresses,
             proxies=settings.trusted_proxies,
             methods=Methods(
                 self.chat,
+                Uploads(
+                    self.store,
+                    UploadLimits(settings.max_upload_bytes, settings.max_uploads_bytes),
+                    settings.upload_types,
+                ),
                 addresses,
                 namespace=settings.rpc_namespace,
                 max_prompt_bytes=settings.max_prompt_bytes,
@@ -297,5 +309,6 @@ def _model(settings: Settings) -> Responder:
             options=settings.model_options,
             headers=settings.openai_headers,
             reasoning_tags=settings.reasoning_tags,
+            file_bytes=settings.context_file_bytes,
         )
     )

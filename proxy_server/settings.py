@@ -154,6 +154,26 @@ class Settings(BaseSettings):
     max_prompt_bytes: _Count = Field(
         48_000, le=_MOST_BYTES, description="Bound on one prompt, as UTF-8; 3,000,000 at most"
     )
+    max_upload_bytes: _Count = Field(10_000_000, description="Bound on one file of a user's")
+    max_uploads_bytes: _Count = Field(
+        100_000_000, description="Bound on all files of one user, in all conversations"
+    )
+    upload_types: _CommaSeparated = Field(
+        (
+            *("image/png", "image/jpeg", "image/webp", "image/gif", "application/pdf"),
+            *("text/*", "application/json"),
+        ),
+        description="Kinds of files that are taken; `image/*` is all images, `*/*` anything",
+    )
+    file_bytes_per_second: _Count = Field(
+        2_000_000,
+        description="What one user may upload and download in a second, over time; four times as "
+        "much at once",
+    )
+    context_file_bytes: _Count = Field(
+        20_000_000,
+        description="How much of a conversation's files the model is given, newest first",
+    )
     max_answer_bytes: _Count = Field(
         500_000,
         le=_MOST_BYTES,
@@ -256,7 +276,8 @@ class Settings(BaseSettings):
         return tuple(tag.strip("<>") for tag in value)
 
     @field_validator(
-        "signing_secrets", "models", "reasoning_tags", "responder_secrets", mode="before"
+        *("signing_secrets", "models", "reasoning_tags", "responder_secrets", "upload_types"),
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:

@@ -11,6 +11,8 @@ from proxy_server.access.callers import Caller
 from proxy_server.errors import LimitReached, Unavailable
 
 _MINUTE = 60.0
+# What a small piece of a file counts as: it costs a transaction as well.
+_LEAST_PIECE = 40_000
 # A client that comes back asks for all that it shows at once.
 _BURST = 4
 # How many buckets are kept: the one that was used the longest ago goes first.
@@ -29,38 +31,47 @@ class Rate:
         # in the order of use, the longest ago first
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, key: str) -> float:
-        """0 where one more is allowed, or else in how many seconds it will be."""
+    def take(self, key: str, amount: float = 1) -> float:
+        """0 where so much more is allowed, or else in how many seconds it will be."""
+        amount = min(amount, self._burst)
         now = self._clock()
         left, at = self._buckets.get(key, (self._burst, now))
         left = min(self._burst, left + (now - at) * self._per_second)
-        allowed = left >= 1
-        self._buckets[key] = (left - allowed, now)
+        allowed = left >= amount
+        self._buckets[key] = (left - amount if allowed else left, now)
         self._buckets.move_to_end(key)
         if len(self._buckets) > _MOST_BUCKETS:
             self._buckets.popitem(last=False)
-        return 0 if allowed else (1 - left) / self._per_second
+        return 0 if allowed else (amount - left) / self._per_second
 
 
 class CallLimiter:
     """Calls in flight and calls in a second, for each user and for the process.
 
     at_once, per_second: of one user; most: in flight in all.
+    file_bytes: that the pieces of files of one user may have in a second; they are not counted as
+        calls, so that a file takes no time from the rest, nor the rest from it.
     """
 
-    def __init__(self, *, at_once: int, per_second: float, most: int) -> None:
+    def __init__(
+        self, *, at_once: int, per_second: float, most: int, file_bytes: float = 2_000_000
+    ) -> None:
         self._at_once = at_once
         self._most = most
         self._rate = Rate(per_second, burst=_BURST * per_second)
+        self._file_rate = Rate(file_bytes, burst=_BURST * file_bytes)
         self._in_flight: Counter[str] = Counter()
         self._all = 0
 
     @contextmanager
-    def call(self, user: str) -> Iterator[None]:
-        """Counts a call while it lasts. Raises LimitReached and Unavailable."""
+    def call(self, user: str, piece_bytes: int | None = None) -> Iterator[None]:
+        """Counts a call while it lasts. Raises LimitReached and Unavailable.
+
+        piece_bytes: of the piece of a file that it moves.
+        """
         if self._in_flight[user] >= self._at_once:
             raise LimitReached("Too many calls at once. Try again in 1 second.")
-        if seconds := self._rate.take(user):
+        if seconds := self._wait(user, piece_bytes):
             raise LimitReached(f"Too many calls. Try again in {_in_seconds(seconds)}.")
         if self._all >= self._most:
             raise Unavailable("The service is full at the moment. Try again in a few seconds.")
@@ -73,6 +84,11 @@ class CallLimiter:
             self._in_flight[user] -= 1
             if not self._in_flight[user]:
                 del self._in_flight[user]
+
+    def _wait(self, user: str, piece_bytes: int | None) -> float:
+        if piece_bytes is None:
+            return self._rate.take(user)
+        return self._file_rate.take(user, max(piece_bytes, _LEAST_PIECE))
 
 
 class AddressLimiter:

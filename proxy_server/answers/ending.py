@@ -25,6 +25,8 @@ from proxy_server.store.waiting import Rested, Waiting
 
 _T = TypeVar("_T")
 
+log = structlog.get_logger()
+
 Ended = tuple[Finished, OutboxEntry]
 """An end as stored, and what tells of it."""
 
@@ -51,14 +53,17 @@ class Ending:
         waiting: Waiting,
         most_bytes: int,
         began: float,
-        log: structlog.stdlib.BoundLogger,
     ) -> None:
         self._assignment = assignment
         self._progress = progress
         self._turns = turns
         self._waiting = waiting
         self._most_bytes = most_bytes
-        self._log = log
+        self._log = log.bind(
+            conversation=assignment.conversation_id,
+            message=assignment.message_id,
+            user=assignment.user,
+        )
         self._began = began
 
     async def store(

@@ -105,7 +105,6 @@ class Generation:
             waiting=services.waiting,
             most_bytes=services.most_bytes,
             began=began,
-            log=self._log,
         )
         said = [*self._unsent, *self._incoming.end()]
         paid = self._bill.paid(failed=outcome.status == "failed")
@@ -210,6 +209,7 @@ class Generation:
             key=assignment.key,
             trigger=assignment.trigger,
             decisions=assignment.decisions,
+            files=self._services.history.files_of(assignment.user),
         )
 
     def _publish(self, chunks: list[Chunk]) -> None:

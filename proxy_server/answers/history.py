@@ -1,14 +1,20 @@
 """What a responder is given: the conversation before an answer, within a budget."""
 
+from proxy_server.answers.patient_files import PatientFiles
+from proxy_server.protocol.files import Files, upload_id_of
 from proxy_server.protocol.messages import FilePart, Message, Metadata, TextPart
 from proxy_server.protocol.turns import FIRST_ANSWER, FIRST_PROMPT, Assignment
+from proxy_server.responders.files import is_text
 from proxy_server.store.database import Store
+from proxy_server.store.files import UploadedFiles
 from proxy_server.store.messages import page_before
 
 _PAGE_MESSAGES = 50
 _PAGE_BYTES = 256_000
 # What a picture is to a model, whatever the length of its base64: some thousand tokens.
 _IMAGE_CHARACTERS = 4_000
+# A PDF is given by its pages, as text and as pictures: some of its bytes become a character.
+_PDF_BYTES = 25
 
 
 class History:
@@ -21,6 +27,10 @@ class History:
         self._store = store
         self._characters = characters
 
+    def files_of(self, user: str) -> Files:
+        """What the file parts of a user's messages name."""
+        return PatientFiles(UploadedFiles(self._store, user))
+
     async def of(self, assignment: Assignment) -> list[Message]:
         """Oldest first; the last is the prompt, or behind it the answer that goes on."""
         if assignment.trigger != "continue":
@@ -31,7 +41,8 @@ class History:
             assignment.parts,
             Metadata(assignment.created_at, "streaming", assignment.model, usage=assignment.usage),
         )
-        return [*await self._before(assignment, self._characters - _cost(so_far)), so_far]
+        cost = await _cost(so_far, self.files_of(assignment.user))
+        return [*await self._before(assignment, self._characters - cost), so_far]
 
     async def _before(self, assignment: Assignment, left: int) -> list[Message]:
         """The last is the prompt, which is always there."""
@@ -46,7 +57,7 @@ class History:
             if not page:
                 break
             for _, message in reversed(page):
-                left -= _cost(message)
+                left -= await _cost(message, self.files_of(assignment.user))
                 if chosen and left < 0:
                     return chosen[::-1]
                 chosen.append(message)
@@ -54,13 +65,23 @@ class History:
         return chosen[::-1]
 
 
-def _cost(message: Message) -> int:
+async def _cost(message: Message, files: Files) -> int:
     """Characters that the model is sent: reasoning is not among them."""
-    return sum(
-        len(part.text)
-        if isinstance(part, TextPart)
-        else _IMAGE_CHARACTERS
-        if isinstance(part, FilePart)
-        else 0
-        for part in message.parts
-    )
+    cost = 0
+    for part in message.parts:
+        if isinstance(part, TextPart):
+            cost += len(part.text)
+        elif isinstance(part, FilePart):
+            cost += await _file_cost(part, files)
+    return cost
+
+
+async def _file_cost(part: FilePart, files: Files) -> int:
+    if part.media_type.startswith("image/") or upload_id_of(part.url) is None:
+        return _IMAGE_CHARACTERS
+    info = await files.about(part.url)
+    if info is None:
+        return 0
+    if is_text(part.media_type):
+        return info.bytes
+    return max(_IMAGE_CHARACTERS, info.bytes // _PDF_BYTES)

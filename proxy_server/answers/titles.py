@@ -6,7 +6,7 @@ import structlog
 
 from proxy_server.errors import Failure
 from proxy_server.protocol.events import Text
-from proxy_server.protocol.messages import Message, Metadata, Part, TextPart
+from proxy_server.protocol.messages import FilePart, Message, Metadata, Part, TextPart
 from proxy_server.protocol.sessions import Summary
 from proxy_server.protocol.turns import Assignment, OutboxEntry
 from proxy_server.responders.responder import Prompt, Responder
@@ -80,8 +80,15 @@ def title_of(parts: Sequence[Part]) -> str:
     words = " ".join(part.text for part in parts if isinstance(part, TextPart)).split()
     title = " ".join(words)
     if len(title) <= _CHARACTERS:
-        return title or "Image"
+        return title or _title_of_files(parts)
     return title[:_CHARACTERS].rsplit(" ", 1)[0] + "…"
+
+
+def _title_of_files(parts: Sequence[Part]) -> str:
+    files = [part for part in parts if isinstance(part, FilePart)]
+    named = next((part.filename for part in files if part.filename), None)
+    images = all(part.media_type.startswith("image/") for part in files)
+    return named[:_CHARACTERS] if named else "Image" if images else "File"
 
 
 def _excerpt(message: Message) -> str:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from proxy_server.access.callers import Caller
 from proxy_server.access.limits import AddressLimiter
 from proxy_server.calls.decisions import check_decisions
+from proxy_server.calls.files import piece_from, upload_id_from
 from proxy_server.calls.prompts import (
     check_id,
     check_key,
@@ -20,14 +21,22 @@ from proxy_server.protocol import requests
 from proxy_server.protocol.encoding import decode_request, encode
 from proxy_server.protocol.sessions import BEGINNING, Session
 from proxy_server.protocol.turns import Decided
+from proxy_server.uploads import Uploads
+
+# What clients cut files into: in a reply it is known too late to be counted.
+_PIECE_BYTES = 48_000
 
 
 class Method(NamedTuple):
-    """`reads`: whether it changes nothing, so that it may be left when nobody waits for it."""
+    """`reads`: whether it changes nothing, so that it may be left when nobody waits for it.
+
+    `moves_files`: whether its calls are counted by their bytes.
+    """
 
     request: type[Any]
     answer: Callable[[Caller, Any], Awaitable[Any]]
     reads: bool = False
+    moves_files: bool = False
 
 
 class Methods:
@@ -40,6 +49,7 @@ class Methods:
     def __init__(
         self,
         chat: Chat,
+        uploads: Uploads,
         addresses: AddressLimiter,
         *,
         namespace: str,
@@ -47,6 +57,7 @@ class Methods:
         models: Sequence[requests.Model],
     ) -> None:
         self._chat = chat
+        self._uploads = uploads
         self._addresses = addresses
         self._models = requests.AllModels(models)
         self._max_prompt_bytes = max_prompt_bytes
@@ -63,6 +74,8 @@ class Methods:
                 "rename": Method(requests.Rename, self._rename),
                 "delete": Method(requests.Delete, self._delete),
                 "models": Method(requests.Models, self._all_models, reads=True),
+                "upload": Method(requests.Upload, self._upload, moves_files=True),
+                "download": Method(requests.Download, self._download, reads=True, moves_files=True),
             }.items()
         }
 
@@ -72,6 +85,13 @@ class Methods:
     def only_reads(self, name: str) -> bool:
         method = self.table.get(name)
         return method is not None and method.reads
+
+    def piece_bytes(self, name: str, data: bytes) -> int | None:
+        """Of the piece of a file that the call moves, as far as that is known before."""
+        method = self.table.get(name)
+        if method is None or not method.moves_files:
+            return None
+        return _PIECE_BYTES if method.reads else len(data) * 3 // 4
 
     async def call(self, caller: Caller, name: str, data: bytes) -> bytes:
         """Calls a method: JSON in, JSON out."""
@@ -161,3 +181,10 @@ class Methods:
 
     async def _all_models(self, _: Caller, __: requests.Models) -> requests.AllModels:
         return self._models
+
+    async def _upload(self, caller: Caller, request: requests.Upload) -> requests.Uploaded:
+        return await self._uploads.put(caller.user, piece_from(request))
+
+    async def _download(self, caller: Caller, request: requests.Download) -> requests.Downloaded:
+        upload_id = upload_id_from(request.url)
+        return await self._uploads.piece(caller.user, upload_id, request.part)

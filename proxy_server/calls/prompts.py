@@ -7,6 +7,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from proxy_server.errors import Malformed, TooLarge
 from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.files import upload_id_of
 from proxy_server.protocol.messages import FilePart, Part, TextPart
 from proxy_server.protocol.requests import Send
 
@@ -81,11 +82,16 @@ def _checked_size(part: TextPart | FilePart) -> int:
     if "\0" in content:
         raise Malformed("The prompt contains a NUL character.")
     if isinstance(part, FilePart):
-        if not part.media_type.startswith("image/"):
-            raise Malformed("The field parts may hold text and images.")
-        # Some model servers fetch it themselves: services of theirs that speak plain HTTP, such as
-        # a cloud's metadata, are out of reach.
-        if not part.url.startswith(("https://", "data:image/")):
-            raise Malformed("The url of an image must begin with https:// or data:image/.")
+        if upload_id_of(part.url) is None:
+            _check_image(part)
         content += part.media_type + (part.filename or "")
     return len(content.encode())
+
+
+def _check_image(part: FilePart) -> None:
+    if not part.media_type.startswith("image/"):
+        raise Malformed("The field parts may hold text, images, and files that were uploaded.")
+    # Some model servers fetch it themselves: services of theirs that speak plain HTTP, such as a
+    # cloud's metadata, are out of reach.
+    if not part.url.startswith(("https://", "data:image/")):
+        raise Malformed("The url of a file must begin with https://, data:image/ or upload:.")

@@ -126,7 +126,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
 
     async def _counted(self, caller: Caller, method: str, data: bytes) -> bytes:
         """Counts as long as the work lasts, and not only as long as somebody waits for it."""
-        with self._limiter.call(caller.user):
+        with self._limiter.call(caller.user, self._methods.piece_bytes(method, data)):
             return await self._methods.call(caller, method, data)
 
     async def _hold(self) -> None:

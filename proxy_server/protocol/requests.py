@@ -86,6 +86,36 @@ class Models(Struct):
     """Asks for what prompts may name."""
 
 
+class Upload(Struct, rename={"size": "bytes"}):
+    id: str
+    part: int
+    parts: int
+    data: bytes
+    media_type: str | None = None
+    filename: str | None = None
+    size: int | None = None
+
+
+class Download(Struct):
+    url: str
+    part: int = 1
+
+
+class Uploaded(Struct):
+    """The parts that are missing still, or else what names the file."""
+
+    missing: list[int] | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+
+
+class Downloaded(Struct, rename={"size": "bytes"}):
+    data: bytes
+    parts: int
+    media_type: str
+    size: int
+    filename: str | UnsetType = UNSET
+
+
 class WasStopped(Struct):
     """`stopped`: whether there was anything to stop."""
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from proxy_server.protocol.files import upload_id_of
 from proxy_server.protocol.messages import FilePart, Message, TextPart
+from proxy_server.responders.files import PDF
 
 
 def messages_of(history: Iterable[Message], system_prompt: str) -> list[dict[str, Any]]:
@@ -38,9 +40,16 @@ def _content(message: Message) -> list[dict[str, Any]]:
     for part in message.parts:
         if isinstance(part, TextPart) and part.text:
             content.append({"type": "text", "text": part.text})
-        elif isinstance(part, FilePart):
-            content.append({"type": "image_url", "image_url": {"url": part.url}})
+        elif isinstance(part, FilePart) and upload_id_of(part.url) is None:
+            content.append(_file(part))
     return content
+
+
+def _file(part: FilePart) -> dict[str, Any]:
+    if part.media_type == PDF:
+        file = {"filename": part.filename or "file.pdf", "file_data": part.url}
+        return {"type": "file", "file": file}
+    return {"type": "image_url", "image_url": {"url": part.url}}
 
 
 def _plain(content: list[dict[str, Any]]) -> Any:

@@ -27,6 +27,22 @@ _LENGTH = re.compile(
 _MODERATION = re.compile(
     r"moderat|content.?(policy|filter|management)|responsible.?ai|flagged|safety", re.IGNORECASE
 )
+_FILES = re.compile(
+    r"image|vision|multi.?modal|modalit|\bpdf|\bfiles?\b|input_file|document"
+    r"|content.{0,20}(string|part|type)",
+    re.IGNORECASE,
+)
+_UNSUPPORTED = re.compile(
+    r"(not|n't|only|no endpoints).{0,30}support|supported (values|types)|multi.?modal|vision"
+    r"|unknown variant|at most 0|must be a string",
+    re.IGNORECASE,
+)
+_UNREADABLE = re.compile(
+    r"(invalid|valid|corrupt|damaged|parse|decode|process|download|open|read).{0,30}"
+    r"(image|file|pdf|document|base64)|(image|file|pdf|document).{0,30}(invalid|corrupt|damaged)"
+    r"|image_parse|password|too large",
+    re.IGNORECASE,
+)
 _REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "cf-ray")
 
 
@@ -59,8 +75,8 @@ def codes(error: object) -> str:
     return "; ".join(said) or "no code"
 
 
-def refused(error: openai.APIError, model: str) -> ResponderFailed:
-    """What the SDK raised, as a failure of ours."""
+def refused(error: openai.APIError, model: str, files: str = "") -> ResponderFailed:
+    """What the SDK raised, as a failure of ours; `files` are the kinds that were sent, if any."""
     if not isinstance(error, openai.APIStatusError):
         sentence = "The model cannot be reached. Try again in a moment."
         return ResponderFailed("away", sentence, f"{type(error).__name__}: {error.message}")
@@ -71,7 +87,7 @@ def refused(error: openai.APIError, model: str) -> ResponderFailed:
         for name in _REQUEST_IDS
         if (found := error.response.headers.get(name)) and _WORD.fullmatch(found)
     ]
-    return ResponderFailed(f"status_{status}", _sentence(error, model), "; ".join(details))
+    return ResponderFailed(f"status_{status}", _sentence(error, model, files), "; ".join(details))
 
 
 def is_too_long(error: openai.APIStatusError) -> bool:
@@ -81,12 +97,26 @@ def is_too_long(error: openai.APIStatusError) -> bool:
     return error.status_code in (400, 422, 500) and bool(_LENGTH.search(_said(error)))
 
 
-def _sentence(error: openai.APIStatusError, model: str) -> str:
+def takes_no_files(error: openai.APIStatusError) -> bool:
+    """Whether the provider said that the model cannot be given files, or those of that kind."""
+    said = _said(error)
+    return (
+        error.status_code in (400, 404, 415, 422, 500, 501)
+        and bool(_FILES.search(said))
+        and (bool(_UNSUPPORTED.search(said)) or not _UNREADABLE.search(said))
+    )
+
+
+def _sentence(error: openai.APIStatusError, model: str, files: str) -> str:
     status = error.status_code
     if is_too_long(error):
         return TOO_LONG
     if status in (400, 403, 422, 451) and _MODERATION.search(_said(error)):
         return _MODERATED
+    if files and takes_no_files(error):
+        return f"The model {model} does not take {files}."
+    if files and status in (400, 415, 422) and _UNREADABLE.search(_said(error)):
+        return "The model's provider cannot read one of the files."
     match status:
         case 401 | 403:
             return "The model's provider does not accept this service's key."

@@ -1,11 +1,18 @@
 """OpenAI's chat completions, of OpenAI or of any server that speaks them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from proxy_server.protocol.messages import Message
 from proxy_server.responders.chat_request import messages_of, without_oldest
 from proxy_server.responders.chat_stream import ChatStream
+from proxy_server.responders.files import (
+    kinds_of,
+    only_older_have_files,
+    with_contents,
+    without_files,
+)
 from proxy_server.responders.openai_client import OpenAIClient, Server
 from proxy_server.responders.reasoning_tags import ReasoningTags
 from proxy_server.responders.responder import Prompt
@@ -28,18 +35,23 @@ class OpenAIChat:
     @asynccontextmanager
     async def answer(self, prompt: Prompt) -> AsyncIterator[ChatStream]:
         """Asks for an answer; leaving the context ends the provider's request."""
-        body = self._body(prompt)
-        shorter = body
-        rest = without_oldest(prompt.history)
-        if len(rest) < len(prompt.history):
-            shorter = body | {"messages": messages_of(rest, self._server.system_prompt)}
-        async with self._client.asked("/chat/completions", body, shorter, _OPTIONAL) as source:
+        server = self._server
+        history = await with_contents(prompt.history, prompt.files, server.file_bytes)
+        body = self._body(prompt, history)
+        rest = without_oldest(history)
+        shorter = body if len(rest) == len(history) else self._body(prompt, rest)
+        bare = (
+            self._body(prompt, without_files(history)) if only_older_have_files(history) else None
+        )
+        async with self._client.asked(
+            "/chat/completions", body, shorter, _OPTIONAL, bare=bare, files=kinds_of(history)
+        ) as source:
             yield ChatStream(source, ReasoningTags(self._server.reasoning_tags))
 
-    def _body(self, prompt: Prompt) -> dict[str, Any]:
+    def _body(self, prompt: Prompt, history: Sequence[Message]) -> dict[str, Any]:
         return {
             "model": prompt.model,
-            "messages": messages_of(prompt.history, self._server.system_prompt),
+            "messages": messages_of(history, self._server.system_prompt),
             "stream": True,
             "stream_options": {"include_usage": True},
             **self._bound(prompt.max_output_tokens or self._server.max_output_tokens),

@@ -14,7 +14,12 @@ import openai
 import structlog
 
 from proxy_server.errors import ResponderFailed
-from proxy_server.responders.failures import first_token_timeout, is_too_long, refused
+from proxy_server.responders.failures import (
+    first_token_timeout,
+    is_too_long,
+    refused,
+    takes_no_files,
+)
 from proxy_server.responders.source import Source
 from proxy_server.responders.time_limit import TimeLimit
 from proxy_server.responders.transport import Transport
@@ -31,6 +36,7 @@ class Server(NamedTuple):
     connections: the most at once; each answer holds one.
     options: merged into each request's body; headers: sent with each.
     max_output_tokens: the bound on an answer; 0 leaves it to the model.
+    file_bytes: how much of a conversation's files is sent, newest first.
     """
 
     base_url: str
@@ -43,6 +49,7 @@ class Server(NamedTuple):
     options: Mapping[str, Any] = {}
     headers: Mapping[str, str] = {}
     reasoning_tags: tuple[str, ...] = ()
+    file_bytes: int = 20_000_000
 
 
 class OpenAIClient:
@@ -67,23 +74,32 @@ class OpenAIClient:
 
     @asynccontextmanager
     async def asked(
-        self, path: str, body: dict[str, Any], shorter: dict[str, Any], optional: tuple[str, ...]
+        self,
+        path: str,
+        body: dict[str, Any],
+        shorter: dict[str, Any],
+        optional: tuple[str, ...],
+        *,
+        bare: dict[str, Any] | None = None,
+        files: str = "",
     ) -> AsyncIterator[Source]:
         """The body of the answer; leaving the context ends the provider's request.
 
         shorter: what is asked for where the server finds the conversation too long.
         optional: parameters that are left out where the server refuses them.
+        bare: what is asked for where the model takes no files, if the prompt itself has none.
+        files: what kinds of them the body has, in a word.
         Raises ResponderFailed.
         """
         server = self._server
         limit = TimeLimit(server.first_token_seconds)
         try:
             with limit:
-                response = await self._post(path, body, shorter, optional)
+                response = await self._post(path, body, shorter, optional, bare)
         except TimeoutError as error:
             raise first_token_timeout(server.first_token_seconds) from error
         except openai.APIError as error:
-            raise refused(error, str(body["model"])) from error
+            raise refused(error, str(body["model"]), files) from error
         try:
             yield Source(
                 response,
@@ -96,7 +112,12 @@ class OpenAIClient:
             await response.aclose()
 
     async def _post(
-        self, path: str, body: dict[str, Any], shorter: dict[str, Any], optional: tuple[str, ...]
+        self,
+        path: str,
+        body: dict[str, Any],
+        shorter: dict[str, Any],
+        optional: tuple[str, ...],
+        bare: dict[str, Any] | None,
     ) -> httpx2.Response:
         for tries in range(1, _TRIES + 1):
             asked = {name: body[name] for name in body if name not in self._refused}
@@ -115,8 +136,10 @@ class OpenAIClient:
                 if found := self._refuses(error, [name for name in optional if name in asked]):
                     self._refused.update(found)
                     log.warning("parameter_refused", parameters=found, status=error.status_code)
-                elif is_too_long(error) and body is not shorter:
+                elif is_too_long(error) and body is not shorter and body is not bare:
                     body = shorter
+                elif bare is not None and body is not bare and takes_no_files(error):
+                    body = bare
                 else:
                     raise
             else:

@@ -6,6 +6,12 @@ from typing import Any
 
 from proxy_server.protocol.messages import Message
 from proxy_server.responders.chat_request import messages_of, without_oldest
+from proxy_server.responders.files import (
+    kinds_of,
+    only_older_have_files,
+    with_contents,
+    without_files,
+)
 from proxy_server.responders.openai_client import OpenAIClient, Server
 from proxy_server.responders.reasoning_tags import ReasoningTags
 from proxy_server.responders.responder import Prompt
@@ -28,20 +34,25 @@ class OpenAIResponses:
     @asynccontextmanager
     async def answer(self, prompt: Prompt) -> AsyncIterator[ResponsesStream]:
         """Asks for an answer; leaving the context ends the provider's request."""
-        body = self._body(prompt)
-        shorter = body
-        rest = without_oldest(prompt.history)
-        if len(rest) < len(prompt.history):
-            shorter = body | {"input": input_of(rest)}
-        async with self._client.asked("/responses", body, shorter, _OPTIONAL) as source:
+        server = self._server
+        history = await with_contents(prompt.history, prompt.files, server.file_bytes)
+        body = self._body(prompt, history)
+        rest = without_oldest(history)
+        shorter = body if len(rest) == len(history) else self._body(prompt, rest)
+        bare = (
+            self._body(prompt, without_files(history)) if only_older_have_files(history) else None
+        )
+        async with self._client.asked(
+            "/responses", body, shorter, _OPTIONAL, bare=bare, files=kinds_of(history)
+        ) as source:
             yield ResponsesStream(source, ReasoningTags(self._server.reasoning_tags))
 
-    def _body(self, prompt: Prompt) -> dict[str, Any]:
+    def _body(self, prompt: Prompt, history: Sequence[Message]) -> dict[str, Any]:
         system, bound = self._server.system_prompt, self._server.max_output_tokens
         bound = prompt.max_output_tokens or bound
         return {
             "model": prompt.model,
-            "input": input_of(prompt.history),
+            "input": input_of(history),
             "stream": True,
             "store": False,
             **({"instructions": system} if system else {}),
@@ -60,9 +71,15 @@ def input_of(history: Sequence[Message]) -> list[dict[str, Any]]:
 def _content(content: Any) -> Any:
     if isinstance(content, str):
         return content
-    return [
-        {"type": "input_text", "text": part["text"]}
-        if part["type"] == "text"
-        else {"type": "input_image", "image_url": part["image_url"]["url"], "detail": "auto"}
-        for part in content
-    ]
+    return [_part(part) for part in content]
+
+
+def _part(part: dict[str, Any]) -> dict[str, Any]:
+    match part["type"]:
+        case "text":
+            return {"type": "input_text", "text": part["text"]}
+        case "file":
+            return {"type": "input_file", **part["file"]}
+        case _:
+            image = part["image_url"]["url"]
+            return {"type": "input_image", "image_url": image, "detail": "auto"}

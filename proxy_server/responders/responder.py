@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from proxy_server.protocol.events import Event
+from proxy_server.protocol.files import Files, NoFiles
 from proxy_server.protocol.messages import Message
 from proxy_server.protocol.turns import Trigger
 from proxy_server.protocol.waiting import Decision
@@ -22,6 +23,7 @@ class Prompt:
     key: the client's own name for the conversation.
     trigger: what asked for it. Where an answer goes on, the last message of the history is that
         answer so far, and `decisions` are what it waited for.
+    files: of the user, which file parts of the history name by `upload:`.
     """
 
     user: str
@@ -35,6 +37,7 @@ class Prompt:
     key: str | None = None
     trigger: Trigger = "prompt"
     decisions: Sequence[Decision] = ()
+    files: Files = field(default_factory=NoFiles)
 
 
 class Responder(Protocol):

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from proxy_server.errors import CannotAnswer
+from proxy_server.protocol.files import Files, NoFiles, from_data_url, upload_id_of
 from proxy_server.protocol.messages import Message, TextPart, Usage
 from proxy_server.protocol.turns import Trigger
 from proxy_server.responders.decisions import Decision, decisions_of
@@ -35,6 +37,7 @@ class Turn:
     decisions: Sequence[Decision] = ()
     _data: str | None = None
     _meta: str | None = None
+    _files: Files = field(default_factory=NoFiles)
 
     @classmethod
     def of(cls, prompt: Prompt) -> "Turn":
@@ -49,12 +52,29 @@ class Turn:
             decisions=decisions_of(prompt),
             _data=prompt.data,
             _meta=prompt.meta,
+            _files=prompt.files,
         )
 
     @cached_property
     def text(self) -> str:
         """The text of the prompt."""
         return next(text_of(message) for message in self.messages[::-1] if message.role == "user")
+
+    async def read(self, url: str) -> bytes:
+        """The content of a file part, by its `upload:` or `data:` address.
+
+        Raises CannotAnswer where the file is gone, and ValueError for other addresses: those are
+        not fetched for a user.
+        """
+        if upload_id_of(url) is None:
+            content = from_data_url(url)
+            if content is None:
+                raise ValueError("neither an upload nor a data URL")
+            return content
+        content = await self._files.read(url)
+        if content is None:
+            raise CannotAnswer("A file of this conversation is not there any more.")
+        return content
 
     @cached_property
     def data(self) -> Any:

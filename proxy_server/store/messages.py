@@ -18,6 +18,7 @@ from proxy_server.protocol.messages import (
 )
 from proxy_server.protocol.sessions import GenerationState, Position
 from proxy_server.protocol.turns import FIRST_PROMPT, View
+from proxy_server.store import upload_uses
 from proxy_server.store.conversations import Owned, check_owned
 from proxy_server.store.cursors import parse_cursor
 from proxy_server.store.database import Store
@@ -115,6 +116,9 @@ def message_of(row: sa.Row[Any]) -> Message:
 def insert(
     connection: sa.Connection, user: str, conversation_id: str, ordinal: int, message: Message
 ) -> None:
+    """Raises NotFound where a prompt names an upload that is not there."""
+    if message.role == "user":
+        upload_uses.use(connection, user, message.id, message.parts)
     connection.execute(
         _INSERT,
         {
@@ -194,6 +198,7 @@ def answer(
 
 def remove_from(connection: sa.Connection, conversation_id: str, ordinal: int) -> list[str]:
     """Removes the messages from there on; gives their ids."""
+    upload_uses.release(connection, conversation_id, ordinal)
     removed = connection.execute(
         sa.delete(messages)
         .where(messages.c.conversation == conversation_id, messages.c.ordinal >= ordinal)

@@ -126,6 +126,50 @@ admissions = sa.Table(
     sa.Index("admissions_by_time", "at"),
 )
 
+# Files of users, in pieces that are small rows. `due`: when one that no message names goes; NULL
+# where one does. `whole`: all its pieces are there, so that a message may name it.
+uploads = sa.Table(
+    "uploads",
+    schema,
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("filename", sa.Text),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("parts", sa.Integer, nullable=False),
+    sa.Column("piece_bytes", sa.Integer, nullable=False),
+    sa.Column("whole", sa.Boolean, nullable=False),
+    sa.Column("due", sa.Double),
+    sa.PrimaryKeyConstraint("owner", "id"),
+    sa.Index(
+        "uploads_due",
+        "due",
+        sqlite_where=sa.text("due IS NOT NULL"),
+        postgresql_where=sa.text("due IS NOT NULL"),
+    ),
+)
+
+upload_pieces = sa.Table(
+    "upload_pieces",
+    schema,
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("upload", sa.Text, nullable=False),
+    sa.Column("part", sa.Integer, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.PrimaryKeyConstraint("owner", "upload", "part"),
+)
+
+# Which messages name which files.
+upload_uses = sa.Table(
+    "upload_uses",
+    schema,
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("upload", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("owner", "message", "upload"),
+    sa.Index("upload_uses_of_upload", "owner", "upload"),
+)
+
 
 RETIRED = {"generations": ["removed"], "outbox": ["removed"]}
 """Columns that a migrated database still has, for servers of the version before beside this one."""

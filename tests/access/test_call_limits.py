@@ -70,6 +70,20 @@ def test_calls_in_flight_are_counted_while_they_last() -> None:
         pass
 
 
+def test_pieces_of_files_are_counted_by_their_bytes_and_apart_from_calls() -> None:
+    limiter = CallLimiter(at_once=1, per_second=0.01, most=3, file_bytes=0.01)
+    with limiter.call("anna", 48_000):
+        pass
+    with pytest.raises(LimitReached, match=r"Try again in \d+ seconds"), limiter.call("anna", 1):
+        pass
+    with limiter.call("anna"):
+        pass
+    with pytest.raises(LimitReached), limiter.call("anna"):
+        pass
+    with limiter.call("bert", 48_000):
+        pass
+
+
 def test_places_are_shared() -> None:
     places = Places(10, Shares(one=0.3, visitors=0.5))
     for number in range(3):

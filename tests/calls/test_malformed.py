@@ -46,6 +46,12 @@ WRONG: Mapping[str, Sequence[object]] = {
     "limit": (0, -1, 1.5, "5", None, [], {}, True),
     "before": (*OTHERS, "", "_", "1.5_", "-1", "9" * 400, "1' OR '1'='1", "1_x\n", "٣"),
     "title": (*NO_TEXT, "", " \n ", "\0\0", None),
+    "part": (*OTHERS, 0, 2, 1.5, "1", None),
+    "data": (*OTHERS, "", "a", "a b=", "-_-_", "ü", None),
+    "media_type": (*OTHERS, "", "text", "text/ plain", "application/x-msdownload", "x" * 5000),
+    "filename": (-1, True, [], {}, "x" * 300),
+    "bytes": (*OTHERS, 0, 2**70, 1, 3, "2", None),
+    "url": (*OTHERS, "", "upload:", "upload:unknown", "upload:../a", "https://a.example", None),
 }
 
 
@@ -122,6 +128,16 @@ class Attacker:
             "ai:history": one | {"limit": 3, "before": "3"},
             "ai:rename": one | {"title": "t"},
             "ai:delete": one,
+            "ai:upload": {
+                "id": "a",
+                "part": 1,
+                "parts": 1,
+                "data": "aGk=",
+                "bytes": 2,
+                "media_type": "text/plain",
+                "filename": "a.txt",
+            },
+            "ai:download": {"url": "upload:a", "part": 1},
         }
 
     async def attempt(self) -> None:

@@ -178,6 +178,23 @@ async def test_an_error_says_in_a_sentence_what_is_wrong(deployment: Deployment,
     assert seen["whole"] == [["user", "/tokens 60 rate=40"], ["complete", text(60)]]
 
 
+async def test_a_file_that_is_too_large_for_a_command_is_uploaded_before(
+    deployment: Deployment, sdk: str
+) -> None:
+    seen = await run("file", deployment.port, sdk=sdk, bytes=300_000)
+    assert seen == {
+        "shown": whole(5),
+        "stored": 2,
+        "part": {
+            "type": "file",
+            "mediaType": "image/png",
+            "filename": "a.png",
+            "url": "upload:",
+        },
+        "same": True,
+    }
+
+
 @pytest.mark.parametrize("framework", ["vue", "svelte"])
 async def test_the_chats_of_other_frameworks_are_in_step(
     deployment: Deployment, framework: str

@@ -168,10 +168,13 @@ def test_a_deletion_names_its_conversation_on_the_users_own_channel_alone() -> N
 
 def test_the_document_has_each_method_with_its_fields_and_no_other() -> None:
     nobody = cast(Any, None)
-    methods = Methods(nobody, nobody, namespace="ai", max_prompt_bytes=0, models=[])
+    methods = Methods(nobody, nobody, nobody, namespace="ai", max_prompt_bytes=0, models=[])
     ours = {
-        name: {field.name: not field.required for field in msgspec.structs.fields(request)}
-        for name, (request, _, _) in methods.table.items()
+        name: {
+            field.encode_name: not field.required
+            for field in msgspec.structs.fields(method.request)
+        }
+        for name, method in methods.table.items()
     }
     rows = re.findall(r"^\| `(ai:\w+)` \| (.+?) \|", DOCUMENT, re.MULTILINE)
     told = {

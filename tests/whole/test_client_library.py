@@ -139,3 +139,24 @@ async def test_a_connection_that_is_there_is_used_and_left_alone(deployment: Dep
     assert seen["host"] == "connected"
     assert seen["listeners"] == 0
     assert (seen["subscriptions"], seen["own"]) == (1, "subscribed")
+
+
+async def test_files_arrive_whole_while_sockets_are_cut_and_servers_die(
+    deployment: Deployment,
+) -> None:
+    count, bytes_each = 5, 1_500_000
+    async with Link(deployment.port) as link:
+        running = await begun("files", link.port, count=count, bytes=bytes_each)
+        result = asyncio.create_task(ended(running))
+        cuts = 0
+        for beat in range(40):
+            await asyncio.sleep(0.3)
+            if result.done():
+                break
+            cuts += link.cut()
+            if beat == 3:
+                deployment.servers[0].kill()
+                deployment.servers[0].start()
+        seen = await result
+    assert cuts > count
+    assert seen == [[True, f"{seed}.png", 0, True, True] for seed in range(count)]

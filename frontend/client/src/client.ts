@@ -8,6 +8,13 @@ import { browserStorage } from "./identity.ts";
 import type { Observable } from "./observable.ts";
 import type { Model, Session, Summary } from "./protocol.ts";
 import { type Reduce, reduce } from "./state.ts";
+import {
+  type DownloadOptions,
+  download,
+  type FilePart,
+  type UploadOptions,
+  upload,
+} from "./uploads.ts";
 
 export interface BeginOptions extends SendOptions {
   /** A name of one's own for the conversation: where the user has one of that name, the prompt goes there. */
@@ -118,6 +125,16 @@ export class ChatClient {
     this.#open.get(id)?.join(session);
   }
 
+  /** Brings a file to the server; the result stands for it in the parts of a prompt. */
+  upload(file: Blob, options?: UploadOptions): Promise<FilePart> {
+    return upload(this.#connection, file, options);
+  }
+
+  /** A file of the user's, by the `upload:` address that stands in a message. */
+  download(url: string, options?: DownloadOptions): Promise<File> {
+    return download(this.#connection, url, options);
+  }
+
   #shown(session: Session): Conversation {
     const followed = this.#open.get(session.conversation);
     followed?.join(session);
@@ -161,3 +178,4 @@ export {
   type Reduce,
   reduce,
 } from "./state.ts";
+export type { DownloadOptions, FilePart, UploadOptions } from "./uploads.ts";

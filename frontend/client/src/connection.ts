@@ -52,7 +52,7 @@ export interface SubscriptionHandlers {
 }
 
 /** What following a conversation needs of a connection. */
-export type Link = Pick<Connection, "call" | "subscribe">;
+export type Link = Pick<Connection, "call" | "subscribe" | "pieceBytes">;
 
 const STATES: Record<State, ConnectionState> = {
   [State.Connecting]: "connecting",
@@ -60,6 +60,8 @@ const STATES: Record<State, ConnectionState> = {
   [State.Disconnected]: "offline",
 };
 const ENVELOPE_BYTES = 512;
+/** Name, kind and numbers of a piece of a file, with the envelope. */
+const ABOUT_FILE_BYTES = 2_048;
 const DEFAULT_MESSAGE_SIZE_LIMIT = 65_536;
 /** What centrifuge-js waits for a connection and for a reply. */
 const DEFAULT_TIMEOUT = 5_000;
@@ -290,6 +292,11 @@ export class Connection {
     });
     // what is called in the event itself is joined to one frame, which may be beyond the limit
     await sleep(0);
+  }
+
+  /** Of a file, that fit one command as base64. */
+  get pieceBytes(): number {
+    return Math.floor(Math.max(this.#limit - ABOUT_FILE_BYTES, ABOUT_FILE_BYTES) / 4) * 3;
   }
 
   /** Centrifugo drops the connection for a message beyond its limit, and everything else with it. */

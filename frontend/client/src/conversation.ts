@@ -22,6 +22,7 @@ import {
   progressOf,
   type Reduce,
 } from "./state.ts";
+import { withUploads } from "./uploads.ts";
 
 /** What a user says: plain text, or parts. */
 export type Prompt = string | readonly Part[];
@@ -49,18 +50,22 @@ export const PAGE = 50;
 const STOP_WITHIN = 3_000;
 
 /** Sends a prompt, into a new conversation if none is named. */
-export function callSend(
+export async function callSend(
   connection: Link,
   destination: Destination,
   prompt: Prompt,
   { id = newId(), model, whenBusy, replaces, data, signal }: SendOptions,
 ): Promise<Session> {
+  const said =
+    typeof prompt === "string"
+      ? { text: prompt }
+      : { parts: await withUploads(connection, prompt, signal) };
   return connection.call(
     "send",
     {
       ...destination,
       id,
-      ...(typeof prompt === "string" ? { text: prompt } : { parts: prompt }),
+      ...said,
       ...(model !== undefined && { model }),
       ...(whenBusy !== undefined && { when_busy: whenBusy }),
       ...(replaces !== undefined && { replaces }),

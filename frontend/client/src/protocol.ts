@@ -304,6 +304,23 @@ export interface Methods {
   archive: [{ conversation: string; archived: boolean }, Record<string, never>];
   delete: [{ conversation: string }, Record<string, never>];
   models: [Record<string, never>, { models: readonly Model[] }];
+  upload: [
+    {
+      id: string;
+      part: number;
+      parts: number;
+      /** Base64. */
+      data: string;
+      media_type?: string;
+      filename?: string;
+      bytes?: number;
+    },
+    { missing?: readonly number[]; url?: string },
+  ];
+  download: [
+    { url: string; part?: number },
+    { data: string; parts: number; media_type: string; bytes: number; filename?: string },
+  ];
 }
 
 const ENDED: ReadonlySet<Status | undefined> = new Set<Status>([

@@ -12,6 +12,7 @@ import { MenuIcon, NewIcon } from "./icons.tsx";
 import { Outbox } from "./outbox.ts";
 import { Problems } from "./problems.tsx";
 import { Sidebar } from "./sidebar.tsx";
+import { FilesOf } from "./stored_files.ts";
 
 const nothing = new Cell(emptyConversation);
 
@@ -46,39 +47,41 @@ export function App({ client }: { client: ChatClient }) {
   useEffect(closeDrawer, [id, closeDrawer]);
 
   return (
-    <div class="page" data-drawer={drawer ? "open" : "closed"}>
-      <button type="button" class="skip" onClick={focusPrompt}>
-        To the prompt
-      </button>
-      <Sidebar list={list} current={id} open={drawer} onClose={closeDrawer} />
-      <main inert={drawer && narrow}>
-        <header>
-          <button
-            type="button"
-            class="icon narrow"
-            aria-label="Conversations"
-            aria-expanded={drawer}
-            aria-controls="conversations"
-            onClick={() => setDrawer(true)}
-          >
-            <MenuIcon />
-          </button>
-          <h1 dir="auto">{heading}</h1>
-          <button
-            type="button"
-            class="icon narrow"
-            aria-label="New conversation"
-            onClick={() => showConversation("")}
-          >
-            <NewIcon />
-          </button>
-        </header>
-        <Chat key={chat} id={id} conversation={conversation} outbox={outbox} model={client.model} />
-        <ConnectionNotice client={client} />
-        <Problems />
-      </main>
-      {conversation !== null && <Announcer key={id} conversation={conversation} />}
-    </div>
+    <FilesOf.Provider value={client}>
+      <div class="page" data-drawer={drawer ? "open" : "closed"}>
+        <button type="button" class="skip" onClick={focusPrompt}>
+          To the prompt
+        </button>
+        <Sidebar list={list} current={id} open={drawer} onClose={closeDrawer} />
+        <main inert={drawer && narrow}>
+          <header>
+            <button
+              type="button"
+              class="icon narrow"
+              aria-label="Conversations"
+              aria-expanded={drawer}
+              aria-controls="conversations"
+              onClick={() => setDrawer(true)}
+            >
+              <MenuIcon />
+            </button>
+            <h1 dir="auto">{heading}</h1>
+            <button
+              type="button"
+              class="icon narrow"
+              aria-label="New conversation"
+              onClick={() => showConversation("")}
+            >
+              <NewIcon />
+            </button>
+          </header>
+          <Chat key={chat} id={id} conversation={conversation} outbox={outbox} client={client} />
+          <ConnectionNotice client={client} />
+          <Problems />
+        </main>
+        {conversation !== null && <Announcer key={id} conversation={conversation} />}
+      </div>
+    </FilesOf.Provider>
   );
 }
 

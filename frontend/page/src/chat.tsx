@@ -3,12 +3,14 @@
 import {
   type CallError,
   Cell,
+  type ChatClient,
   type Conversation,
   emptyConversation,
+  type FilePart,
   type Message,
-  type Observable,
 } from "centrifugo-llm";
-import { useCallback, useLayoutEffect, useState } from "preact/hooks";
+import { useCallback, useLayoutEffect, useMemo, useState } from "preact/hooks";
+import { Attachments } from "./attachments.ts";
 import { Composer } from "./composer.tsx";
 import { draftOf, keepDraft } from "./drafts.ts";
 import { focusPrompt, returnToPrompt } from "./focus.ts";
@@ -25,15 +27,17 @@ interface ChatProps {
   id: string;
   conversation: Conversation | null;
   outbox: Outbox;
-  model: Observable<string | null>;
+  client: ChatClient;
 }
 
-export function Chat({ id, conversation, outbox, model }: ChatProps) {
+export function Chat({ id, conversation, outbox, client }: ChatProps) {
   const { messages } = useObservable(conversation?.state ?? nothing);
   const sync = useObservable<string>(conversation?.sync ?? live);
   const pending = useObservable(outbox.pending).filter((prompt) => prompt.conversation === id);
   const unseen = pending.filter((prompt) => !messages.some((message) => message.id === prompt.id));
   const [draft, setDraft] = useState(() => draftOf(id));
+  // of a conversation that has just begun they go on
+  const attachments = useMemo(() => new Attachments(client, id), [client]);
   const [sent, setSent] = useState(0);
   const busy = messages.some(isInWork);
 
@@ -43,8 +47,8 @@ export function Chat({ id, conversation, outbox, model }: ChatProps) {
   useLayoutEffect(() => keepDraft(id, draft), [id, draft]);
   useLayoutEffect(returnToPrompt, []);
 
-  const send = (text: string, interrupt: boolean) => {
-    outbox.send(id, text, interrupt ? "interrupt" : "queue");
+  const send = (text: string, interrupt: boolean, files: readonly FilePart[] = []) => {
+    outbox.send(id, text, interrupt ? "interrupt" : "queue", files);
     setDraft("");
     setSent((count) => count + 1);
   };
@@ -55,11 +59,12 @@ export function Chat({ id, conversation, outbox, model }: ChatProps) {
   const edit = useCallback(
     (prompt: Pending) => {
       outbox.discard(prompt.id);
+      attachments.restore(prompt.files ?? []);
       // what is being typed stays, after it
       setDraft((typed) => (typed.trim() === "" ? prompt.text : `${prompt.text}\n\n${typed}`));
       focusPrompt();
     },
-    [outbox],
+    [outbox, attachments],
   );
 
   return (
@@ -67,7 +72,7 @@ export function Chat({ id, conversation, outbox, model }: ChatProps) {
       {sync === "gone" ? (
         <Gone failure={conversation?.failure ?? null} />
       ) : messages.length + unseen.length === 0 && conversation === null ? (
-        <Welcome model={model} onChoose={(text) => send(text, false)} />
+        <Welcome model={client.model} onChoose={(text) => send(text, false)} />
       ) : (
         <Log
           messages={messages}
@@ -81,6 +86,7 @@ export function Chat({ id, conversation, outbox, model }: ChatProps) {
       )}
       <Composer
         text={draft}
+        attachments={attachments}
         busy={busy}
         disabled={sync === "gone"}
         held={beginning}

@@ -1,26 +1,34 @@
 /** The field for a prompt: Enter sends, Shift+Enter begins a line, Esc stops the answer; on a phone Enter begins a line. */
 
+import type { FilePart } from "centrifugo-llm";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { useTouch } from "./hooks.ts";
+import { AddFiles, AttachmentList, filesPasted, useDrop } from "./attachment_list.tsx";
+import type { Attachments } from "./attachments.ts";
+import { useObservable, useTouch } from "./hooks.ts";
 import { SendIcon, StopIcon } from "./icons.tsx";
 
 interface ComposerProps {
   text: string;
+  attachments: Attachments;
   /** Whether an answer is being made. */
   busy: boolean;
   disabled: boolean;
   /** Whether to send nothing at the moment. */
   held: boolean;
   onInput: (text: string) => void;
-  onSend: (text: string, interrupt: boolean) => void;
+  onSend: (text: string, interrupt: boolean, files: readonly FilePart[]) => void;
   onStop: () => void;
 }
 
 export function Composer(props: ComposerProps) {
-  const { text, busy, disabled, held, onInput, onSend, onStop } = props;
+  const { text, attachments, busy, disabled, held, onInput, onSend, onStop } = props;
   const field = useRef<HTMLTextAreaElement>(null);
   const touch = useTouch();
-  const empty = text.trim() === "";
+  const files = useObservable(attachments.files);
+  const dropping = useDrop(attachments, disabled);
+  // a prompt names files that have arrived
+  const unready = files.some(({ part }) => part === null);
+  const empty = text.trim() === "" && files.length === 0;
 
   useLayoutEffect(() => {
     const area = field.current;
@@ -42,8 +50,8 @@ export function Composer(props: ComposerProps) {
   }, [busy, onStop]);
 
   const send = (interrupt: boolean) => {
-    if (empty || disabled || held) return;
-    onSend(text, interrupt);
+    if (empty || disabled || held || unready) return;
+    onSend(text, interrupt, attachments.take());
     field.current?.focus();
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -65,7 +73,9 @@ export function Composer(props: ComposerProps) {
         send(false);
       }}
     >
-      <div class="field">
+      <div class={dropping ? "field dropping" : "field"}>
+        <AttachmentList attachments={attachments} />
+        <AddFiles attachments={attachments} disabled={disabled} />
         <textarea
           id="prompt"
           dir="auto"
@@ -79,6 +89,12 @@ export function Composer(props: ComposerProps) {
           disabled={disabled}
           onInput={(event) => onInput(event.currentTarget.value)}
           onKeyDown={onKeyDown}
+          onPaste={(event) => {
+            const pasted = filesPasted(event);
+            if (pasted.length === 0) return;
+            event.preventDefault();
+            attachments.add(pasted);
+          }}
         />
         <div class="buttons">
           {busy && !empty && (
@@ -101,7 +117,7 @@ export function Composer(props: ComposerProps) {
               type="submit"
               class="send"
               aria-label={busy ? "Queue" : "Send"}
-              disabled={empty || disabled || held}
+              disabled={empty || disabled || held || unready}
             >
               <SendIcon />
             </button>
@@ -109,11 +125,15 @@ export function Composer(props: ComposerProps) {
         </div>
       </div>
       <p id="prompt-help" class="help">
-        {busy && !empty
-          ? "Enter: after the present answer · Ctrl+Enter: in its place · Esc: stop"
-          : busy
-            ? "Esc stops the answer"
-            : "Enter sends · Shift+Enter begins a new line"}
+        {dropping
+          ? "Drop the files to add them to your prompt"
+          : unready
+            ? "The prompt can go when its files have arrived"
+            : busy && !empty
+              ? "Enter: after the present answer · Ctrl+Enter: in its place · Esc: stop"
+              : busy
+                ? "Esc stops the answer"
+                : "Enter sends · Shift+Enter begins a new line"}
       </p>
     </form>
   );

@@ -67,3 +67,15 @@ export const DownIcon = () => (
     <path d="M10 4.5V15M5.3 10.6 10 15.3l4.7-4.7" />
   </Icon>
 );
+
+export const AttachIcon = () => (
+  <Icon>
+    <path d="m15.5 9.3-5.6 5.6a3.6 3.6 0 0 1-5.1-5.1l6-6a2.4 2.4 0 0 1 3.4 3.4l-6 6a1.2 1.2 0 0 1-1.7-1.7l5.2-5.2" />
+  </Icon>
+);
+
+export const FileIcon = () => (
+  <Icon>
+    <path d="M5.5 3.5h6l3.5 3.5v9.5h-9.5zM11.5 3.5V7H15M8 10.5h4.5M8 13.3h4.5" />
+  </Icon>
+);

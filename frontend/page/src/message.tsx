@@ -12,6 +12,7 @@ import { memo } from "preact/compat";
 import { useEffect, useState } from "preact/hooks";
 import { ConfirmDialog } from "./confirm_dialog.tsx";
 import { copy } from "./copy.ts";
+import { FilesView } from "./file_view.tsx";
 import { returnToPrompt } from "./focus.ts";
 import { MarkdownView } from "./markdown_view.tsx";
 import type { Outbox, Pending } from "./outbox.ts";
@@ -34,13 +35,7 @@ function Prompt({ message }: { message: Message }) {
   return (
     <article class="prompt" aria-label="You">
       {text !== "" && <p dir="auto">{text}</p>}
-      {files.map(({ url, filename, mediaType }, index) => (
-        <p key={`${index}`}>
-          <a href={url} target="_blank" rel="noopener noreferrer">
-            {filename ?? mediaType}
-          </a>
-        </p>
-      ))}
+      <FilesView files={files} />
     </article>
   );
 }
@@ -215,7 +210,7 @@ interface PendingProps {
 }
 
 export function PendingView({ prompt, outbox, onEdit }: PendingProps) {
-  const { id, text, error } = prompt;
+  const { id, text, files = [], error } = prompt;
   const leave = (then: (id: string) => void) => {
     then(id);
     returnToPrompt();
@@ -223,7 +218,8 @@ export function PendingView({ prompt, outbox, onEdit }: PendingProps) {
   return (
     <>
       <article class="prompt pending" aria-label="You" aria-busy={error === null}>
-        <p dir="auto">{text}</p>
+        {text !== "" && <p dir="auto">{text}</p>}
+        <FilesView files={files} />
       </article>
       {error === null ? (
         <Sending onCancel={() => onEdit(prompt)} />

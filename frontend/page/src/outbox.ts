@@ -5,8 +5,10 @@ import {
   Cell,
   type ChatClient,
   type Conversation,
+  type FilePart,
   newId,
   type Observable,
+  type Prompt,
   type WhenBusy,
 } from "centrifugo-llm";
 
@@ -16,6 +18,8 @@ export interface Pending {
   /** The empty string for a new conversation. */
   readonly conversation: string;
   readonly text: string;
+  /** Uploaded before. */
+  readonly files?: readonly FilePart[];
   readonly whenBusy: WhenBusy;
   /** Why it was not accepted; null while it is on its way. */
   readonly error: string | null;
@@ -45,8 +49,13 @@ export class Outbox {
     return this.#pending;
   }
 
-  send(conversation: string, text: string, whenBusy: WhenBusy): void {
-    const prompt: Pending = { id: newId(), conversation, text, whenBusy, error: null };
+  send(
+    conversation: string,
+    text: string,
+    whenBusy: WhenBusy,
+    files: readonly FilePart[] = [],
+  ): void {
+    const prompt: Pending = { id: newId(), conversation, text, files, whenBusy, error: null };
     this.#pending.set([...this.#pending.value, prompt]);
     this.#enqueue(prompt);
   }
@@ -82,9 +91,10 @@ export class Outbox {
   async #deliver(prompt: Pending, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     try {
-      const { id, conversation, text, whenBusy } = prompt;
-      if (conversation === "") this.#onBegun(await this.#client.begin(text, { id, signal }));
-      else await this.#client.send(conversation, text, { id, whenBusy, signal });
+      const { id, conversation, whenBusy } = prompt;
+      const said = partsOf(prompt);
+      if (conversation === "") this.#onBegun(await this.#client.begin(said, { id, signal }));
+      else await this.#client.send(conversation, said, { id, whenBusy, signal });
       this.discard(id);
     } catch (error) {
       if (signal.aborted) return;
@@ -96,6 +106,11 @@ export class Outbox {
   #replace(id: string, prompt: Pending): void {
     this.#pending.set(this.#pending.value.map((pending) => (pending.id === id ? prompt : pending)));
   }
+}
+
+function partsOf({ text, files = [] }: Pending): Prompt {
+  if (files.length === 0) return text;
+  return text.trim() === "" ? files : [...files, { type: "text", text }];
 }
 
 function kept(): readonly Pending[] {

@@ -8,7 +8,18 @@ import * as app from "./app.mjs";
 import { begun, shown, until } from "./app.mjs";
 
 const { Chat } = await import(JSON.parse(process.argv[3]).sdk);
-await app.main({ answers, killed, regenerated, resumed, stopped, aborted, queued, refused, parts });
+await app.main({
+  answers,
+  killed,
+  regenerated,
+  resumed,
+  stopped,
+  aborted,
+  queued,
+  refused,
+  parts,
+  file,
+});
 
 /** A tab with the chat of that name in it. */
 async function tab(origin, { id = crypto.randomUUID(), ...options } = {}) {
@@ -228,5 +239,25 @@ async function refused({ origin }) {
     large: large.errors,
     cut,
     whole: shown(offline.chat),
+  };
+}
+
+/** A prompt with a file that is too large for a command, sent, and once more as one whose reply was lost. */
+async function file({ origin, bytes }) {
+  const { chat, transport, id } = await tab(origin);
+  const url = `data:image/png;base64,${btoa("x".repeat(bytes))}`;
+  const files = [{ type: "file", mediaType: "image/png", filename: "a.png", url }];
+  await chat.sendMessage({ text: "/tokens 5", files });
+  const messages = chat.messages.slice(0, 1);
+  const request = { chatId: id, messageId: undefined, abortSignal: undefined, messages };
+  await transport.sendMessages({ ...request, trigger: "submit-message" });
+  const stored = await transport.load(id);
+  const part = stored[0].parts.find(({ type }) => type === "file");
+  const found = await transport.client.download(part.url);
+  return {
+    shown: shown(chat),
+    stored: stored.length,
+    part: { ...part, url: part.url.slice(0, 7) },
+    same: (await found.text()) === "x".repeat(bytes),
   };
 }

@@ -8,7 +8,7 @@ import { Centrifuge } from "centrifuge";
 import { ChatClient, isClosed, memoryStorage, reduce, textOf } from "centrifugo-llm";
 import WebSocket from "ws";
 
-const scenarios = { answers, missed, paging, models, refused, inStep, guest };
+const scenarios = { answers, missed, paging, models, refused, inStep, guest, files };
 const [name, argument] = process.argv.slice(2);
 console.log(JSON.stringify(await scenarios[name](JSON.parse(argument))));
 process.exit(0);
@@ -190,4 +190,32 @@ async function guest({ origin, prompts }) {
     subscriptions: Object.keys(host.subscriptions()).length,
     own: own.state,
   };
+}
+
+/** Files of visitors, each brought, named in a prompt and fetched by a second client; whether it is the same, and how often progress fell. */
+async function files({ origin, count, bytes }) {
+  return Promise.all(
+    Array.from({ length: count }, async (_, seed) => {
+      const storage = memoryStorage();
+      const client = connected(origin, storage);
+      const content = Uint8Array.from({ length: bytes }, (_, at) => (at * (seed + 3)) >> 3);
+      const file = new File([content], `${seed}.png`, { type: "image/png" });
+      let [last, fallen] = [0, 0];
+      const part = await client.upload(file, {
+        onProgress: (arrived) => {
+          if (arrived < last) fallen++;
+          last = arrived;
+        },
+      });
+      const text = { type: "text", text: "/tokens 1" };
+      const { id, state } = await client.begin([part, text]);
+      const other = connected(origin, storage).open(id);
+      await closed(other, 2);
+      const shown = other.state.value.messages[0].parts[0];
+      const found = await connected(origin, storage).download(shown.url);
+      const same =
+        Buffer.compare(Buffer.from(await found.arrayBuffer()), Buffer.from(content)) === 0;
+      return [same, found.name, fallen, last === bytes, state.value.messages.length > 0];
+    }),
+  );
 }

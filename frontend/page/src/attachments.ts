@@ -1,0 +1,153 @@
+/** The files that are to go with the next prompt: prepared, uploaded, and named by it when they are there. */
+
+import {
+  CallError,
+  Cell,
+  type ChatClient,
+  type FilePart,
+  newId,
+  type Observable,
+} from "centrifugo-llm";
+import { NotTaken, prepared } from "./file_kinds.ts";
+import { remember } from "./stored_files.ts";
+
+export interface Attachment {
+  readonly id: string;
+  readonly name: string;
+  /** How much of it has arrived, from 0 to 1. */
+  readonly progress: number;
+  /** What stands for it in a prompt; null until it has arrived. */
+  readonly part: FilePart | null;
+  /** Why it did not arrive. */
+  readonly error: string | null;
+  /** Whether another try can help. */
+  readonly temporary?: boolean;
+}
+
+const MOST = 10;
+const key = (conversation: string) => `files:${conversation}`;
+
+export class Attachments {
+  readonly #client: ChatClient;
+  readonly #files = new Cell<readonly Attachment[]>([]);
+  /** What was not taken, in a sentence; the empty string for nothing. */
+  readonly #refusal = new Cell("");
+  readonly #sources = new Map<string, { file: File; controller: AbortController }>();
+  readonly #conversation: string;
+
+  constructor(client: ChatClient, conversation: string) {
+    this.#client = client;
+    this.#conversation = conversation;
+    this.restore(kept(conversation));
+    this.#files.subscribe((files) => keep(this.#conversation, partsOf(files)));
+  }
+
+  get files(): Observable<readonly Attachment[]> {
+    return this.#files;
+  }
+
+  get refusal(): Observable<string> {
+    return this.#refusal;
+  }
+
+  add(files: Iterable<File>): void {
+    this.#refusal.set("");
+    for (const file of files) {
+      if (this.#files.value.length >= MOST) {
+        this.#refusal.set(`A prompt takes ${MOST} files.`);
+        return;
+      }
+      const id = newId();
+      this.#files.set([
+        ...this.#files.value,
+        { id, name: file.name, progress: 0, part: null, error: null },
+      ]);
+      this.#sources.set(id, { file, controller: new AbortController() });
+      void this.#bring(id);
+    }
+  }
+
+  /** Files that have arrived before. */
+  restore(parts: readonly FilePart[]): void {
+    const files = parts.map((part) => ({
+      id: newId(),
+      name: part.filename ?? part.mediaType,
+      progress: 1,
+      part,
+      error: null,
+    }));
+    this.#files.set([...this.#files.value, ...files]);
+  }
+
+  readonly retry = (id: string): void => {
+    this.#change(id, { error: null });
+    void this.#bring(id);
+  };
+
+  readonly remove = (id: string): void => {
+    this.#sources.get(id)?.controller.abort();
+    this.#sources.delete(id);
+    this.#files.set(this.#files.value.filter((file) => file.id !== id));
+  };
+
+  /** What is to go with a prompt; the next one begins without. */
+  take(): FilePart[] {
+    const parts = partsOf(this.#files.value);
+    for (const { id } of this.#files.value) this.remove(id);
+    this.#refusal.set("");
+    return parts;
+  }
+
+  async #bring(id: string): Promise<void> {
+    const source = this.#sources.get(id);
+    if (source === undefined) return;
+    const { signal } = source.controller;
+    try {
+      const file = await prepared(source.file);
+      const part = await this.#client.upload(file, {
+        id,
+        signal,
+        onProgress: (arrived, bytes) => this.#change(id, { progress: arrived / bytes }),
+      });
+      remember(part.url, file);
+      this.#change(id, { part, progress: 1 });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof NotTaken) {
+        this.remove(id);
+        this.#refusal.set(error.message);
+      } else if (error instanceof CallError) {
+        this.#change(id, { error: error.message, temporary: error.temporary });
+      } else {
+        this.#change(id, { error: "The file cannot be read.", temporary: false });
+      }
+    }
+  }
+
+  #change(id: string, change: Partial<Attachment>): void {
+    this.#files.set(
+      this.#files.value.map((file) => (file.id === id ? { ...file, ...change } : file)),
+    );
+  }
+}
+
+function partsOf(files: readonly Attachment[]): FilePart[] {
+  return files.flatMap(({ part }) => (part === null ? [] : [part]));
+}
+
+function kept(conversation: string): readonly FilePart[] {
+  try {
+    return JSON.parse(sessionStorage.getItem(key(conversation)) ?? "[]");
+  } catch {
+    return [];
+  }
+}
+
+function keep(conversation: string, parts: readonly FilePart[]): void {
+  try {
+    if (parts.length === 0) sessionStorage.removeItem(key(conversation));
+    else sessionStorage.setItem(key(conversation), JSON.stringify(parts));
+  } catch {
+    // without storage they live as long as the page
+  }
+}

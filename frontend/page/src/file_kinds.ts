@@ -1,0 +1,37 @@
+/** Which files go to a model, and as what. */
+
+import { smaller } from "./pictures.ts";
+
+const SNIFFED_BYTES = 8_192;
+
+/** Why a file is not taken: a sentence for a person. */
+export class NotTaken extends Error {}
+
+/** The file as it is to be sent, with a kind that the server takes. */
+export async function prepared(file: File): Promise<File> {
+  if (file.size === 0) throw new NotTaken(`${file.name} is empty.`);
+  if (file.type.startsWith("image/") && file.type !== "image/svg+xml") {
+    const picture = await smaller(file);
+    if (picture === null) throw new NotTaken(`${file.name} cannot be read as a picture.`);
+    return picture;
+  }
+  if (file.type === "application/pdf" || file.type === "application/json") return file;
+  if (await isText(file)) {
+    const type = file.type.startsWith("text/") ? file.type : "text/plain";
+    return new File([file], file.name, { type });
+  }
+  throw new NotTaken(`${file.name} is not taken: only pictures, PDFs and texts are.`);
+}
+
+/** By its content: browsers do not know what most kinds of source text are. */
+async function isText(file: File): Promise<boolean> {
+  const bytes = new Uint8Array(await file.slice(0, SNIFFED_BYTES).arrayBuffer());
+  if (bytes.includes(0)) return false;
+  try {
+    // a character may be cut at the end
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return file.type.startsWith("text/");
+  }
+}

@@ -1,0 +1,40 @@
+/** The contents of files that messages name, each fetched once. */
+
+import type { ChatClient } from "centrifugo-llm";
+import { createContext } from "preact";
+
+/** Whoever shows a file gets it from here. */
+export const FilesOf = createContext<ChatClient | null>(null);
+
+const MOST_BYTES = 100_000_000;
+const known = new Map<string, Promise<File>>();
+const sizes = new Map<string, number>();
+
+/** A file that was here before it went. */
+export function remember(url: string, file: File): void {
+  known.set(url, Promise.resolve(file));
+  counted(url, file);
+}
+
+export function fileOf(client: ChatClient, url: string): Promise<File> {
+  const found = known.get(url) ?? client.download(url);
+  known.set(url, found);
+  found.then(
+    (file) => counted(url, file),
+    () => known.delete(url),
+  );
+  return found;
+}
+
+/** The oldest are let go where all are too much. */
+function counted(url: string, { size }: File): void {
+  sizes.delete(url);
+  sizes.set(url, size);
+  let all = [...sizes.values()].reduce((sum, one) => sum + one, 0);
+  for (const [oldest, bytes] of sizes) {
+    if (all <= MOST_BYTES || oldest === url) return;
+    all -= bytes;
+    sizes.delete(oldest);
+    known.delete(oldest);
+  }
+}

@@ -1,0 +1,171 @@
+"""The tables of uploads and of their pieces: stored as they come, within the limits of a user.
+
+Pieces are small rows, so that nobody's call waits long behind a file: SQLite has one thread.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from proxy_server.errors import LimitReached, Malformed, TooLarge, Unavailable
+from proxy_server.protocol.files import (
+    LEAST_PIECE_BYTES,
+    MOST_PIECE_BYTES,
+    Piece,
+)
+from proxy_server.store.database import Store
+from proxy_server.store.schema import now, upload_pieces, uploads
+
+_UNUSED_SECONDS = 86_400.0
+# A row costs more than its bytes: what one user has counts as that much at least.
+_LEAST_COUNTED = 10_000
+
+OWNER: sa.BindParameter[str] = sa.bindparam("of_owner")
+ID: sa.BindParameter[str] = sa.bindparam("of_id")
+UPLOAD = (uploads.c.owner == OWNER) & (uploads.c.id == ID)
+PIECES = (upload_pieces.c.owner == OWNER) & (upload_pieces.c.upload == ID)
+# The clock is asked once, so that PostgreSQL compares with a value and uses the index.
+NOW = sa.select(now()).scalar_subquery()
+GONE = uploads.c.due.is_not(None) & (uploads.c.due <= NOW)
+THERE = UPLOAD & uploads.c.whole & ~GONE
+
+_LOCK = sa.select(uploads, GONE.label("gone")).where(UPLOAD).with_for_update()
+_BEGIN = sa.insert(uploads).values(due=now() + _UNUSED_SECONDS, whole=False)
+_COUNTED = sa.select(
+    sa.func.coalesce(
+        sa.func.sum(
+            sa.case((uploads.c.bytes < _LEAST_COUNTED, _LEAST_COUNTED), else_=uploads.c.bytes)
+        ),
+        0,
+    )
+).where(uploads.c.owner == OWNER, ~GONE)
+DATA = sa.select(upload_pieces.c.data).where(
+    PIECES, upload_pieces.c.part == sa.bindparam("of_part")
+)
+PARTS = sa.select(upload_pieces.c.part).where(PIECES)
+_INSERT = sa.insert(upload_pieces)
+_COMPLETE = (
+    sa.update(uploads)
+    .where(UPLOAD, ~uploads.c.whole)
+    .values(whole=True, due=now() + _UNUSED_SECONDS)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """Bytes: of one file, and of all files of a user."""
+
+    one: int
+    all: int
+
+
+async def put(store: Store, user: str, piece: Piece, limits: UploadLimits) -> list[int]:
+    """Stores a piece; gives the numbers of those that are missing still.
+
+    The same piece again changes nothing. Raises Malformed, TooLarge and LimitReached, with nothing
+    stored.
+    """
+    missing = await store.write(lambda connection: _put(connection, user, piece))
+    if missing is None:
+        await store.write(lambda connection: _begin(connection, user, piece, limits), user)
+        missing = await store.write(lambda connection: _put(connection, user, piece))
+    if missing is None:
+        raise Unavailable
+    if not missing:
+        where = {"of_owner": user, "of_id": piece.upload_id}
+        # it takes the pieces before it along to the disk
+        await store.write(lambda connection: connection.execute(_COMPLETE, where), lasting=True)
+    return missing
+
+
+def _put(connection: sa.Connection, user: str, piece: Piece) -> list[int] | None:
+    """None where the upload has not begun.
+
+    The row is locked, so that whoever brings the last piece sees all others.
+    """
+    where = {"of_owner": user, "of_id": piece.upload_id}
+    row = connection.execute(_LOCK, where).first()
+    if row is None:
+        return None
+    if row.gone:
+        raise Unavailable("A file of this id is just being removed. Try again in a minute.")
+    _check_same(row, piece)
+    known = connection.execute(DATA, where | {"of_part": piece.part}).scalar()
+    if known is None:
+        connection.execute(
+            _INSERT,
+            {
+                "owner": user,
+                "upload": piece.upload_id,
+                "part": piece.part,
+                "data": piece.data,
+            },
+        )
+    elif bytes(known) != piece.data:
+        raise Malformed("The field data is not what this piece of the file was before.")
+    there = set(connection.execute(PARTS, where).scalars())
+    return [part for part in range(1, row.parts + 1) if part not in there]
+
+
+def _begin(connection: sa.Connection, user: str, piece: Piece, limits: UploadLimits) -> None:
+    where = {"of_owner": user, "of_id": piece.upload_id}
+    if connection.execute(_LOCK, where).first() is not None:
+        return
+    if piece.media_type is None or piece.bytes is None:
+        missing = "media_type" if piece.media_type is None else "bytes"
+        raise Malformed(f"The field {missing} is missing: the upload of this id begins here.")
+    if piece.bytes > limits.one:
+        raise TooLarge(f"The file is larger than {_megabytes(limits.one)}.")
+    piece_bytes = _piece_bytes(piece, piece.bytes)
+    counted = connection.execute(_COUNTED, {"of_owner": user}).scalar_one()
+    if counted + max(piece.bytes, _LEAST_COUNTED) > limits.all:
+        raise LimitReached(
+            f"All your files may have {_megabytes(limits.all)}. "
+            "Delete a conversation with files, then try again."
+        )
+    connection.execute(
+        _BEGIN,
+        {
+            "owner": user,
+            "id": piece.upload_id,
+            "media_type": piece.media_type,
+            "filename": piece.filename,
+            "bytes": piece.bytes,
+            "parts": piece.parts,
+            "piece_bytes": piece_bytes,
+        },
+    )
+
+
+def _piece_bytes(piece: Piece, whole: int) -> int:
+    """How long all pieces but the last are, as any one of them tells. Raises Malformed."""
+    size = len(piece.data)
+    if piece.part == piece.parts > 1:
+        size, rest = divmod(whole - size, piece.parts - 1)
+        size = 0 if rest else size
+    last = whole - (piece.parts - 1) * size
+    if not 1 <= last <= size or (piece.part == piece.parts and last != len(piece.data)):
+        raise Malformed(
+            "The fields bytes, parts and data do not fit: all pieces but the last have one length."
+        )
+    if piece.parts > 1 and not LEAST_PIECE_BYTES <= size <= MOST_PIECE_BYTES:
+        raise Malformed(
+            f"All pieces but the last must have {LEAST_PIECE_BYTES} to {MOST_PIECE_BYTES} bytes."
+        )
+    return size
+
+
+def _check_same(row: sa.Row[Any], piece: Piece) -> None:
+    for name in ("parts", "media_type", "filename", "bytes"):
+        if getattr(piece, name) not in (None, getattr(row, name)):
+            raise Malformed(f"The field {name} is not what it was for this id before.")
+    size = row.piece_bytes
+    if piece.part == row.parts:
+        size = row.bytes - (row.parts - 1) * size
+    if len(piece.data) != size:
+        raise Malformed(f"The field data must hold {size} bytes in this piece.")
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1_000_000:.3g} MB"

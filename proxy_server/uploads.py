@@ -1,0 +1,52 @@
+"""The use cases of files: a user brings one in pieces, and gets it back.
+
+Every one raises a Refusal where it says no, and StoreUnavailable where the database is away.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+from msgspec import UNSET
+
+from proxy_server.errors import Malformed
+from proxy_server.protocol.files import Piece, url_of
+from proxy_server.protocol.requests import Downloaded, Uploaded
+from proxy_server.store import files, uploads
+from proxy_server.store.database import Store
+from proxy_server.store.uploads import UploadLimits
+
+# Whoever sends several pieces at once needs no more of them told.
+_MOST_MISSING = 200
+
+log = structlog.get_logger()
+
+
+class Uploads:
+    """media_types: those that are taken; `image/*` stands for all images."""
+
+    def __init__(self, store: Store, limits: UploadLimits, media_types: Sequence[str]) -> None:
+        self._store = store
+        self._limits = limits
+        self._media_types = media_types
+
+    async def put(self, user: str, piece: Piece) -> Uploaded:
+        """Takes a piece."""
+        if piece.media_type is not None and not self._takes(piece.media_type):
+            raise Malformed(f"Files of the kind {piece.media_type} are not taken here.")
+        missing = await uploads.put(self._store, user, piece, self._limits)
+        if missing:
+            return Uploaded(missing=missing[:_MOST_MISSING])
+        log.info("uploaded", upload=piece.upload_id, user=user, parts=piece.parts)
+        return Uploaded(url=url_of(piece.upload_id))
+
+    async def piece(self, user: str, upload_id: str, part: int) -> Downloaded:
+        """Gives a piece."""
+        found = await files.read_piece(self._store, user, upload_id, part)
+        info = found.info
+        return Downloaded(
+            found.data, found.parts, info.media_type, info.bytes, info.filename or UNSET
+        )
+
+    def _takes(self, media_type: str) -> bool:
+        kind = media_type.partition("/")[0]
+        return any(taken in (media_type, f"{kind}/*", "*/*") for taken in self._media_types)
