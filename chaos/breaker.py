@@ -352,7 +352,10 @@ def _left_waiting(device: Device, calm_since: float) -> list[str]:
     calm_since = max(calm_since, device.home_since, device.disturbed_at or 0)
     if device.idle or device.away or calm_since > long_ago:
         return []
-    return device.view.silent(long_ago) if device.live else [""]
+    if device.live:
+        return device.view.silent(long_ago)
+    # it may open again in this moment, for another version that came into view
+    return [""] if device.behind_since <= long_ago else []
 
 
 def _left_open(device: Device, message: str) -> Violation:

@@ -46,7 +46,8 @@ class Device:
         recovered: Callable[[float], None],
     ) -> None:
         self.token = token
-        self.live = False
+        self._live = False
+        self.behind_since = monotonic()
         self.away = False
         self.gone = False
         self.home_since = monotonic()
@@ -77,6 +78,17 @@ class Device:
         self._task.add_done_callback(fail_loudly)
 
     @property
+    def live(self) -> bool:
+        """Whether it shows all that was published until now, and follows."""
+        return self._live
+
+    @live.setter
+    def live(self, live: bool) -> None:
+        if self._live and not live:
+            self.behind_since = monotonic()
+        self._live = live
+
+    @property
     def idle(self) -> bool:
         """Whether it shows no conversation."""
         return self.conversation is None or self.gone
@@ -102,6 +114,10 @@ class Device:
         """Follows the conversation of a session that is at hand."""
         self._turn_to(session["conversation"])
         self._begin(session, self._connection)
+
+    def look_again(self) -> None:
+        """What is shown may be another version than what is in view."""
+        self._lost_track()
 
     def open(self, conversation: str) -> None:
         """Follows a conversation of which nothing is known yet."""

@@ -19,7 +19,12 @@ _TRIES = 20
 _AGAIN_SECONDS = 0.5
 _AT_ONCE = 8
 
-_MESSAGES = "SELECT owner, id, conversation, parts, metadata FROM messages WHERE role = 'assistant'"
+_MESSAGES = """
+SELECT owner, id, conversation, role, parts, metadata, 0 AS hidden
+FROM messages WHERE role = 'assistant'
+UNION ALL SELECT owner, id, conversation, role, parts, metadata, 1
+FROM hidden_messages
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +42,14 @@ class Sent:
 
 
 class Row(NamedTuple):
-    """An answer in the database."""
+    """A message in the database. `status` is an answer's."""
 
     conversation: str
     text: str
     status: str
     parts: list[Json] = []  # noqa: RUF012
+    hidden: bool = False
+    role: str = "assistant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,8 @@ class Stored:
     """conversations: messages by user and conversation, as the service gives them.
 
     titles: of conversations, as the service lists them.
-    rows: answers by user and message, as the database holds them.
+    rows: answers, and prompts that have left the view, by user and message, as the database holds
+        them.
     in_work: rows of generations and publications that should be gone by now.
     """
 
@@ -137,14 +145,16 @@ async def _rows(deployment: Deployment) -> tuple[dict[tuple[str, str], Row], int
         finally:
             await connection.close()
     rows = {
-        (owner, key): _row(place, json.loads(parts), json.loads(metadata))
-        for owner, key, place, parts, metadata in found
+        (owner, key): _row(place, json.loads(parts), json.loads(metadata))._replace(
+            hidden=bool(hidden), role=role
+        )
+        for owner, key, place, role, parts, metadata, hidden in found
     }
     return rows, in_work
 
 
 def _row(conversation: str, parts: list[Json], metadata: Json) -> Row:
-    return Row(conversation, text_of(parts), metadata["status"], parts)
+    return Row(conversation, text_of(parts), metadata.get("status", ""), parts)
 
 
 async def _sent(deployment: Deployment, marks: Iterable[str]) -> dict[str, list[Sent]]:

@@ -102,8 +102,8 @@ class User:
                 await self._settled()
                 if self._device.gone:
                     break
-                if self._faulty and self._chance.random() < 0.12:
-                    await self._regenerate()
+                if self._faulty and (again := self._chance.random()) < 0.4:
+                    await self._think_again(again)
                     await self._settled()
         except TimeoutError:
             self._give_up()
@@ -175,8 +175,66 @@ class User:
         if session is not None:
             self._device.view.add(session)
 
+    async def _think_again(self, chance: float) -> None:
+        if chance < 0.12:
+            await self._regenerate()
+        elif chance < 0.22:
+            await self._edit()
+        elif chance < 0.26:
+            # whoever comes second is refused, or its prompt is one more version
+            self._ledger.actions["two edits at once"] += 1
+            prompts = self._shown_prompts()
+            await asyncio.gather(*(self._edit(prompts, twice=False) for _ in range(2)))
+        else:
+            await self._choose()
+
+    def _shown_prompts(self) -> list[str]:
+        return [key for key, m in self._device.view.messages.items() if m.role == "user"]
+
+    async def _edit(self, prompts: list[str] | None = None, *, twice: bool = True) -> None:
+        """prompts: of which one is edited, by default those that are shown."""
+        shown = self._shown_prompts() if prompts is None else prompts
+        if not shown or self._device.gone:
+            return
+        self._ledger.actions["edit"] += 1
+        replaced = shown[-1] if not twice else self._chance.choice(shown)
+        session = await self._send(self._conversation, replaces=replaced, twice=twice)
+        if session is None:
+            return
+        if self._device.view.leave_from(replaced):
+            self._device.view.add(session)
+        else:
+            self._device.look_again()
+
+    async def _choose(self) -> None:
+        """Another version of something comes into view, and every device learns of it."""
+        session = await self._until_answered("ai:open")
+        messages = session["messages"] if session is not None else []
+        versions = [
+            key
+            for message in messages
+            for key in message["metadata"].get("versions", ())
+            if key != message["id"]
+        ]
+        if not versions or self._device.gone:
+            return
+        self._ledger.actions["choose"] += 1
+        chosen = self._chance.choice(versions)
+        if await self._until_answered("ai:choose", message=chosen) is None:
+            self._doubt = Doubt(more=True, anew=True)
+            return
+        async with asyncio.timeout(_SETTLED_SECONDS):
+            for device in filter(None, (self._device, self._second)):
+                while not device.gone and chosen not in device.view.messages:
+                    await asyncio.sleep(_LOOK_SECONDS)
+
     async def _send(
-        self, conversation: str | None = None, when_busy: str = "reject"
+        self,
+        conversation: str | None = None,
+        when_busy: str = "reject",
+        *,
+        replaces: str | None = None,
+        twice: bool = True,
     ) -> Json | None:
         """Has a prompt accepted, with as many tries as it takes; None where it is given up."""
         prompt = self._new_prompt()
@@ -185,6 +243,8 @@ class User:
             request["model"] = prompt.model
         if conversation is not None:
             request["conversation"] = conversation
+        if replaces is not None:
+            request["replaces"] = replaces
         interrupt = Cause("stopped", monotonic(), conversation=conversation or "")
         if when_busy == "interrupt":
             self._ledger.causes.append(interrupt)
@@ -193,7 +253,7 @@ class User:
             pause = self._chance.choice(_VANISHING)
             await self._device.send_and_vanish("ai:send", pause, **request)
             self._disturbed("reply to a prompt lost", True)
-        twice = self._faulty and self._chance.random() < 0.06
+        twice = twice and self._faulty and self._chance.random() < 0.06
         self._ledger.actions["prompt sent twice at once"] += twice
         session = await self._accepted(prompt, request, 1 + twice)
         interrupt.end = monotonic() + (_LATE_SECONDS if prompt.uncertain else _EFFECT_SECONDS)
@@ -220,6 +280,9 @@ class User:
             else:
                 self._know(prompt)
                 self._conversation = prompt.conversation = session["conversation"]
+                if not session["messages"]:
+                    # accepted by an earlier try, and another version is in view since
+                    return None
                 prompt.answer = session["messages"][1]["id"]
                 self._prompts[prompt.answer] = prompt
                 self._ledger.answers += 1

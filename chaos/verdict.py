@@ -245,6 +245,9 @@ class _Judge:
         missing = [key for key in exhibit.shown if key not in stored]
         # one that was made anew later is missing, and another stands in its place
         replaced = exhibit.doubt.anew and bool(missing)
+        both = [key for key in exhibit.shown if key in stored]
+        if both != [key for key in stored if key in exhibit.shown]:
+            self._add(DIFFERING, f"the {name} shows messages in another order", *where, "")
         for key, message in stored.items():
             if key in exhibit.shown:
                 continue
@@ -266,8 +269,9 @@ class _Judge:
         """Whoever read this must find it in what is kept."""
         where = (exhibit.user, exhibit.conversation, key)
         name = f"read on the {exhibit.device}"
-        if message is not None:
-            kept = text_of(message["parts"])
+        row = self._stored.rows.get((exhibit.user, key))
+        if message is not None or row is not None:
+            kept = text_of(message["parts"]) if message is not None else row.text if row else ""
             if not kept.startswith(text):
                 lost = len(text) - len(_common(kept, text))
                 at = len(text) - lost
@@ -277,6 +281,9 @@ class _Judge:
             return
         marks = {m["id"] for m in messages if m["role"] == "user"}
         marks |= {shown for shown, (role, _, _) in exhibit.shown.items() if role == "user"}
+        # of a conversation that was deleted, also what had left its view
+        known = self._ledger.prompts
+        marks |= {prompt.mark for prompt in known if prompt.conversation == exhibit.conversation}
         sent = [one for mark in marks for one in self._stored.sent.get(mark, [])]
         if sent:
             self._compare(_likest(sent, text).text, text, "sent", name, *where, early=True)
@@ -287,6 +294,9 @@ class _Judge:
             for (user, _), messages in self._stored.conversations.items()
             for message in messages
             if message["role"] == "user"
+        )
+        found.update(
+            key for key, row in self._stored.rows.items() if row.hidden and row.role == "user"
         )
         for prompt in self._ledger.prompts:
             self._prompt(prompt, found[prompt.user, prompt.id])

@@ -70,6 +70,14 @@ class View:
             seq = generation["seq"] if generation.get("message") == message["id"] else 0
             self._join(message, seq)
 
+    def leave_from(self, key: str) -> bool:
+        """Takes out a message and all behind it, as its user asked; False where it is not shown."""
+        shown = [*self.messages]
+        if key not in self.messages:
+            return False
+        self._remove(shown[shown.index(key) :])
+        return True
+
     def apply(self, publication: Json) -> bool:
         """Takes a publication; False where something before it is missing."""
         match publication["type"]:

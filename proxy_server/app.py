@@ -53,6 +53,7 @@ from proxy_server.store.generations import Leases
 from proxy_server.store.migrate import migrate
 from proxy_server.store.turns import Turns
 from proxy_server.store.uploads import UploadLimits
+from proxy_server.store.versions import Versions
 from proxy_server.store.waiting import Waiting
 from proxy_server.uploads import Uploads
 
@@ -162,6 +163,7 @@ class App:
         limits = Limits(settings.generations_per_user, settings.prompts_per_minute)
         self.turns = turns = Turns(self.store, leases, limits)
         waiting = Waiting(self.store, leases, limits, settings.waiting_seconds)
+        self.versions = versions = Versions(self.store, leases, limits)
         announcements = Announcements(self._publisher, self._channels)
         self._relay = OutboxRelay(self.store, announcements, api, self._channels)
         stack.push_async_callback(self._relay.close)
@@ -185,7 +187,7 @@ class App:
             again=Again(
                 partial(may_retry, responder),
                 api=api,
-                turns=turns,
+                versions=versions,
                 channels=self._channels,
                 announcements=announcements,
             ),
@@ -205,6 +207,7 @@ class App:
             store=self.store,
             turns=turns,
             waiting=waiting,
+            versions=versions,
             channels=self._channels,
             supervisor=self.supervisor,
             relay=self._relay,

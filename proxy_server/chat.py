@@ -36,10 +36,12 @@ from proxy_server.protocol.turns import (
 from proxy_server.store import conversations, messages, outbox
 from proxy_server.store.database import Store
 from proxy_server.store.turns import Turns
+from proxy_server.store.versions import Versions
 from proxy_server.store.waiting import Waiting
 
 # A deletion is stored by then; to wait for its publication is a courtesy to other tabs.
 _UNSUBSCRIBE_SECONDS = 2.0
+_TELLING_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -49,6 +51,7 @@ class NewPrompt:
     """A prompt as its client sent it, found to be in order.
 
     message_id: its client's id for it, by which it is known again.
+    replaces: the prompt of which it is another version.
     data, meta: JSON that goes with it, from the client and from Centrifugo.
     address: of its network, where that is known and counts.
     """
@@ -59,6 +62,7 @@ class NewPrompt:
     message_id: str | None = None
     model: str | None = None
     when_busy: WhenBusy = "reject"
+    replaces: str | None = None
     data: str | None = None
     meta: str | None = None
     address: str = ""
@@ -74,6 +78,7 @@ class Chat:
         store: Store,
         turns: Turns,
         waiting: Waiting,
+        versions: Versions,
         channels: Channels,
         supervisor: Supervisor,
         relay: OutboxRelay,
@@ -85,6 +90,7 @@ class Chat:
         self._store = store
         self._turns = turns
         self._waiting = waiting
+        self._versions = versions
         self._channels = channels
         self._supervisor = supervisor
         self._relay = relay
@@ -143,6 +149,7 @@ class Chat:
             key=prompt.key,
             data=prompt.data,
             meta=prompt.meta,
+            replaces=prompt.replaces,
         )
 
     async def regenerate(
@@ -156,7 +163,10 @@ class Chat:
         meta: str | None = None,
         address: str = "",
     ) -> Session:
-        """message_id: the answer to make anew, by default the last; answer_id: of the new one."""
+        """Makes an answer anew; the earlier one stays as another version of it.
+
+        message_id: the answer or its prompt, by default the last; answer_id: of the new one.
+        """
         self._check_owned(user, conversation_id)
         self._check_deliverable()
         answer_id = answer_id or str(uuid.uuid4())
@@ -172,7 +182,7 @@ class Chat:
                 data=data,
                 meta=meta,
             )
-            accepted = await once_closed(lambda: self._turns.regenerate(wanted))
+            accepted = await once_closed(lambda: self._versions.regenerate(wanted))
             self._carry_out(user, accepted)
         return self._session(conversation_id, accepted.view, since)
 
@@ -193,6 +203,18 @@ class Chat:
                 raise
             continued = found
         return self._session(wanted.conversation_id, continued.view, since)
+
+    async def choose(self, user: str, conversation_id: str, message_id: str, limit: int) -> Session:
+        """Brings a version of a message into view, with the newest that followed it."""
+        self._check_owned(user, conversation_id)
+        self._check_deliverable()
+        chosen = await once_closed(lambda: self._versions.choose(user, conversation_id, message_id))
+        if chosen is not None:
+            told = self._relay.send(chosen.entry)
+            self._announcements.summary(user, chosen.summary)
+            # a courtesy: who follows from the reply on need not hear of it once more
+            await asyncio.wait([told], timeout=_TELLING_SECONDS)
+        return await self.open(user, conversation_id, None, limit)
 
     async def stop(self, user: str, conversation_id: str, message_id: str | None = None) -> bool:
         """Whether there was anything to stop."""
@@ -251,7 +273,7 @@ class Chat:
             return
         if accepted.removed:
             self._announcements.removed(assignment, accepted.removed)
-        else:
+        if accepted.view.messages[0].role == "user":
             self._announcements.joined(assignment, queued=accepted.status == "queued")
         self._end(user, accepted.stopped)
         if accepted.summary is not None:

@@ -14,7 +14,7 @@ from proxy_server.delivery.announcements import Announcements
 from proxy_server.delivery.server_api import ServerApi
 from proxy_server.errors import ApiRejected, ApiUnreachable, Refusal
 from proxy_server.protocol.turns import Accepted, Assignment, Finished, Regeneration
-from proxy_server.store.turns import Turns
+from proxy_server.store.versions import Versions
 
 _PREFIX = "again-"
 
@@ -29,13 +29,13 @@ class Again:
         may: Callable[[str], bool],
         *,
         api: ServerApi,
-        turns: Turns,
+        versions: Versions,
         channels: Channels,
         announcements: Announcements,
     ) -> None:
         self._may = may
         self._api = api
-        self._turns = turns
+        self._versions = versions
         self._channels = channels
         self._announcements = announcements
 
@@ -60,7 +60,7 @@ class Again:
         channel = self._channels.of_conversation(assignment.conversation_id)
         try:
             since = (await self._api.history(channel, limit=0)).top
-            accepted = await self._turns.regenerate(
+            accepted = await self._versions.regenerate(
                 Regeneration(
                     user=assignment.user,
                     conversation_id=assignment.conversation_id,

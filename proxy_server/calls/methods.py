@@ -69,6 +69,7 @@ class Methods:
                 "stop": Method(requests.Stop, self._stop),
                 "regenerate": Method(requests.Regenerate, self._regenerate),
                 "continue": Method(requests.Continue, self._continue),
+                "choose": Method(requests.Choose, self._choose),
                 "list": Method(requests.List, self._list, reads=True),
                 "history": Method(requests.History, self._history, reads=True),
                 "rename": Method(requests.Rename, self._rename),
@@ -111,12 +112,14 @@ class Methods:
             message_id=request.id,
             model=request.model,
             when_busy=request.when_busy,
+            replaces=request.replaces,
             data=data_from(request.data),
             meta=caller.meta,
             address=caller.address,
         )
         check_id("id", request.id)
         check_key(request.key)
+        check_id("replaces", request.replaces)
         self._addresses.admit_prompt(caller.address)
         return await self._chat.send(caller.user, prompt)
 
@@ -163,6 +166,11 @@ class Methods:
             ),
             caller.address,
         )
+
+    async def _choose(self, caller: Caller, request: requests.Choose) -> Session:
+        check_id("message", request.message)
+        limit = page_size(request.limit)
+        return await self._chat.choose(caller.user, request.conversation, request.message, limit)
 
     async def _list(self, caller: Caller, request: requests.List) -> requests.Listed:
         return await self._chat.list(caller.user, page_size(request.limit), request.before)

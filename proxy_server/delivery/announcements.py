@@ -17,6 +17,8 @@ from proxy_server.protocol.publications import (
 from proxy_server.protocol.sessions import Position, Summary
 from proxy_server.protocol.turns import Assignment, OutboxEntry
 
+_MOST_REMOVED = 1_000
+
 
 class Announcements:
     """Tells those who look on what has changed besides a text.
@@ -31,7 +33,9 @@ class Announcements:
         self._channels = channels
 
     def removed(self, assignment: Assignment, removed: Sequence[str]) -> None:
-        """What an answer replaces."""
+        """What has left the view; where that is much, the first publication alone says it."""
+        if len(removed) > _MOST_REMOVED:
+            return
         publication = RemovedPublication(list(removed))
         self._to_conversation(assignment, publication, "removed")
 

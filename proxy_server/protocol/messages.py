@@ -74,7 +74,11 @@ def added(before: Usage | None, now: Usage | None) -> Usage | None:
 
 
 class Metadata(Struct, omit_defaults=True):
-    """What is known of a message besides its parts; `created_at` in Unix seconds."""
+    """What is known of a message besides its parts; `created_at` in Unix seconds.
+
+    `versions`: the ids of all versions of it in the order in which they were made, its own among
+    them, where there are several.
+    """
 
     created_at: float
     status: str | None = None
@@ -82,6 +86,7 @@ class Metadata(Struct, omit_defaults=True):
     finish_reason: str | None = None
     usage: Usage | None = None
     error: str | None = None
+    versions: list[str] | None = None
 
 
 class Message(Struct):

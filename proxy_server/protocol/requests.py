@@ -17,6 +17,7 @@ class Send(Struct):
     parts: list[TextPart | FilePart] | None = None
     model: str | None = None
     when_busy: Literal["reject", "queue", "interrupt"] = "reject"
+    replaces: str | None = None
     data: Raw | UnsetType = UNSET
 
 
@@ -60,6 +61,12 @@ class Continue(Struct):
     approvals: list[Approval] = []
     outputs: list[ToolOutput] = []
     data: Raw | UnsetType = UNSET
+
+
+class Choose(Struct):
+    conversation: str
+    message: str
+    limit: int = 50
 
 
 class List(Struct):

@@ -26,6 +26,7 @@ class Turn:
     conversation_id: where `key` is given, that of a conversation to begin if there is none of it.
     message_id: the id its client gave it; answer_id: the one of the answer to come.
     since: where the conversation's channel stood before anything was stored.
+    replaces: the prompt of which this is another version.
     """
 
     user: str
@@ -41,13 +42,15 @@ class Turn:
     key: str | None = None
     data: str | None = None
     meta: str | None = None
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Regeneration:
     """An answer that is to be made anew.
 
-    message_id: the one to replace, by default the last; answer_id: the one in its place.
+    message_id: the one to replace, or its prompt, by default the last; answer_id: the one in its
+        place.
     models: those allowed, the usual one first; the answer's own stays where it is one of them.
     """
 
@@ -84,7 +87,10 @@ class Assignment:
 
     was_queued: its position is older than other answers of the conversation.
     prompt, after: where nothing is known to be published of the answer: what it answers, and the
-        id of the message before that. They go out with the first publication.
+        id of the message before that. They go out with the first publication. A prompt that is one
+        of several versions does not say where it stands to one who does not have it: its `after` is
+        the answer's own id, which nobody knows, so that they open again.
+    versions: the ids of all versions of an answer that is new, where there are several.
     data, meta: JSON that came with the prompt, from the client and from Centrifugo.
     stored: the answer's metadata, where another server may have stored it.
     trigger: what asked for it, or for its going on; then `decisions` are what was decided.
@@ -108,6 +114,7 @@ class Assignment:
     meta: str | None = None
     key: str | None = None
     stopping: bool = False
+    versions: list[str] | None = None
     stored: Metadata | None = None
     trigger: Trigger = "prompt"
     decisions: Sequence[Decision] = ()
@@ -120,7 +127,7 @@ class Assignment:
     def metadata(self, status: Status) -> Metadata:
         """The answer's with that status: fields that a newer version stored stay in it."""
         if self.stored is None:
-            return Metadata(self.created_at, status, self.model)
+            return Metadata(self.created_at, status, self.model, versions=self.versions)
         return replace(self.stored, status=status)
 
 

@@ -15,7 +15,7 @@ def assignment_of(
     connection: sa.Connection, row: sa.Row[Any], *, was_queued: bool = False
 ) -> Assignment:
     prompt, after = (
-        messages.leading(connection, row.conversation, row.ordinal)
+        messages.leading(connection, row.conversation, row.ordinal, row.message)
         if row.seq == 0
         else messages.Leading(None, None)
     )

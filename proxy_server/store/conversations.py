@@ -33,6 +33,12 @@ _SET_STATUS = (
     .values(status=sa.bindparam("new_status"), updated_at=now(), version=_NEXT_VERSION)
     .returning(*conversations.c)
 )
+_SHOW_STATUS = (
+    sa.update(conversations)
+    .where(_ID)
+    .values(status=sa.bindparam("new_status"), version=_NEXT_VERSION)
+    .returning(*conversations.c)
+)
 _SET_TITLE = (
     sa.update(conversations)
     .where(_ID)
@@ -89,6 +95,12 @@ def set_status(connection: sa.Connection, conversation_id: str, status: str) -> 
     """The conversation as it stands then; None where it is gone."""
     row = connection.execute(_SET_STATUS, {"of_id": conversation_id, "new_status": status}).first()
     return summary_of(row) if row else None
+
+
+def show_status(connection: sa.Connection, conversation_id: str, status: str) -> Summary:
+    """Another answer is the last in view: nothing has happened, so its place in the list stays."""
+    values = {"of_id": conversation_id, "new_status": status}
+    return summary_of(connection.execute(_SHOW_STATUS, values).one())
 
 
 def rename(connection: sa.Connection, user: str, conversation_id: str, title: str) -> Summary:

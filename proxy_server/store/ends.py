@@ -72,7 +72,7 @@ def _end(connection: sa.Connection, row: sa.Row[Any], why: Why) -> OutboxEntry:
     messages.store(connection, row.owner, row.message, after(parts, chunks), metadata)
     if row.seq:
         return closing_entry(row.conversation, row.message, row.seq + 1, chunks, metadata)
-    prompt, before = messages.leading(connection, row.conversation, row.ordinal)
+    prompt, before = messages.leading(connection, row.conversation, row.ordinal, row.message)
     return closing_entry(
         row.conversation, row.message, 1, chunks, metadata, prompt=prompt, after=before
     )

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from proxy_server.errors import NotFound
 from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.messages import (
     Message,
@@ -88,7 +87,11 @@ _FIRST_UNFINISHED = sa.select(sa.func.min(generations.c.ordinal)).where(
 
 
 class Leading(NamedTuple):
-    """What stands before an answer: its prompt, and the id of the message before that."""
+    """What an answer joins with: its prompt, and what to tell one who does not have that.
+
+    after: the id of the message before it; where it is one of several versions, the answer's own,
+        by which a reader finds that something is missing.
+    """
 
     prompt: Message | None
     after: str | None
@@ -114,9 +117,17 @@ def message_of(row: sa.Row[Any]) -> Message:
 
 
 def insert(
-    connection: sa.Connection, user: str, conversation_id: str, ordinal: int, message: Message
+    connection: sa.Connection,
+    user: str,
+    conversation_id: str,
+    ordinal: int,
+    message: Message,
+    made: int,
 ) -> None:
-    """Raises NotFound where a prompt names an upload that is not there."""
+    """made: the conversation's version that comes with it.
+
+    Raises NotFound where a prompt names an upload that is not there.
+    """
     if message.role == "user":
         upload_uses.use(connection, user, message.id, message.parts)
     connection.execute(
@@ -129,6 +140,7 @@ def insert(
             "role": message.role,
             "parts": encode(message.parts).decode(),
             "metadata": encode(message.metadata).decode(),
+            "made": made,
         },
     )
 
@@ -163,12 +175,16 @@ def last(connection: sa.Connection, conversation_id: str) -> Last:
     return Last(row.ordinal, row.id) if row else Last(FIRST_PROMPT - 1, None)
 
 
-def leading(connection: sa.Connection, conversation_id: str, ordinal: int) -> Leading:
-    """What stands before the answer of that ordinal."""
+def leading(
+    connection: sa.Connection, conversation_id: str, ordinal: int, answer_id: str
+) -> Leading:
+    """What the answer of that ordinal joins with."""
     where = {"of_conversation": conversation_id, "first": ordinal - 2, "last": ordinal - 1}
-    rows = connection.execute(_LEADING, where).all()
-    prompt = message_of(rows[-1]) if rows and rows[-1].ordinal == ordinal - 1 else None
-    after = rows[0].id if rows and rows[0].ordinal == ordinal - 2 else None
+    rows = {row.ordinal: row for row in connection.execute(_LEADING, where)}
+    prompt = message_of(rows[ordinal - 1]) if ordinal - 1 in rows else None
+    after = rows[ordinal - 2].id if ordinal - 2 in rows else None
+    if prompt is not None and prompt.metadata.versions:
+        after = answer_id
     return Leading(prompt, after)
 
 
@@ -176,24 +192,6 @@ def find(connection: sa.Connection, user: str, message_id: str) -> Place | None:
     """Where a user's message stands; None where there is none of that id."""
     row = connection.execute(_FIND, {"of_owner": user, "of_id": message_id}).first()
     return Place(*row) if row else None
-
-
-def answer(
-    connection: sa.Connection, conversation_id: str, message_id: str | None
-) -> tuple[int, str | None]:
-    """The ordinal and the model of the assistant message of that id, or of the last one.
-
-    Raises NotFound.
-    """
-    statement = sa.select(messages.c.ordinal, messages.c.metadata).where(
-        messages.c.conversation == conversation_id, messages.c.role == "assistant"
-    )
-    if message_id is not None:
-        statement = statement.where(messages.c.id == message_id)
-    row = connection.execute(statement.order_by(messages.c.ordinal.desc()).limit(1)).first()
-    if row is None:
-        raise NotFound("There is no such answer in this conversation.")
-    return row.ordinal, decode_metadata(row.metadata).model
 
 
 def remove_from(connection: sa.Connection, conversation_id: str, ordinal: int) -> list[str]:

@@ -6,7 +6,12 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from proxy_server.protocol.encoding import encode
-from proxy_server.protocol.publications import DeletedPublication, TitlePublication
+from proxy_server.protocol.messages import Message, Metadata
+from proxy_server.protocol.publications import (
+    DeletedPublication,
+    MessagePublication,
+    TitlePublication,
+)
 from proxy_server.protocol.sessions import Summary
 from proxy_server.protocol.turns import OutboxEntry
 from proxy_server.store.conversations import owner_and_summary
@@ -56,6 +61,18 @@ def new_title(summary: Summary) -> OutboxEntry:
     return OutboxEntry(f"{summary.id}:title", summary.id, summary.version, data)
 
 
+def new_view(summary: Summary) -> OutboxEntry:
+    """The entry that tells that other versions are in view.
+
+    Whoever follows the rules of the client protocol opens again, once and whatever was missed or
+    comes late: a message joined behind one that nobody knows.
+    """
+    unknown = f"view:{summary.version}"
+    nothing = Message(unknown, "user", [], Metadata(summary.updated_at))
+    data = encode(MessagePublication(nothing, unknown))
+    return OutboxEntry(f"{summary.id}:view", summary.id, summary.version, data)
+
+
 def insert(connection: sa.Connection, entry: OutboxEntry) -> None:
     """Part of the transaction that stores what the entry tells of."""
     connection.execute(
@@ -77,10 +94,16 @@ def replace(connection: sa.Connection, entry: OutboxEntry) -> None:
 
 
 def remove(connection: sa.Connection, conversation_id: str, ids: Sequence[str]) -> None:
-    """Takes out the ends of answers that have left their conversation."""
+    """Takes out the ends of answers that have left the view, or of states."""
     connection.execute(
         sa.delete(outbox).where(outbox.c.conversation == conversation_id, outbox.c.message.in_(ids))
     )
+
+
+def remove_states(connection: sa.Connection, conversation_id: str) -> None:
+    """Takes out what tells of a conversation that is gone."""
+    states = [f"{conversation_id}:title", f"{conversation_id}:view"]
+    remove(connection, conversation_id, states)
 
 
 async def overdue(store: Store, limit: int) -> list[Overdue]:

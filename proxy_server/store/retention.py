@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from proxy_server.access.visitors import is_visitor
 from proxy_server.protocol.turns import FIRST_PROMPT, OutboxEntry
-from proxy_server.store import conversations, messages, outbox
+from proxy_server.store import conversations, hidden, messages, outbox
 from proxy_server.store.database import Store
 from proxy_server.store.schema import conversations as table
 from proxy_server.store.schema import generations, now
@@ -58,6 +58,7 @@ def _is_open(connection: sa.Connection, conversation_id: str) -> bool:
 
 def _remove(connection: sa.Connection, user: str, conversation_id: str) -> OutboxEntry:
     messages.remove_from(connection, conversation_id, FIRST_PROMPT)
+    hidden.remove_all(connection, conversation_id)
     conversations.remove(connection, conversation_id)
     entry = outbox.deletion(user, conversation_id)
     outbox.insert(connection, entry)

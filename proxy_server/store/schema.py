@@ -30,6 +30,8 @@ conversations = sa.Table(
     ),
 )
 
+# What is in view. `made` is the conversation's version by which a message came; a message of before
+# there were several of one has none.
 messages = sa.Table(
     "messages",
     schema,
@@ -40,6 +42,7 @@ messages = sa.Table(
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("parts", sa.Text, nullable=False),
     sa.Column("metadata", sa.Text, nullable=False),
+    sa.Column("made", sa.Integer),
     sa.PrimaryKeyConstraint("conversation", "ordinal"),
     # A message's id is its client's: unique for one user, meaningless between users.
     sa.UniqueConstraint("owner", "id"),
@@ -47,6 +50,31 @@ messages = sa.Table(
 
 TAKEN_OVER = "taken over"
 """In `stop`: the lease was taken from a server that went silent, to close the answer."""
+
+# What has left the view, and may come back: versions of messages, with what followed each. `parent`
+# is the id of the message before it, empty for a first one; `ordinal` its place when it is in view.
+# PostgreSQL takes them out with their conversation also where a server does that which knows
+# nothing of them.
+hidden_messages = sa.Table(
+    "hidden_messages",
+    schema,
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column(
+        "conversation",
+        sa.Text,
+        sa.ForeignKey("conversations.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    sa.Column("parent", sa.Text, nullable=False),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("made", sa.Integer, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("parts", sa.Text, nullable=False),
+    sa.Column("metadata", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("owner", "id"),
+    sa.Index("hidden_messages_in_place", "conversation", "ordinal", "parent"),
+)
 
 # What is queued, running or waiting, and nothing else: a row goes when its answer ends. `parts`,
 # `seq`, `position_offset` and `position_epoch` are the checkpoint, always of one moment. `data` and

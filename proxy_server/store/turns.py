@@ -1,4 +1,4 @@
-"""Transactions over several tables: a turn is accepted, made anew, stopped, ended or deleted.
+"""Transactions over several tables: a turn is accepted, stopped, ended or deleted.
 
 What must hold together is one transaction; those that count or check run one after another for
 each user.
@@ -24,15 +24,23 @@ from proxy_server.protocol.turns import (
     Assignment,
     Finished,
     OutboxEntry,
-    Regeneration,
     Stopped,
     Turn,
     View,
 )
-from proxy_server.store import conversations, ends, generations, messages, outbox
+from proxy_server.store import (
+    conversations,
+    ends,
+    generations,
+    hidden,
+    messages,
+    outbox,
+    versions,
+)
 from proxy_server.store.admissions import Limits, admit
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
+from proxy_server.store.placeholders import insert_answer
 from proxy_server.store.schema import TAKEN_OVER
 
 
@@ -47,8 +55,8 @@ class Turns:
     async def accept(self, turn: Turn) -> Accepted:
         """Stores a prompt and the answer to come.
 
-        The same message id again gives what it gave at first. Raises Forbidden, Busy, LimitReached
-        and Malformed, with nothing stored.
+        The same message id again gives what it gave at first. Raises Forbidden, NotFound, Busy,
+        LimitReached and Malformed, with nothing stored.
         """
 
         def work(connection: sa.Connection) -> Accepted:
@@ -63,91 +71,57 @@ class Turns:
             conversations.check_owned(connection, turn.user, turn.conversation_id)
         unfinished = [] if turn.is_new else generations.unfinished(connection, turn.conversation_id)
         busy = [row for row in unfinished if row.status != "waiting"]
-        if turn.when_busy == "reject":
+        if turn.when_busy == "reject" or turn.replaces is not None:
             generations.check_idle(busy)
         ending = busy if turn.when_busy == "interrupt" else []
         admit(connection, turn.user, self._limits, ending=len(ending))
         stopped = _stop(connection, ending)
-        stopped.cancelled.extend(ends.make_way(connection, unfinished))
+        if turn.replaces is None:
+            stopped.cancelled.extend(ends.make_way(connection, unfinished))
+        else:
+            ends.put_away(connection, unfinished)
         status: Status = "queued" if busy else "streaming"
         summary = _begun(connection, turn, status)
-        prompt = Message(turn.message_id, "user", turn.parts, Metadata(summary.updated_at))
-        last = (
-            messages.Last(FIRST_PROMPT - 1, None)
-            if turn.is_new
-            else messages.last(connection, turn.conversation_id)
+        place = versions.place_of(connection, turn)
+        metadata = Metadata(summary.updated_at, versions=place.versions)
+        prompt = Message(turn.message_id, "user", turn.parts, metadata)
+        messages.insert(
+            connection, turn.user, turn.conversation_id, place.ordinal, prompt, summary.version
         )
-        messages.insert(connection, turn.user, turn.conversation_id, last.ordinal + 1, prompt)
         assignment = Assignment(
             conversation_id=turn.conversation_id,
             message_id=turn.answer_id,
             user=turn.user,
             model=turn.model,
-            ordinal=last.ordinal + 2,
+            ordinal=place.ordinal + 1,
             created_at=summary.updated_at,
             position=turn.since,
             prompt=prompt,
-            after=last.id,
+            after=place.after,
             data=turn.data,
             meta=turn.meta,
             key=summary.key or None,
         )
-        placeholder = self._insert_answer(connection, assignment, status)
+        placeholder = insert_answer(
+            connection, self._leases, assignment, status, made=summary.version
+        )
         state = GenerationState(turn.answer_id, 0, "queued" if busy else "streaming")
         view = View(
             summary.title, [prompt, placeholder], state, turn.since, key=summary.key or None
         )
-        return Accepted(turn.conversation_id, view, summary, assignment, status, stopped=stopped)
+        return Accepted(
+            turn.conversation_id,
+            view,
+            summary,
+            assignment,
+            status,
+            removed=place.removed,
+            stopped=stopped,
+        )
 
     async def repeated(self, user: str, message_id: str) -> Accepted | None:
         """What a prompt of that id gave; None where there is none."""
         return await self._store.read(lambda connection: _repeated(connection, user, message_id))
-
-    async def regenerate(self, wanted: Regeneration) -> Accepted:
-        """Removes an answer and all after it, and stores one to come in its place.
-
-        The same answer id again gives what it gave at first. Raises Forbidden, NotFound, Busy and
-        LimitReached, with nothing changed.
-        """
-        user, conversation_id = wanted.user, wanted.conversation_id
-
-        def work(connection: sa.Connection) -> Accepted:
-            if repeated := _repeated_answer(connection, user, conversation_id, wanted.answer_id):
-                return repeated
-            conversations.check_owned(connection, user, conversation_id)
-            unfinished = generations.unfinished(connection, conversation_id)
-            generations.check_idle([row for row in unfinished if row.status != "waiting"])
-            ordinal, used = messages.answer(connection, conversation_id, wanted.message_id)
-            admit(connection, user, self._limits)
-            ends.put_away(connection, unfinished)
-            removed = messages.remove_from(connection, conversation_id, ordinal)
-            # an end that is told late would bring one of them back
-            outbox.remove(connection, conversation_id, removed)
-            summary = conversations.set_status(connection, conversation_id, "streaming")
-            if summary is None:
-                raise Forbidden
-            prompt, after = messages.leading(connection, conversation_id, ordinal)
-            assignment = Assignment(
-                conversation_id=conversation_id,
-                message_id=wanted.answer_id,
-                user=user,
-                model=used if used is not None and used in wanted.models else wanted.models[0],
-                ordinal=ordinal,
-                created_at=summary.updated_at,
-                position=wanted.since,
-                prompt=prompt,
-                after=after,
-                data=wanted.data,
-                meta=wanted.meta,
-                key=summary.key or None,
-                trigger="regenerate",
-            )
-            placeholder = self._insert_answer(connection, assignment, "streaming")
-            state = GenerationState(wanted.answer_id, 0, "streaming")
-            view = View(summary.title, [placeholder], state, wanted.since, key=summary.key or None)
-            return Accepted(conversation_id, view, summary, assignment, removed=removed)
-
-        return await self._store.write(work, user)
 
     async def stop(self, user: str, conversation_id: str, message_id: str | None) -> Stopped:
         """Asks for the end of the answer being made and cancels queued ones; or one of them."""
@@ -242,27 +216,13 @@ class Turns:
                 return []
             ids = generations.remove_all(connection, conversation_id)
             messages.remove_from(connection, conversation_id, FIRST_PROMPT)
+            hidden.remove_all(connection, conversation_id)
             conversations.remove(connection, conversation_id)
-            outbox.remove(connection, conversation_id, [f"{conversation_id}:title"])
+            outbox.remove_states(connection, conversation_id)
             outbox.insert(connection, outbox.deletion(user, conversation_id))
             return ids
 
         return await self._store.write(work, user)
-
-    def _insert_answer(
-        self, connection: sa.Connection, assignment: Assignment, status: Status
-    ) -> Message:
-        metadata = assignment.metadata(status)
-        message = Message(assignment.message_id, "assistant", [], metadata)
-        messages.insert(
-            connection,
-            assignment.user,
-            assignment.conversation_id,
-            assignment.ordinal,
-            message,
-        )
-        self._leases.insert(connection, assignment, queued=status == "queued")
-        return message
 
 
 def _placed(connection: sa.Connection, turn: Turn) -> Turn:
@@ -283,27 +243,14 @@ def _begun(connection: sa.Connection, turn: Turn, status: Status) -> Summary:
 
 
 def _repeated(connection: sa.Connection, user: str, message_id: str) -> Accepted | None:
-    prompt = messages.find(connection, user, message_id)
+    prompt = messages.find(connection, user, message_id) or hidden.find(
+        connection, user, message_id
+    )
     if prompt is None:
         return None
     if prompt.role != "user":
         raise Malformed("The field id is that of an answer.")
-    view = messages.shown(
-        connection, user, prompt.conversation_id, prompt.ordinal, prompt.ordinal + 1
-    )
-    return Accepted(prompt.conversation_id, view)
-
-
-def _repeated_answer(
-    connection: sa.Connection, user: str, conversation_id: str, answer_id: str
-) -> Accepted | None:
-    answer = messages.find(connection, user, answer_id)
-    if answer is None:
-        return None
-    if answer.role != "assistant" or answer.conversation_id != conversation_id:
-        raise Malformed("The field id is that of another message.")
-    view = messages.shown(connection, user, conversation_id, answer.ordinal, answer.ordinal)
-    return Accepted(conversation_id, view)
+    return versions.repeated(connection, user, prompt, 2)
 
 
 def _stop(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> Stopped:

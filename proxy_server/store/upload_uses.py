@@ -5,6 +5,7 @@ by small steps of any replica, as are uploads that no message came to name.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,7 +13,14 @@ from proxy_server.errors import NotFound
 from proxy_server.protocol.files import upload_id_of
 from proxy_server.protocol.messages import FilePart, Part
 from proxy_server.store.database import Store
-from proxy_server.store.schema import messages, now, upload_pieces, upload_uses, uploads
+from proxy_server.store.schema import (
+    hidden_messages,
+    messages,
+    now,
+    upload_pieces,
+    upload_uses,
+    uploads,
+)
 from proxy_server.store.uploads import NOW, PARTS, PIECES, THERE, UPLOAD
 
 # Of a file in one step, and of a removed conversation in one statement.
@@ -34,6 +42,25 @@ _RELEASE = (
                 messages.c.ordinal >= sa.bindparam("first"),
             )
         )
+    )
+    .returning(upload_uses.c.owner, upload_uses.c.upload)
+)
+_RELEASE_HIDDEN = (
+    sa.delete(upload_uses)
+    .where(
+        sa.tuple_(upload_uses.c.owner, upload_uses.c.message).in_(
+            sa.select(hidden_messages.c.owner, hidden_messages.c.id).where(
+                hidden_messages.c.conversation == sa.bindparam("of_conversation")
+            )
+        )
+    )
+    .returning(upload_uses.c.owner, upload_uses.c.upload)
+)
+_RELEASE_THESE = (
+    sa.delete(upload_uses)
+    .where(
+        upload_uses.c.owner == sa.bindparam("of_owner"),
+        upload_uses.c.message.in_(sa.bindparam("ids", expanding=True)),
     )
     .returning(upload_uses.c.owner, upload_uses.c.upload)
 )
@@ -74,8 +101,24 @@ def use(connection: sa.Connection, user: str, message_id: str, parts: Sequence[P
 def release(connection: sa.Connection, conversation_id: str, ordinal: int) -> None:
     """Lets go of what the messages from there on name: to be called before they are removed."""
     where = {"of_conversation": conversation_id, "first": ordinal}
+    _let_go(connection, connection.execute(_RELEASE, where).all())
+
+
+def release_hidden(connection: sa.Connection, conversation_id: str) -> None:
+    """Lets go of what all messages name that have left the view of a conversation."""
+    where = {"of_conversation": conversation_id}
+    _let_go(connection, connection.execute(_RELEASE_HIDDEN, where).all())
+
+
+def release_these(connection: sa.Connection, user: str, ids: Sequence[str]) -> None:
+    """Lets go of what these messages name."""
+    where = {"of_owner": user, "ids": ids}
+    _let_go(connection, connection.execute(_RELEASE_THESE, where).all())
+
+
+def _let_go(connection: sa.Connection, released: Sequence[Any]) -> None:
     by_owner: dict[str, set[str]] = {}
-    for owner, upload_id in connection.execute(_RELEASE, where):
+    for owner, upload_id in released:
         by_owner.setdefault(owner, set()).add(upload_id)
     for owner, found in by_owner.items():
         ids = sorted(found)

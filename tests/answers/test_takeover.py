@@ -96,7 +96,7 @@ async def begin(store: Store, leases: Leases) -> Assignment:
     )
 
     def work(connection: sa.Connection) -> None:
-        messages.insert(connection, "anna", assignment.conversation_id, 2, message)
+        messages.insert(connection, "anna", assignment.conversation_id, 2, message, 1)
         leases.insert(connection, assignment, queued=False)
 
     await store.write(work)

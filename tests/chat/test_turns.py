@@ -18,6 +18,7 @@ from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
 from proxy_server.store.turns import Turns
+from proxy_server.store.versions import Versions
 from testbed.client import Json
 from testbed.deployment import API_KEY, Deployment
 from testbed.door import Door
@@ -175,9 +176,9 @@ async def test_what_a_dead_server_left_untold_comes_in_order(
             session = await door.rpc(user, "ai:send", text="/tokens 2")
             conversation, replaced = session["conversation"], session["messages"][1]["id"]
             await ended(door, user, conversation)
-            async with dead_server(serverless) as turns:
+            async with dead_server(serverless) as (_, versions):
                 answer = str(uuid.uuid4())
-                await turns.regenerate(
+                await versions.regenerate(
                     Regeneration(user, conversation, None, answer, ("test",), BEGINNING)
                 )
             if goes_on:
@@ -226,7 +227,7 @@ async def test_a_queued_prompt_that_was_untold_comes_with_its_cancel(
                 when_busy="queue",
                 since=BEGINNING,
             )
-            async with dead_server(serverless) as turns:
+            async with dead_server(serverless) as (turns, _):
                 assert (await turns.accept(turn)).status == "queued"
                 if dies_late:
                     assert (await turns.stop(user, conversation, answer)).cancelled
@@ -247,10 +248,11 @@ async def test_a_queued_prompt_that_was_untold_comes_with_its_cancel(
 
 
 @asynccontextmanager
-async def dead_server(running: Deployment) -> AsyncIterator[Turns]:
+async def dead_server(running: Deployment) -> AsyncIterator[tuple[Turns, Versions]]:
     """What it stores stands, and it says nothing of it any more."""
     store = Store(running.server_settings["DATABASE_URL"])
-    yield Turns(store, Leases(store, "dead", 1.0), Limits(10, 100))
+    parts = store, Leases(store, "dead", 1.0), Limits(10, 100)
+    yield Turns(*parts), Versions(*parts)
     await store.close()
 
 

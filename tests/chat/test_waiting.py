@@ -372,6 +372,26 @@ async def test_what_waits_is_made_anew_or_deleted(
         assert await app.store.read(lambda connection: connection.execute(left).scalar()) == 0
 
 
+async def test_what_waits_leaves_with_the_prompt_that_is_edited(serve: Serve, user: str) -> None:
+    async with serve() as app:
+        chat = await Chat.begin(app, user, "order a")
+        await chat.until("waiting")
+        [prompt, waiting] = [message.id for message in (await chat.open()).messages]
+        session = await chat.send("order b", replaces=prompt)
+        with pytest.raises(NotFound):
+            await chat.decide(approve=("a",))
+        chat.answer = session.messages[-1].id
+        await chat.until("waiting")
+        # to look at another version decides nothing
+        with pytest.raises(Busy):
+            await app.chat.choose(user, chat.id, prompt, 50)
+        assert await app.chat.stop(user, chat.id)
+        found = await app.chat.choose(user, chat.id, prompt, 50)
+        assert [message.id for message in found.messages] == [prompt, waiting]
+        assert found.messages[1].metadata.status == "complete"
+        assert found.generation is None
+
+
 async def test_who_is_away_for_long_has_not_agreed(
     serve: Serve, centrifugo: InMemoryCentrifugo, user: str
 ) -> None:

@@ -125,6 +125,15 @@ async def test_an_answer_is_made_anew_by_either_id_or_none(
     assert seen["stored"] == whole(5)
 
 
+async def test_a_prompt_is_edited_and_each_version_chosen_again(
+    deployment: Deployment, sdk: str
+) -> None:
+    seen = await run("edited", deployment.port, sdk=sdk)
+    edited = [whole(5, count) for count in (7, 8)]
+    assert seen["seen"] == [*edited, whole(5, 6), *edited]
+    assert seen["counts"] == [1, 1, 3, 2]
+
+
 async def test_only_what_runs_is_resumed(deployment: Deployment, sdk: str) -> None:
     seen = await run("resumed", deployment.port, sdk=sdk)
     assert seen["unknown"] == ["ready", []]

@@ -11,9 +11,10 @@ from proxy_server.store import messages
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
+from proxy_server.store.hidden import hide
 from proxy_server.store.migrate import migrate
 from proxy_server.store.retention import remove_old
-from proxy_server.store.schema import conversations, generations, outbox
+from proxy_server.store.schema import conversations, generations, hidden_messages, outbox
 from proxy_server.store.turns import Turns
 from testbed.deployment import Deployment
 
@@ -55,6 +56,7 @@ async def test_the_old_ones_go_by_steps_and_open_ones_stay(serverless: Deploymen
                 )
 
         await store.write(age)
+        await store.write(lambda connection: hide(connection, conversation, 2))
         return conversation
 
     user, visitor = str(uuid.uuid4()), f"visitor-{uuid.uuid4()}"
@@ -76,6 +78,11 @@ async def test_the_old_ones_go_by_steps_and_open_ones_stay(serverless: Deploymen
         told = sa.select(outbox.c.conversation).where(outbox.c.conversation.in_(removed))
         found = await store.read(lambda connection: connection.execute(told).scalars().all())
         assert set(found) == set(removed)
+        left = sa.select(hidden_messages.c.conversation).where(
+            hidden_messages.c.conversation.in_([old, new, still_open, of_visitor])
+        )
+        kept = await store.read(lambda connection: connection.execute(left).scalars().all())
+        assert set(kept) == {new, still_open}
     finally:
         for conversation in (new, still_open):
             await turns.delete(user, conversation)

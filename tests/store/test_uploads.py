@@ -26,6 +26,7 @@ from proxy_server.store.schema import uploads as table
 from proxy_server.store.turns import Turns
 from proxy_server.store.upload_uses import sweep
 from proxy_server.store.uploads import UploadLimits
+from proxy_server.store.versions import Versions
 from testbed.deployment import Deployment
 
 LIMITS = UploadLimits(one=1_000_000, all=2_000_000)
@@ -244,7 +245,8 @@ async def test_a_file_goes_with_the_last_message_that_names_it(store: Store, use
         models=("test",),
         since=BEGINNING,
     )
-    await turns.regenerate(wanted)
+    versions = Versions(store, Leases(store, "test", 60), Limits(100, 1000))
+    await versions.regenerate(wanted)
     await swept(store)
     assert await files.about(url) is not None
     assert await pieces_of(store, user) == 30

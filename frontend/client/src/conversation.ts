@@ -159,9 +159,28 @@ export class Conversation {
   /** Resolves when the prompt is accepted and stored; its answer arrives in `state`. */
   async send(prompt: Prompt, options: SendOptions = {}): Promise<Session> {
     const session = await callSend(this.#connection, { conversation: this.id }, prompt, options);
-    if (options.replaces !== undefined) this.#remove(options.replaces);
-    this.join(session);
+    const { replaces } = options;
+    if (replaces === undefined || this.#remove(replaces)) this.join(session);
+    // what is shown in its place is another version, and not ours to name
+    else await this.#follower.synchronise();
     return session;
+  }
+
+  /** Sends another version of a prompt: what stands from that one on leaves the view, and can be chosen again. */
+  edit(message: string, prompt: Prompt, options: SendOptions = {}): Promise<Session> {
+    return this.send(prompt, { ...options, replaces: message });
+  }
+
+  /** Brings a version of a message back into view, with the newest that followed it. */
+  async choose(message: string): Promise<void> {
+    const request = { conversation: this.id, message, limit: PAGE };
+    const { messages } = await this.#connection.call("choose", request);
+    const last = messages.at(-1)?.id;
+    // a search for what was missed that is under way may have begun before
+    for (let tries = 0; tries < 2; tries++) {
+      await this.#follower.synchronise();
+      if (this.#state.value.messages.some(({ id }) => id === last)) return;
+    }
   }
 
   /**
@@ -214,10 +233,11 @@ export class Conversation {
   }
 
   /**
-   * Makes an answer anew, and all that followed it void. Resolves to the new answer's id; null where another was first
-   * and made it anew already.
+   * Makes an answer anew, named by its own id or its prompt's; it and all that followed leave the view, and can be
+   * chosen again. Resolves to the new answer's id; null where another was first and made it anew already.
    */
-  async regenerate(message: string, data?: unknown): Promise<string | null> {
+  async regenerate(named: string, data?: unknown): Promise<string | null> {
+    const message = this.#answerOf(named);
     try {
       const session = await this.#connection.call("regenerate", {
         conversation: this.id,
@@ -237,12 +257,24 @@ export class Conversation {
     }
   }
 
-  /** Takes a message out with all that follow it. A publication may say so later than a reply: never show both. */
-  #remove(first: string): void {
+  /**
+   * Takes a message out with all that follow it; false where it is not here. A publication may say so later than a
+   * reply: never show both.
+   */
+  #remove(first: string): boolean {
     const { messages } = this.#state.value;
     const from = messages.findIndex(({ id }) => id === first);
-    const removed = from < 0 ? [] : messages.slice(from).map(({ id }) => id);
+    if (from < 0) return false;
+    const removed = messages.slice(from).map(({ id }) => id);
     this.#follower.deliver({ type: "removed", messages: removed });
+    return true;
+  }
+
+  #answerOf(named: string): string {
+    const { messages } = this.#state.value;
+    const at = messages.findIndex(({ id, role }) => id === named && role === "user");
+    const next = at < 0 ? undefined : messages[at + 1];
+    return next?.role === "assistant" ? next.id : named;
   }
 
   /** Stops the running answer and cancels the queued ones; with a message, that one alone. */

@@ -127,6 +127,8 @@ export interface Metadata {
   /** Unix seconds. */
   created_at?: number;
   error?: string;
+  /** Where there are several versions: the ids of all in the order in which they were made, its own among them. */
+  versions?: readonly string[];
 }
 
 export interface Message {
@@ -298,6 +300,7 @@ export interface Methods {
   stop: [{ conversation: string; message?: string }, { stopped: boolean }];
   regenerate: [{ conversation: string; message?: string; id?: string; data?: unknown }, Session];
   continue: [{ conversation: string; message: string; data?: unknown } & Decisions, Session];
+  choose: [{ conversation: string; message: string; limit?: number }, Session];
   list: [{ limit?: number; before?: string }, ConversationPage];
   history: [{ conversation: string; limit?: number; before?: string }, HistoryPage];
   rename: [{ conversation: string; title: string }, Record<string, never>];

@@ -172,8 +172,12 @@ describe("a conversation", () => {
   /** A link whose replies are given, and whose subscription does nothing by itself. */
   function answering(reply: (method: string, request: object) => unknown) {
     let handlers: SubscriptionHandlers | undefined;
+    const calls: [string, object][] = [];
     const link = {
-      call: async (method: string, request: object) => reply(method, request),
+      call: async (method: string, request: object) => {
+        calls.push([method, request]);
+        return reply(method, request);
+      },
       subscribe: (_channel: string, _since: Position, given: SubscriptionHandlers) => {
         handlers = given;
         given.subscribed(true, { offset: 0, epoch: "e" });
@@ -183,6 +187,7 @@ describe("a conversation", () => {
     const closed = vi.fn();
     return {
       conversation: new Conversation("c", link, reduce, closed),
+      calls,
       publish: (publication: Publication) => handlers?.publication(publication),
       unsubscribe: () => handlers?.ended(new CallError(2000, "unsubscribed by server", false)),
       closed,
@@ -268,6 +273,54 @@ describe("a conversation", () => {
     await conversation.ready();
     await conversation.regenerate("a");
     expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(["u", "c"]);
+  });
+
+  test("makes the answer to a prompt anew", async () => {
+    const answer = {
+      ...prompt("a"),
+      role: "assistant" as const,
+      metadata: { status: "complete" as const },
+    };
+    const { conversation, calls } = answering((method) =>
+      method === "open" ? { ...session([]), messages: [prompt("u"), answer] } : session(["c"]),
+    );
+    await conversation.ready();
+    await conversation.regenerate("u");
+    expect(calls.at(-1)).toMatchObject(["regenerate", { message: "a" }]);
+    expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(["u", "c"]);
+  });
+
+  test("never shows a prompt beside its edited version", async () => {
+    const { conversation, calls } = answering((method) =>
+      method === "open" ? session(["u", "a", "v", "b"]) : session(["w", "c"]),
+    );
+    await conversation.ready();
+    await conversation.edit("v", "again");
+    expect(calls.at(-1)).toMatchObject(["send", { replaces: "v", text: "again" }]);
+    expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(["u", "a", "w", "c"]);
+  });
+
+  test("opens again where the prompt that it edits was edited elsewhere", async () => {
+    let messages = ["u", "a"];
+    const { conversation } = answering((method) => {
+      if (method === "open") return session(messages);
+      messages = ["w", "c"];
+      return session(messages);
+    });
+    await conversation.ready();
+    await conversation.edit("v", "again");
+    expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(["w", "c"]);
+  });
+
+  test("shows the version that was chosen", async () => {
+    let messages = ["u", "a", "v", "b"];
+    const { conversation } = answering((method) => {
+      if (method === "choose") messages = ["x", "y"];
+      return session(messages);
+    });
+    await conversation.ready();
+    await conversation.choose("x");
+    expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(["x", "y"]);
   });
 
   test("that is busy refuses to make an answer anew", async () => {

@@ -6,6 +6,7 @@ import { AddFiles, AttachmentList, filesPasted, useDrop } from "./attachment_lis
 import type { Attachments } from "./attachments.ts";
 import { useObservable, useTouch } from "./hooks.ts";
 import { SendIcon, StopIcon } from "./icons.tsx";
+import { isComposing } from "./keys.ts";
 
 interface ComposerProps {
   text: string;
@@ -137,9 +138,4 @@ export function Composer(props: ComposerProps) {
       </p>
     </form>
   );
-}
-
-/** Whether a key belongs to the choice of a word; Safari says so by this code alone for the one that ends it. */
-function isComposing({ isComposing, keyCode }: KeyboardEvent): boolean {
-  return isComposing || keyCode === 229;
 }

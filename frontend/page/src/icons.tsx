@@ -79,3 +79,15 @@ export const FileIcon = () => (
     <path d="M5.5 3.5h6l3.5 3.5v9.5h-9.5zM11.5 3.5V7H15M8 10.5h4.5M8 13.3h4.5" />
   </Icon>
 );
+
+export const EarlierIcon = () => (
+  <Icon>
+    <path d="m12 5-5 5 5 5" />
+  </Icon>
+);
+
+export const LaterIcon = () => (
+  <Icon>
+    <path d="m8 5 5 5-5 5" />
+  </Icon>
+);

@@ -11,6 +11,7 @@ import { MessageBoundary } from "./message_boundary.tsx";
 import type { Outbox, Pending } from "./outbox.ts";
 import { report } from "./problems.tsx";
 import { useKeptPlace, useStickToEnd } from "./scroll.ts";
+import { placeOf } from "./versions.tsx";
 
 interface LogProps {
   messages: readonly Message[];
@@ -38,6 +39,7 @@ export function Log({ messages, pending, opening, conversation, outbox, onEdit, 
     returnToPrompt();
   };
   const streaming = messages.some(({ metadata }) => metadata.status === "streaming");
+  const busy = streaming || messages.some(({ metadata }) => metadata.status === "queued");
 
   return (
     <div class="log" ref={scroller}>
@@ -54,13 +56,9 @@ export function Log({ messages, pending, opening, conversation, outbox, onEdit, 
       >
         {conversation?.hasEarlier && messages.length > 0 && <Earlier conversation={conversation} />}
         {opening && <p class="opening">Opening…</p>}
-        {messages.map((message, index) => (
-          <MessageBoundary key={message.id} message={message}>
-            <MessageView
-              message={message}
-              conversation={conversation}
-              last={index === messages.length - 1}
-            />
+        {messages.map((message) => (
+          <MessageBoundary key={placeOf(message)} message={message}>
+            <MessageView message={message} conversation={conversation} busy={busy} />
           </MessageBoundary>
         ))}
         {pending.map((prompt) => (

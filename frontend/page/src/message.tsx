@@ -10,37 +10,27 @@ import {
 } from "centrifugo-llm";
 import { memo } from "preact/compat";
 import { useEffect, useState } from "preact/hooks";
-import { ConfirmDialog } from "./confirm_dialog.tsx";
 import { copy } from "./copy.ts";
 import { FilesView } from "./file_view.tsx";
 import { returnToPrompt } from "./focus.ts";
 import { MarkdownView } from "./markdown_view.tsx";
 import type { Outbox, Pending } from "./outbox.ts";
 import { report } from "./problems.tsx";
+import { Prompt } from "./prompt.tsx";
+import { Versions } from "./versions.tsx";
 
 interface MessageProps {
   message: Message;
   conversation: Conversation | null;
-  /** Whether no message follows. */
-  last: boolean;
+  /** Whether an answer of the conversation is being made, or queued. */
+  busy: boolean;
 }
 
 export const MessageView = memo((props: MessageProps) =>
-  props.message.role === "user" ? <Prompt message={props.message} /> : <Answer {...props} />,
+  props.message.role === "user" ? <Prompt {...props} /> : <Answer {...props} />,
 );
 
-function Prompt({ message }: { message: Message }) {
-  const files = message.parts.flatMap((part) => (part.type === "file" ? [part] : []));
-  const text = textOf(message);
-  return (
-    <article class="prompt" aria-label="You">
-      {text !== "" && <p dir="auto">{text}</p>}
-      <FilesView files={files} />
-    </article>
-  );
-}
-
-function Answer({ message, conversation, last }: MessageProps) {
+function Answer({ message, conversation, busy }: MessageProps) {
   const { status } = message.metadata;
   const open = !isClosed(message);
   return (
@@ -67,7 +57,7 @@ function Answer({ message, conversation, last }: MessageProps) {
       ))}
       <Sources message={message} />
       <Ending metadata={message.metadata} />
-      <Actions message={message} conversation={conversation} last={last} />
+      <Actions message={message} conversation={conversation} busy={busy} />
     </article>
   );
 }
@@ -127,7 +117,7 @@ function Ending({ metadata: { status, error, finish_reason } }: { metadata: Meta
   );
 }
 
-function Actions({ message, conversation, last }: MessageProps) {
+function Actions({ message, conversation, busy }: MessageProps) {
   const { status, usage, model } = message.metadata;
   if (status === "streaming") return null;
   if (status === "queued") {
@@ -146,7 +136,8 @@ function Actions({ message, conversation, last }: MessageProps) {
   const incomplete = status === "interrupted" || status === "failed";
   return (
     <div class={incomplete ? "actions offered" : "actions"}>
-      <Regenerate message={message} conversation={conversation} last={last} />
+      <Versions message={message} conversation={conversation} busy={busy} />
+      <Regenerate message={message} conversation={conversation} busy={busy} />
       {message.parts.length > 0 && <Copy message={message} />}
       {usage && (
         <span class="usage" title={model}>
@@ -167,37 +158,24 @@ function Copy({ message }: { message: Message }) {
   );
 }
 
-/** Makes an answer anew; asks first where that deletes what follows it. */
-function Regenerate({ message, conversation, last }: MessageProps) {
-  const [asking, setAsking] = useState(false);
+/** Makes an answer anew; the present one stays as another version. */
+function Regenerate({ message, conversation, busy }: MessageProps) {
   const incomplete =
     message.metadata.status !== "complete" && message.metadata.status !== "stopped";
-  const action = incomplete ? "Answer again" : "Regenerate";
   const regenerate = () => {
-    setAsking(false);
+    if (busy) return;
     report(conversation?.regenerate(message.id));
     returnToPrompt();
   };
   return (
-    <>
-      <button
-        type="button"
-        class={incomplete ? "button" : ""}
-        onClick={last ? regenerate : () => setAsking(true)}
-      >
-        {action}
-      </button>
-      {asking && (
-        <ConfirmDialog
-          question="Make this answer anew?"
-          action={action}
-          onConfirm={regenerate}
-          onCancel={() => setAsking(false)}
-        >
-          All prompts and answers after it go for good.
-        </ConfirmDialog>
-      )}
-    </>
+    <button
+      type="button"
+      class={incomplete ? "button" : ""}
+      aria-disabled={busy}
+      onClick={regenerate}
+    >
+      {incomplete ? "Answer again" : "Regenerate"}
+    </button>
   );
 }
 

@@ -120,6 +120,6 @@ function sameParts(stored: Message, prompt: UIMessage): boolean {
   return JSON.stringify(stored.parts) === JSON.stringify(partsOf(prompt));
 }
 
-function notThere(): CallError {
+export function notThere(): CallError {
   return new CallError(404, "There is no such message.", false);
 }

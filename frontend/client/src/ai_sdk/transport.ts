@@ -9,7 +9,7 @@ import { isClosed, type Status, type WhenBusy } from "../protocol.ts";
 import { unlessAborted } from "../retry.ts";
 import { AnswerStream } from "./answer_stream.ts";
 import { type Chat, Chats } from "./chats.ts";
-import { type Answer, isRunning, proceed, regenerate, revise, send } from "./requests.ts";
+import { type Answer, isRunning, notThere, proceed, regenerate, revise, send } from "./requests.ts";
 
 export interface TransportOptions<M extends UIMessage = UIMessage> {
   /** The app's own connection, which stays its own, or a client of the chat's. */
@@ -131,6 +131,19 @@ export class CentrifugoChatTransport<M extends UIMessage = UIMessage> implements
     const release = chat.hold();
     try {
       return (await (await chat.find())?.stop()) ?? false;
+    } finally {
+      release();
+    }
+  }
+
+  /** Brings a version of a message back into view; `keepInStep`, or `load`, has the messages then. */
+  async choose(chatId: string, message: string): Promise<void> {
+    const chat = this.#chats.get(chatId);
+    const release = chat.hold();
+    try {
+      const conversation = await chat.find();
+      if (conversation === null) throw notThere();
+      await conversation.choose(message);
     } finally {
       release();
     }

@@ -12,6 +12,7 @@ await app.main({
   answers,
   killed,
   regenerated,
+  edited,
   resumed,
   stopped,
   aborted,
@@ -101,6 +102,28 @@ async function regenerated({ origin }) {
   await make({ messageId: answer.id });
   await make({ messageId: first.id });
   return { seen, stored: await stored({ transport, id }) };
+}
+
+/** A prompt edited twice, by the ids that the chat shows; each version of it chosen again. */
+async function edited({ origin }) {
+  const { chat, transport, id } = await tab(origin);
+  await chat.sendMessage({ text: "/tokens 5" });
+  await chat.sendMessage({ text: "/tokens 6" });
+  const seen = [];
+  for (const text of ["/tokens 7", "/tokens 8"]) {
+    await chat.sendMessage({ text, messageId: chat.messages[2].id });
+    seen.push(shown(chat));
+  }
+  await chat.regenerate({ messageId: chat.messages[2].id });
+  const versions = (messages) => messages.map(({ metadata }) => metadata.versions?.length ?? 1);
+  const counts = versions(await transport.load(id));
+  const [, , prompt] = await transport.load(id);
+  for (const version of prompt.metadata.versions) {
+    await transport.choose(id, version);
+    const loaded = await transport.load(id);
+    seen.push(shown({ messages: loaded }));
+  }
+  return { seen, counts };
 }
 
 /** A running conversation from another tab; a finished one; one that is not there. */

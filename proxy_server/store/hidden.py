@@ -1,0 +1,242 @@
+"""The table of hidden messages: what has left the view of its conversation and may come back.
+
+A message and its versions have one place: the same message stands before them. What is in view is
+one way from a conversation's first message to its end; all that was ever behind those of it that
+have left is here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.messages import Role, decode_metadata
+from proxy_server.store import upload_uses
+from proxy_server.store.schema import hidden_messages, messages
+
+FIRST = ""
+"""The parent of a conversation's first message."""
+
+MOST_VERSIONS = 50
+"""Of one message: the oldest make room for new ones, with what followed them."""
+
+# SQLite and PostgreSQL take some 32,000 parameters
+_MOST_IDS = 1_000
+_MOVED = ("owner", "id", "conversation", "ordinal", "role", "parts", "metadata")
+_h, _m = hidden_messages, messages
+_before = messages.alias("before")
+_OWNER = _h.c.owner == sa.bindparam("of_owner")
+_IN_VIEW = (_m.c.conversation == sa.bindparam("of_conversation")) & (
+    _m.c.ordinal >= sa.bindparam("first")
+)
+_BEFORE = (_before.c.conversation == sa.bindparam("of_conversation")) & (
+    _before.c.ordinal == sa.bindparam("first") - 1
+)
+_HIDE = sa.insert(_h).from_select(
+    [*_MOVED, "made", "parent"],
+    sa.select(
+        *(_m.c[name] for name in _MOVED),
+        sa.func.coalesce(_m.c.made, 0),
+        sa.func.coalesce(_before.c.id, FIRST),
+    )
+    .select_from(_m)
+    .outerjoin(
+        _before,
+        (_before.c.conversation == _m.c.conversation) & (_before.c.ordinal == _m.c.ordinal - 1),
+    )
+    .where(_IN_VIEW),
+)
+_LEAVE = sa.delete(_m).where(_IN_VIEW).returning(_m.c.id)
+_THESE = _OWNER & _h.c.id.in_(sa.bindparam("ids", expanding=True))
+_SHOW = sa.insert(_m).from_select(
+    [*_MOVED, "made"], sa.select(*(_h.c[name] for name in _MOVED), _h.c.made).where(_THESE)
+)
+_REMOVE = sa.delete(_h).where(_THESE)
+_REMOVE_ALL = sa.delete(_h).where(_h.c.conversation == sa.bindparam("of_conversation"))
+_FIND = sa.select(_h.c.conversation, _h.c.parent, _h.c.ordinal, _h.c.role).where(
+    _OWNER, _h.c.id == sa.bindparam("of_id")
+)
+_SIBLINGS = (
+    sa.select(_h.c.id)
+    .where(
+        _h.c.conversation == sa.bindparam("of_conversation"),
+        _h.c.ordinal == sa.bindparam("first"),
+        _h.c.parent
+        == sa.func.coalesce(sa.select(_before.c.id).where(_BEFORE).scalar_subquery(), FIRST),
+    )
+    .order_by(_h.c.made, _h.c.id)
+)
+# The versions of what is in view from a place on.
+_OTHERS = (
+    sa.select(_h.c.ordinal, _h.c.made, _h.c.id)
+    .select_from(_h)
+    .outerjoin(
+        _before,
+        (_before.c.conversation == _h.c.conversation) & (_before.c.ordinal == _h.c.ordinal - 1),
+    )
+    .where(
+        _h.c.conversation == sa.bindparam("of_conversation"),
+        _h.c.ordinal >= sa.bindparam("first"),
+        _h.c.parent == sa.func.coalesce(_before.c.id, FIRST),
+    )
+)
+_LABELS = sa.select(_m.c.ordinal, _m.c.id, _m.c.made, _m.c.metadata).where(_IN_VIEW)
+_LABEL = (
+    sa.update(_m)
+    .where(
+        _m.c.conversation == sa.bindparam("of_conversation"),
+        _m.c.ordinal == sa.bindparam("of_ordinal"),
+    )
+    .values(metadata=sa.bindparam("new_metadata"))
+)
+
+
+def _walk(*, down: bool) -> sa.Select[Any]:
+    """From a message through the hidden ones that stand behind it, or before it."""
+    columns = (_h.c.conversation, _h.c.id, _h.c.parent, _h.c.ordinal, _h.c.made)
+    seen = (
+        sa.select(*columns)
+        .where(_OWNER, _h.c.id == sa.bindparam("of_id"))
+        .cte("seen", recursive=True)
+    )
+    behind = (
+        (_h.c.conversation == seen.c.conversation)
+        & (_h.c.ordinal == seen.c.ordinal + 1)
+        & (_h.c.parent == seen.c.id)
+    )
+    onward = behind if down else _OWNER & (_h.c.id == seen.c.parent)
+    walked = seen.union_all(sa.select(*columns).join(seen, onward))
+    return sa.select(walked.c.id, walked.c.parent, walked.c.ordinal, walked.c.made).order_by(
+        walked.c.ordinal
+    )
+
+
+_UP, _DOWN = _walk(down=False), _walk(down=True)
+
+
+class Hidden(NamedTuple):
+    """Where a hidden message would stand."""
+
+    conversation_id: str
+    parent: str
+    ordinal: int
+    role: Role
+
+
+class Step(NamedTuple):
+    """A hidden message on the way to another one."""
+
+    id: str
+    parent: str
+    ordinal: int
+    made: int
+
+
+def find(connection: sa.Connection, user: str, message_id: str) -> Hidden | None:
+    row = connection.execute(_FIND, {"of_owner": user, "of_id": message_id}).first()
+    return Hidden(*row) if row else None
+
+
+def hide(connection: sa.Connection, conversation_id: str, ordinal: int) -> list[str]:
+    """Takes all from there on out of the view; gives their ids."""
+    where = {"of_conversation": conversation_id, "first": ordinal}
+    connection.execute(_HIDE, where)
+    return list(connection.execute(_LEAVE, where).scalars())
+
+
+def show(connection: sa.Connection, user: str, branch: Sequence[Step]) -> None:
+    """Brings messages back into view, to stand behind what is there."""
+    for these in _some(user, [step.id for step in branch]):
+        connection.execute(_SHOW, these)
+        connection.execute(_REMOVE, these)
+
+
+def versions_with(
+    connection: sa.Connection, user: str, conversation_id: str, ordinal: int, message_id: str
+) -> list[str]:
+    """The ids of all versions of a message that is new at a place which has been left.
+
+    Where there would be too many, the oldest goes.
+    """
+    where = {"of_conversation": conversation_id, "first": ordinal}
+    others = list(connection.execute(_SIBLINGS, where).scalars())
+    while len(others) >= MOST_VERSIONS:
+        oldest = {"of_owner": user, "of_id": others.pop(0)}
+        behind = [row.id for row in connection.execute(_DOWN, oldest)]
+        upload_uses.release_these(connection, user, behind)
+        for these in _some(user, behind):
+            connection.execute(_REMOVE, these)
+    return [*others, message_id]
+
+
+def branch_of(connection: sa.Connection, user: str, message_id: str) -> list[Step]:
+    """What comes into view with a hidden message: all before it that is hidden too, itself, and
+    behind it the way to the newest."""
+    this = {"of_owner": user, "of_id": message_id}
+    up = [Step(*row) for row in connection.execute(_UP, this).all()]
+    below = {row.id: Step(*row) for row in connection.execute(_DOWN, this).all()}
+    inner = {step.parent for step in below.values()}
+    ends = [step for step in below.values() if step.id not in inner]
+    step = max(ends, key=lambda end: (end.made, end.ordinal))
+    down = []
+    while step.id != message_id:
+        down.append(step)
+        step = below[step.parent]
+    return up + down[::-1]
+
+
+def label(connection: sa.Connection, conversation_id: str, ordinal: int) -> None:
+    """Writes into each message in view from there on which versions it has."""
+    where = {"of_conversation": conversation_id, "first": ordinal}
+    others: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+    for row in connection.execute(_OTHERS, where).all():
+        others[row.ordinal].append((row.made, row.id))
+    changed = []
+    for shown in connection.execute(_LABELS, where).all():
+        metadata = decode_metadata(shown.metadata)
+        known, metadata.versions = metadata.versions, None
+        if found := others.get(shown.ordinal):
+            metadata.versions = [key for _, key in sorted([*found, (shown.made or 0, shown.id)])]
+        if metadata.versions != known:
+            changed.append(
+                {
+                    "of_conversation": conversation_id,
+                    "of_ordinal": shown.ordinal,
+                    "new_metadata": encode(metadata).decode(),
+                }
+            )
+    if changed:
+        connection.execute(_LABEL, changed)
+
+
+def id_at(connection: sa.Connection, conversation_id: str, ordinal: int) -> str | None:
+    """None where nothing is in view."""
+    statement = sa.select(messages.c.id).where(
+        messages.c.conversation == conversation_id, messages.c.ordinal == ordinal
+    )
+    return connection.execute(statement).scalar()
+
+
+def last_status(connection: sa.Connection, conversation_id: str) -> str:
+    """That of the last answer."""
+    statement = (
+        sa.select(messages.c.metadata)
+        .where(messages.c.conversation == conversation_id)
+        .order_by(messages.c.ordinal.desc())
+        .limit(1)
+    )
+    metadata = connection.execute(statement).scalar()
+    return (decode_metadata(metadata).status if metadata else None) or "complete"
+
+
+def remove_all(connection: sa.Connection, conversation_id: str) -> None:
+    upload_uses.release_hidden(connection, conversation_id)
+    connection.execute(_REMOVE_ALL, {"of_conversation": conversation_id})
+
+
+def _some(user: str, ids: Sequence[str]) -> Iterator[dict[str, object]]:
+    """The parameters of one statement after the other."""
+    for at in range(0, len(ids), _MOST_IDS):
+        yield {"of_owner": user, "ids": ids[at : at + _MOST_IDS]}
