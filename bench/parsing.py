@@ -10,11 +10,11 @@ from collections.abc import Callable
 from statistics import median
 
 from proxy_server.protocol.events import Finish, Text
-from proxy_server.responders.answer_stream import AnswerStream
-from proxy_server.responders.chat_stream import ChatStream
-from proxy_server.responders.reasoning_tags import ReasoningTags
-from proxy_server.responders.responses_stream import ResponsesStream
-from proxy_server.responders.source import Source
+from proxy_server.responders.model.answer_stream import AnswerStream
+from proxy_server.responders.model.chat_stream import ChatStream
+from proxy_server.responders.model.reasoning_tags import ReasoningTags
+from proxy_server.responders.model.responses_stream import ResponsesStream
+from proxy_server.responders.model.source import Source
 from testbed.model_formats import event
 from testbed.text import tokens
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from proxy_server.errors import CannotAnswer, Refusal, ResponderFailed
     from proxy_server.protocol.events import Event, Finish, Piece, Reasoning, Text
     from proxy_server.protocol.messages import Message, Usage
-    from proxy_server.responders.decisions import Decision
+    from proxy_server.responders.python.decisions import Decision
+    from proxy_server.responders.python.turn import Turn, text_of
     from proxy_server.responders.responder import Prompt, Responder
-    from proxy_server.responders.turn import Turn, text_of
     from proxy_server.settings import Settings
 
 _WHERE = {

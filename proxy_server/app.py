@@ -38,14 +38,14 @@ from proxy_server.delivery.server_api import ServerApi, server_api
 from proxy_server.errors import StoreUnavailable
 from proxy_server.protocol.requests import Model
 from proxy_server.responders.choice import Choice, may_retry
-from proxy_server.responders.openai_chat import OpenAIChat
-from proxy_server.responders.openai_client import Server
-from proxy_server.responders.openai_responses import OpenAIResponses
-from proxy_server.responders.python import PythonResponder
+from proxy_server.responders.model.openai_chat import OpenAIChat
+from proxy_server.responders.model.openai_client import Server
+from proxy_server.responders.model.openai_responses import OpenAIResponses
+from proxy_server.responders.python.responder import PythonResponder
+from proxy_server.responders.python.watchdog import Watchdog
 from proxy_server.responders.responder import Responder
-from proxy_server.responders.route import Patience, RouteResponder
-from proxy_server.responders.route_address import is_route
-from proxy_server.responders.watchdog import Watchdog
+from proxy_server.responders.routes.address import is_route
+from proxy_server.responders.routes.route import Patience, RouteResponder
 from proxy_server.settings import Card, Settings
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store

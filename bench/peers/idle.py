@@ -13,8 +13,8 @@ from pathlib import Path
 import uvloop
 
 from proxy_server.protocol.messages import Message, Metadata, TextPart
-from proxy_server.responders.openai_chat import OpenAIChat
-from proxy_server.responders.openai_client import Server
+from proxy_server.responders.model.openai_chat import OpenAIChat
+from proxy_server.responders.model.openai_client import Server
 from proxy_server.responders.responder import Prompt
 
 _ASKED_AT_ONCE = 20

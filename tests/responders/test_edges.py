@@ -11,8 +11,8 @@ from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Finish, Text
 from proxy_server.protocol.messages import Message, Metadata, TextPart
 from proxy_server.protocol.sessions import Position
-from proxy_server.responders.openai_chat import OpenAIChat
-from proxy_server.responders.openai_client import Server
+from proxy_server.responders.model.openai_chat import OpenAIChat
+from proxy_server.responders.model.openai_client import Server
 from proxy_server.responders.responder import Prompt
 from tests.responders.serving import serving
 

@@ -11,11 +11,11 @@ from proxy_server.errors import CannotAnswer, ResponderFailed
 from proxy_server.protocol.files import FileInfo, Files
 from proxy_server.protocol.messages import FilePart, Message, Metadata, Part, Role, TextPart
 from proxy_server.responders.files import with_contents
-from proxy_server.responders.openai_chat import OpenAIChat
-from proxy_server.responders.openai_client import Server
-from proxy_server.responders.openai_responses import input_of
+from proxy_server.responders.model.openai_chat import OpenAIChat
+from proxy_server.responders.model.openai_client import Server
+from proxy_server.responders.model.openai_responses import input_of
+from proxy_server.responders.python.turn import Turn
 from proxy_server.responders.responder import Prompt
-from proxy_server.responders.turn import Turn
 from tests.responders.serving import serving
 from tests.responders.streams import END, HELLO
 

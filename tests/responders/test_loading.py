@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from proxy_server.errors import ResponderUnusable
-from proxy_server.responders.loading import load
+from proxy_server.responders.python.loading import load
 from testbed.ports import free_port
 
 OWN = "tests.responders.own"

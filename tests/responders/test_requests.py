@@ -20,8 +20,8 @@ from proxy_server.protocol.messages import (
     Role,
     TextPart,
 )
-from proxy_server.responders.openai_chat import OpenAIChat
-from proxy_server.responders.openai_client import Server
+from proxy_server.responders.model.openai_chat import OpenAIChat
+from proxy_server.responders.model.openai_client import Server
 from proxy_server.responders.responder import Prompt
 from tests.responders.serving import serving
 from tests.responders.streams import END, HELLO, WORLD

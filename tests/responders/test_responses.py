@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from proxy_server.protocol.events import Event, Piece
 from proxy_server.protocol.messages import FilePart, Message, Metadata, Part, TextPart
-from proxy_server.responders.openai_client import Server
-from proxy_server.responders.openai_responses import OpenAIResponses, input_of
-from proxy_server.responders.reasoning_tags import ReasoningTags
-from proxy_server.responders.responses_stream import ResponsesStream
+from proxy_server.responders.model.openai_client import Server
+from proxy_server.responders.model.openai_responses import OpenAIResponses, input_of
+from proxy_server.responders.model.reasoning_tags import ReasoningTags
+from proxy_server.responders.model.responses_stream import ResponsesStream
 from tests.responders.responses_streams import END, HELLO, STREAMS, WORLD, Answer
 from tests.responders.serving import serving
 from tests.responders.test_streams import PROMPT, TAGS, Answered, Cut, check, listened

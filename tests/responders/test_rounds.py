@@ -3,7 +3,7 @@
 import asyncio
 from itertools import count
 
-from proxy_server.responders.rounds import Round, Rounds
+from proxy_server.responders.python.rounds import Round, Rounds
 
 GREEDY = 20
 VALUES = 400

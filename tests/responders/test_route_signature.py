@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from proxy_server.responders.route_signature import RouteSigner
+from proxy_server.responders.routes.signature import RouteSigner
 
 ROOT = Path(__file__).parent.parent.parent
 GUIDE = (ROOT / "docs" / "responders.md").read_text().split("### How it knows who asks")[1]

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Event, Finish, Reasoning, Text
 from proxy_server.protocol.messages import Message, Metadata, TextPart, Usage
-from proxy_server.responders.chat_stream import ChatStream
-from proxy_server.responders.openai_chat import OpenAIChat
-from proxy_server.responders.openai_client import Server
-from proxy_server.responders.reasoning_tags import ReasoningTags
+from proxy_server.responders.model.chat_stream import ChatStream
+from proxy_server.responders.model.openai_chat import OpenAIChat
+from proxy_server.responders.model.openai_client import Server
+from proxy_server.responders.model.reasoning_tags import ReasoningTags
+from proxy_server.responders.model.source import Source
 from proxy_server.responders.responder import Prompt
-from proxy_server.responders.source import Source
 from tests.responders.serving import serving
 from tests.responders.streams import STREAMS, Stream
 

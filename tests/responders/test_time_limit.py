@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from proxy_server.responders.time_limit import TimeLimit
+from proxy_server.responders.model.time_limit import TimeLimit
 from testbed.waiting import WAIT
 
 BOUND = 0.2

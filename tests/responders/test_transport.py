@@ -4,7 +4,7 @@ import httpx2
 import pytest
 from aiohttp import web
 
-from proxy_server.responders.transport import STREAM, Stream, Transport
+from proxy_server.responders.model.transport import STREAM, Stream, Transport
 from testbed.waiting import until
 from tests.responders.serving import serving
 

@@ -11,9 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from proxy_server.protocol.messages import Message, Metadata, TextPart
-from proxy_server.responders.python import PythonResponder
+from proxy_server.responders.python.responder import PythonResponder
+from proxy_server.responders.python.watchdog import Watchdog, blocking
 from proxy_server.responders.responder import Prompt
-from proxy_server.responders.watchdog import Watchdog, blocking
 from tests.responders import blocking as responders
 
 FILE = Path(responders.__file__)

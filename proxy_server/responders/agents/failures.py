@@ -7,7 +7,7 @@ import httpx2
 import openai
 
 from proxy_server.errors import ResponderFailed
-from proxy_server.responders.failures import BROKEN_OFF, refused
+from proxy_server.responders.model.failures import BROKEN_OFF, refused
 
 _BROKEN = (httpx2.ReadError, httpx2.RemoteProtocolError)
 

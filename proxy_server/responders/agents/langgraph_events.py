@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from pydantic_core import to_jsonable_python
 
 from proxy_server.protocol.messages import Usage, added
-from proxy_server.responders.decisions import Decision
+from proxy_server.responders.python.decisions import Decision
 
 _Chunk = str | dict[str, Any]
 

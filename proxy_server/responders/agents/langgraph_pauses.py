@@ -15,7 +15,7 @@ from langgraph.types import Interrupt
 from pydantic_core import to_jsonable_python
 
 from proxy_server.responders.agents.packing import packed, unpacked
-from proxy_server.responders.decisions import Decision
+from proxy_server.responders.python.decisions import Decision
 
 PART = "data-langgraph"
 _TOOL = "interrupt"

@@ -8,7 +8,7 @@ from agents.stream_events import AgentUpdatedStreamEvent, RawResponsesStreamEven
 from pydantic_core import to_jsonable_python
 
 from proxy_server.protocol.events import Reasoning
-from proxy_server.responders.decisions import Decision
+from proxy_server.responders.python.decisions import Decision
 
 _Chunk = str | Reasoning | dict[str, Any]
 

@@ -14,7 +14,7 @@ from agents.result import RunResultStreaming
 
 from proxy_server.errors import CannotAnswer
 from proxy_server.responders.agents.packing import kept, packed, part, unpacked
-from proxy_server.responders.turn import Turn
+from proxy_server.responders.python.turn import Turn
 
 PART = "data-openai-agents"
 _INPUT = "original_input"

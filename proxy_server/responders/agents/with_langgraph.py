@@ -23,7 +23,7 @@ from proxy_server.responders.agents.langgraph_pauses import (
     state_of,
 )
 from proxy_server.responders.agents.packing import kept, part
-from proxy_server.responders.turn import Turn
+from proxy_server.responders.python.turn import Turn
 
 _FORGOTTEN = "This answer cannot go on, as its state is lost. Ask again."
 _MODES = ("messages", "updates", "custom")

@@ -17,7 +17,7 @@ from proxy_server.responders.agents.history import File, ToolUse, call_ids, said
 from proxy_server.responders.agents.openai_events import Chunks
 from proxy_server.responders.agents.openai_pauses import PART, paused, resumed
 from proxy_server.responders.agents.packing import part
-from proxy_server.responders.turn import Turn
+from proxy_server.responders.python.turn import Turn
 
 
 class OpenAIAgent:

@@ -28,7 +28,7 @@ from proxy_server.errors import ResponderUnusable
 from proxy_server.protocol.messages import Message
 from proxy_server.responders.agents.failures import told_apart
 from proxy_server.responders.agents.held import Held
-from proxy_server.responders.turn import Turn
+from proxy_server.responders.python.turn import Turn
 
 _SDK_VERSION: Literal[7] = 7
 _DELTAS = (TextDeltaChunk, ReasoningDeltaChunk)

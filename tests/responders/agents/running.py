@@ -8,7 +8,7 @@ import httpx
 
 from proxy_server.protocol.events import Event, Finish, Piece, Reasoning, Text
 from proxy_server.protocol.messages import Message, Metadata, Part, TextPart, Usage
-from proxy_server.responders.python import PythonResponder
+from proxy_server.responders.python.responder import PythonResponder
 from proxy_server.responders.responder import Prompt
 
 

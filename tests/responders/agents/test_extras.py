@@ -8,7 +8,7 @@ import pytest
 
 from proxy_server.errors import ResponderUnusable
 from proxy_server.responders.agents import EXTRAS
-from proxy_server.responders.loading import load
+from proxy_server.responders.python.loading import load
 
 
 @pytest.mark.parametrize(("module", "extra"), EXTRAS.items())
@@ -27,7 +27,7 @@ def test_a_function_loads_none_of_them() -> None:
     program = "\n".join(
         (
             "import sys",
-            "from proxy_server.responders.python import PythonResponder",
+            "from proxy_server.responders.python.responder import PythonResponder",
             "PythonResponder('examples.echo:answer')",
             f"print([name for name in {list(EXTRAS)} if name in sys.modules])",
         )

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.messages import Part, ReasoningPart, TextPart, decode_parts
-from proxy_server.responders.python import PythonResponder
+from proxy_server.responders.python.responder import PythonResponder
 from testbed.text import text as made
 from testbed.waiting import until
 from tests.responders.agents import openai_agents

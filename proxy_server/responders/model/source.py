@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import httpx2
 
-from proxy_server.responders.encodings import decompressor
-from proxy_server.responders.failures import first_token_timeout, idle_timeout
-from proxy_server.responders.time_limit import TimeLimit
-from proxy_server.responders.transport import STREAM, Stream
+from proxy_server.responders.model.encodings import decompressor
+from proxy_server.responders.model.failures import first_token_timeout, idle_timeout
+from proxy_server.responders.model.time_limit import TimeLimit
+from proxy_server.responders.model.transport import STREAM, Stream
 
 
 class Source:

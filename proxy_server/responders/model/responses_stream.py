@@ -7,10 +7,10 @@ import msgspec
 
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Piece, Reasoning, Text
-from proxy_server.responders.answer_stream import AnswerStream, Said
-from proxy_server.responders.framing import Payload
-from proxy_server.responders.reasoning_tags import ReasoningTags
-from proxy_server.responders.responses_payloads import (
+from proxy_server.responders.model.answer_stream import AnswerStream, Said
+from proxy_server.responders.model.framing import Payload
+from proxy_server.responders.model.reasoning_tags import ReasoningTags
+from proxy_server.responders.model.responses_payloads import (
     REASONING_TYPES,
     TEXT_TYPES,
     Response,
@@ -22,7 +22,7 @@ from proxy_server.responders.responses_payloads import (
     read,
     source_of,
 )
-from proxy_server.responders.source import Source as Body
+from proxy_server.responders.model.source import Source as Body
 
 _DONE = (b"done", b"[done]")
 _KINDS: dict[str, type[Text] | type[Reasoning]] = {

@@ -15,12 +15,12 @@ from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Event, Finish, FinishReason, Piece, Reasoning, Text
 from proxy_server.protocol.messages import Usage
 from proxy_server.responders.characters import Characters
-from proxy_server.responders.chat_payloads import Event as ReadEvent
-from proxy_server.responders.chat_payloads import gave_up
-from proxy_server.responders.failures import BROKEN_OFF, NO_ANSWER, NO_SENSE, WITHHELD
-from proxy_server.responders.framing import Frames, OversizedError, Payload
-from proxy_server.responders.reasoning_tags import ReasoningTags
-from proxy_server.responders.source import Source
+from proxy_server.responders.model.chat_payloads import Event as ReadEvent
+from proxy_server.responders.model.chat_payloads import gave_up
+from proxy_server.responders.model.failures import BROKEN_OFF, NO_ANSWER, NO_SENSE, WITHHELD
+from proxy_server.responders.model.framing import Frames, OversizedError, Payload
+from proxy_server.responders.model.reasoning_tags import ReasoningTags
+from proxy_server.responders.model.source import Source
 
 Said = Text | Reasoning | Piece
 

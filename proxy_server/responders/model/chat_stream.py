@@ -4,8 +4,8 @@ import msgspec
 
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Reasoning, Text
-from proxy_server.responders.answer_stream import AnswerStream, Said
-from proxy_server.responders.chat_payloads import (
+from proxy_server.responders.model.answer_stream import AnswerStream, Said
+from proxy_server.responders.model.chat_payloads import (
     Chunk,
     chunk_decoder,
     chunks_decoder,
@@ -13,7 +13,7 @@ from proxy_server.responders.chat_payloads import (
     read_leniently,
     usage_of,
 )
-from proxy_server.responders.framing import Payload
+from proxy_server.responders.model.framing import Payload
 
 _DONE = (b"done", b"[done]")
 _DONE_EVENTS = (b"done", b"end", b"close")

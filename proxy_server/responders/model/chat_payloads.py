@@ -13,7 +13,7 @@ from msgspec import Struct
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Reasoning, Text
 from proxy_server.protocol.messages import Usage
-from proxy_server.responders.failures import BROKEN_OFF, NO_SENSE, codes
+from proxy_server.responders.model.failures import BROKEN_OFF, NO_SENSE, codes
 
 # Reasons that mean giving up, by what is in them: each server has its own words for that.
 _GAVE_UP = (

@@ -8,15 +8,15 @@ import msgspec
 from proxy_server.errors import CannotAnswer, ResponderFailed
 from proxy_server.protocol.events import Piece
 from proxy_server.protocol.messages import Usage
-from proxy_server.responders.answer_stream import Said
-from proxy_server.responders.chat_payloads import count
-from proxy_server.responders.chat_stream import ChatStream
-from proxy_server.responders.failures import BROKEN_OFF
-from proxy_server.responders.framing import Payload
-from proxy_server.responders.halves import Halves
-from proxy_server.responders.reasoning_tags import ReasoningTags
-from proxy_server.responders.responses_payloads import read
-from proxy_server.responders.source import Source
+from proxy_server.responders.model.answer_stream import Said
+from proxy_server.responders.model.chat_payloads import count
+from proxy_server.responders.model.chat_stream import ChatStream
+from proxy_server.responders.model.failures import BROKEN_OFF
+from proxy_server.responders.model.framing import Payload
+from proxy_server.responders.model.reasoning_tags import ReasoningTags
+from proxy_server.responders.model.responses_payloads import read
+from proxy_server.responders.model.source import Source
+from proxy_server.responders.python.halves import Halves
 
 _DELTAS = ("text-delta", "reasoning-delta")
 # The service says these itself: it starts messages.

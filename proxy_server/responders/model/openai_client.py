@@ -14,15 +14,15 @@ import openai
 import structlog
 
 from proxy_server.errors import ResponderFailed
-from proxy_server.responders.failures import (
+from proxy_server.responders.model.failures import (
     first_token_timeout,
     is_too_long,
     refused,
     takes_no_files,
 )
-from proxy_server.responders.source import Source
-from proxy_server.responders.time_limit import TimeLimit
-from proxy_server.responders.transport import Transport
+from proxy_server.responders.model.source import Source
+from proxy_server.responders.model.time_limit import TimeLimit
+from proxy_server.responders.model.transport import Transport
 
 _TRIES = 4
 

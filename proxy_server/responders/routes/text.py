@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Event, Finish, Text
-from proxy_server.responders.failures import BROKEN_OFF, NO_ANSWER
-from proxy_server.responders.source import Source
+from proxy_server.responders.model.failures import BROKEN_OFF, NO_ANSWER
+from proxy_server.responders.model.source import Source
 
 
 async def plain_text(source: Source, charset: str) -> AsyncIterator[Sequence[Event]]:

@@ -10,7 +10,7 @@ from proxy_server.errors import CannotAnswer
 from proxy_server.protocol.files import Files, NoFiles, from_data_url, upload_id_of
 from proxy_server.protocol.messages import Message, TextPart, Usage
 from proxy_server.protocol.turns import Trigger
-from proxy_server.responders.decisions import Decision, decisions_of
+from proxy_server.responders.python.decisions import Decision, decisions_of
 from proxy_server.responders.responder import Prompt
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import structlog
 
-from proxy_server.responders.python import Run
+from proxy_server.responders.python.responder import Run
 
 _LATE_SECONDS = 0.5
 _BEAT_SECONDS = 0.1

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.messages import Usage
-from proxy_server.responders.chat_payloads import gave_up, usage_of
-from proxy_server.responders.failures import BROKEN_OFF, NO_SENSE, codes
+from proxy_server.responders.model.chat_payloads import gave_up, usage_of
+from proxy_server.responders.model.failures import BROKEN_OFF, NO_SENSE, codes
 
 TEXT_TYPES = ("response.output_text.delta", "response.refusal.delta")
 REASONING_TYPES = (

@@ -15,12 +15,12 @@ import structlog
 
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Event, Finish
-from proxy_server.responders.failures import NO_ANSWER_YET, NOT_OURS
-from proxy_server.responders.loading import load
+from proxy_server.responders.model.failures import NO_ANSWER_YET, NOT_OURS
+from proxy_server.responders.python.loading import load
+from proxy_server.responders.python.rounds import Round, Rounds
+from proxy_server.responders.python.turn import Turn
+from proxy_server.responders.python.yielded import Yielded
 from proxy_server.responders.responder import Prompt
-from proxy_server.responders.rounds import Round, Rounds
-from proxy_server.responders.turn import Turn
-from proxy_server.responders.yielded import Yielded
 
 # How far a generator may be ahead of what Centrifugo took.
 _MOST_EVENTS = 4096

@@ -10,16 +10,16 @@ import httpx2
 
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Event
-from proxy_server.responders.failures import first_token_timeout
-from proxy_server.responders.reasoning_tags import ReasoningTags
+from proxy_server.responders.model.failures import first_token_timeout
+from proxy_server.responders.model.reasoning_tags import ReasoningTags
+from proxy_server.responders.model.source import Source
+from proxy_server.responders.model.time_limit import TimeLimit
+from proxy_server.responders.model.transport import Transport
 from proxy_server.responders.responder import Prompt
-from proxy_server.responders.route_address import RouteAddress
-from proxy_server.responders.route_reply import check_reply, stream_of
-from proxy_server.responders.route_request import body_of
-from proxy_server.responders.route_signature import RouteSigner
-from proxy_server.responders.source import Source
-from proxy_server.responders.time_limit import TimeLimit
-from proxy_server.responders.transport import Transport
+from proxy_server.responders.routes.address import RouteAddress
+from proxy_server.responders.routes.reply import check_reply, stream_of
+from proxy_server.responders.routes.request import body_of
+from proxy_server.responders.routes.signature import RouteSigner
 
 _AWAY = "The answer cannot be made at the moment. Try again."
 # A connection that its server closes just then would fail a request that must not be repeated:

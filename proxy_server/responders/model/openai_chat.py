@@ -5,16 +5,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from proxy_server.protocol.messages import Message
-from proxy_server.responders.chat_request import messages_of, without_oldest
-from proxy_server.responders.chat_stream import ChatStream
 from proxy_server.responders.files import (
     kinds_of,
     only_older_have_files,
     with_contents,
     without_files,
 )
-from proxy_server.responders.openai_client import OpenAIClient, Server
-from proxy_server.responders.reasoning_tags import ReasoningTags
+from proxy_server.responders.model.chat_request import messages_of, without_oldest
+from proxy_server.responders.model.chat_stream import ChatStream
+from proxy_server.responders.model.openai_client import OpenAIClient, Server
+from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.responder import Prompt
 
 # In the order in which they are left out where a refusal names none.

@@ -10,7 +10,7 @@ from typing import Any
 
 from proxy_server.errors import ResponderUnusable
 from proxy_server.responders.agents import EXTRAS, adapted
-from proxy_server.responders.turn import Turn
+from proxy_server.responders.python.turn import Turn
 
 Answer = Callable[[Turn], AsyncIterator[Any]]
 

@@ -7,11 +7,11 @@ import httpx2
 
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Event
-from proxy_server.responders.failures import NO_SENSE, NOT_OURS, TOO_LONG
-from proxy_server.responders.reasoning_tags import ReasoningTags
-from proxy_server.responders.route_stream import RouteStream
-from proxy_server.responders.route_text import plain_text
-from proxy_server.responders.source import Source
+from proxy_server.responders.model.failures import NO_SENSE, NOT_OURS, TOO_LONG
+from proxy_server.responders.model.reasoning_tags import ReasoningTags
+from proxy_server.responders.model.source import Source
+from proxy_server.responders.routes.stream import RouteStream
+from proxy_server.responders.routes.text import plain_text
 
 _FIRST_OTHER = 300
 _OLD_STREAM = "x-vercel-ai-data-stream"

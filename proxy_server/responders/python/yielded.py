@@ -10,9 +10,9 @@ from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Event, FinishReason, Piece, Reasoning, Text
 from proxy_server.protocol.messages import Usage
 from proxy_server.responders.characters import Characters
-from proxy_server.responders.failures import NOT_OURS
-from proxy_server.responders.halves import Halves
-from proxy_server.responders.turn import Turn
+from proxy_server.responders.model.failures import NOT_OURS
+from proxy_server.responders.python.halves import Halves
+from proxy_server.responders.python.turn import Turn
 
 _DELTAS = ("text-delta", "reasoning-delta")
 # The service says these itself: it starts and ends messages.
