@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "App": "app",
     "CannotAnswer": "errors",
-    "Decision": "responders.decisions",
+    "Decision": "responders.python.decisions",
     "Event": "protocol.events",
     "Finish": "protocol.events",
     "Message": "protocol.messages",
@@ -32,9 +32,9 @@ _WHERE = {
     "ResponderFailed": "errors",
     "Settings": "settings",
     "Text": "protocol.events",
-    "Turn": "responders.turn",
+    "Turn": "responders.python.turn",
     "Usage": "protocol.messages",
-    "text_of": "responders.turn",
+    "text_of": "responders.python.turn",
 }
 
 __all__ = [
