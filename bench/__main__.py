@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import capacity, costs, delays, hostile, own, sizes
+from bench import capacity, costs, delays, hostile, own, searches, sizes
 from bench.jobs import Load
 from bench.load_process import LoadFailedError
 from bench.report import Report, Row, as_text
@@ -33,6 +33,7 @@ FIGURES: dict[str, Callable[[Site], list[Row]]] = {
     "start": costs.start,
     "own": own.own,
     "hostile": hostile.hostile,
+    "searches": searches.searches,
 }
 # what is no whole run must not take the place of one
 _TRIALS = Path(".cache/bench")

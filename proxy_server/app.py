@@ -21,6 +21,7 @@ from proxy_server.answers.checkpoints import Checkpoints
 from proxy_server.answers.generation import Services
 from proxy_server.answers.heartbeat import Heartbeat
 from proxy_server.answers.history import History
+from proxy_server.answers.indexing import Indexing
 from proxy_server.answers.outbox_relay import OutboxRelay
 from proxy_server.answers.pacing import Pacing
 from proxy_server.answers.retention import Retention
@@ -36,6 +37,7 @@ from proxy_server.delivery.announcements import Announcements
 from proxy_server.delivery.publisher import Publisher
 from proxy_server.delivery.server_api import ServerApi, server_api
 from proxy_server.errors import StoreUnavailable
+from proxy_server.library import Library
 from proxy_server.protocol.requests import Model
 from proxy_server.responders.choice import Choice, may_retry
 from proxy_server.responders.model.openai_chat import OpenAIChat
@@ -215,7 +217,11 @@ class App:
             announcements=announcements,
             api=api,
         )
+        self._library = Library(self.store, self._channels, self._publisher, announcements)
         self.supervisor.begin()
+        indexing = Indexing(self.store)
+        stack.push_async_callback(indexing.close)
+        indexing.begin()
         retention = Retention(
             self.store,
             self._relay,
@@ -264,6 +270,7 @@ class App:
                     UploadLimits(settings.max_upload_bytes, settings.max_uploads_bytes),
                     settings.upload_types,
                 ),
+                self._library,
                 addresses,
                 namespace=settings.rpc_namespace,
                 max_prompt_bytes=settings.max_prompt_bytes,

@@ -238,10 +238,11 @@ class Chat:
         )
         return self._session(conversation_id, view, since)
 
-    async def list(self, user: str, limit: int, before: str | None) -> Listed:
-        channel = self._channels.of_user(user)[0]
-        since = await self._top(channel)
-        found, cursor = await conversations.listed(self._store, user, limit, before)
+    async def list(
+        self, user: str, limit: int, before: str | None, archived: bool = False
+    ) -> Listed:
+        since = await self._top(channel := self._channels.of_user(user)[0])
+        found, cursor = await conversations.listed(self._store, user, limit, before, archived)
         return Listed(found, channel, since, cursor or UNSET)
 
     async def history(
@@ -351,4 +352,5 @@ class Chat:
             view.generation,
             view.next or UNSET,
             view.key or UNSET,
+            view.archived or UNSET,
         )

@@ -17,6 +17,7 @@ from proxy_server.calls.prompts import (
 )
 from proxy_server.chat import Chat, NewPrompt
 from proxy_server.errors import Malformed, NotFound, NoUser
+from proxy_server.library import Library
 from proxy_server.protocol import requests
 from proxy_server.protocol.encoding import decode_request, encode
 from proxy_server.protocol.sessions import BEGINNING, Session
@@ -25,6 +26,8 @@ from proxy_server.uploads import Uploads
 
 # What clients cut files into: in a reply it is known too late to be counted.
 _PIECE_BYTES = 48_000
+
+_MOST_HITS = 50
 
 
 class Method(NamedTuple):
@@ -50,6 +53,7 @@ class Methods:
         self,
         chat: Chat,
         uploads: Uploads,
+        library: Library,
         addresses: AddressLimiter,
         *,
         namespace: str,
@@ -58,6 +62,7 @@ class Methods:
     ) -> None:
         self._chat = chat
         self._uploads = uploads
+        self._library = library
         self._addresses = addresses
         self._models = requests.AllModels(models)
         self._max_prompt_bytes = max_prompt_bytes
@@ -77,6 +82,8 @@ class Methods:
                 "models": Method(requests.Models, self._all_models, reads=True),
                 "upload": Method(requests.Upload, self._upload, moves_files=True),
                 "download": Method(requests.Download, self._download, reads=True, moves_files=True),
+                "archive": Method(requests.Archive, self._archive),
+                "search": Method(requests.Search, self._search, reads=True),
             }.items()
         }
 
@@ -173,7 +180,8 @@ class Methods:
         return await self._chat.choose(caller.user, request.conversation, request.message, limit)
 
     async def _list(self, caller: Caller, request: requests.List) -> requests.Listed:
-        return await self._chat.list(caller.user, page_size(request.limit), request.before)
+        limit = page_size(request.limit)
+        return await self._chat.list(caller.user, limit, request.before, archived=request.archived)
 
     async def _history(self, caller: Caller, request: requests.History) -> requests.Page:
         limit = page_size(request.limit)
@@ -196,3 +204,11 @@ class Methods:
     async def _download(self, caller: Caller, request: requests.Download) -> requests.Downloaded:
         upload_id = upload_id_from(request.url)
         return await self._uploads.piece(caller.user, upload_id, request.part)
+
+    async def _archive(self, caller: Caller, request: requests.Archive) -> requests.Done:
+        await self._library.archive(caller.user, request.conversation, request.archived)
+        return requests.Done()
+
+    async def _search(self, caller: Caller, request: requests.Search) -> requests.Hits:
+        limit = min(page_size(request.limit), _MOST_HITS)
+        return await self._library.search(caller.user, request.query, limit, request.before)

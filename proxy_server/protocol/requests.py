@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from proxy_server.protocol.messages import FilePart, Message, TextPart
-from proxy_server.protocol.sessions import Position, Summary
+from proxy_server.protocol.sessions import Hit, Position, Summary
 
 
 class Send(Struct):
@@ -72,6 +72,7 @@ class Choose(Struct):
 class List(Struct):
     limit: int = 50
     before: str | None = None
+    archived: bool = False
 
 
 class History(Struct):
@@ -123,6 +124,17 @@ class Downloaded(Struct, rename={"size": "bytes"}):
     filename: str | UnsetType = UNSET
 
 
+class Archive(Struct):
+    conversation: str
+    archived: bool
+
+
+class Search(Struct):
+    query: str
+    limit: int = 20
+    before: str | None = None
+
+
 class WasStopped(Struct):
     """`stopped`: whether there was anything to stop."""
 
@@ -133,6 +145,11 @@ class Listed(Struct):
     conversations: list[Summary]
     channel: str
     since: Position
+    next: str | UnsetType = UNSET
+
+
+class Hits(Struct):
+    hits: list[Hit]
     next: str | UnsetType = UNSET
 
 

@@ -1,4 +1,4 @@
-"""Conversations as clients open, list and follow them."""
+"""Conversations as clients open, list, find and follow them."""
 
 from typing import Literal
 
@@ -44,6 +44,7 @@ class Session(Struct):
     generation: GenerationState | None
     next: str | UnsetType = UNSET
     key: str | UnsetType = UNSET
+    archived: bool | UnsetType = UNSET
 
 
 class Summary(Struct, gc=False):
@@ -58,3 +59,19 @@ class Summary(Struct, gc=False):
     status: str
     version: int
     key: str | UnsetType = UNSET
+    archived: bool | UnsetType = UNSET
+
+
+class Hit(Struct):
+    """A text that has what was looked for: a message, or where that is absent, a title.
+
+    marks: the places in the excerpt that match, in UTF-16 code units, as JavaScript counts.
+    """
+
+    conversation: str
+    title: str
+    excerpt: str
+    marks: list[tuple[int, int]]
+    at: float
+    message: str | UnsetType = UNSET
+    archived: bool | UnsetType = UNSET

@@ -187,6 +187,7 @@ class View:
     next: str | None = None
     key: str | None = None
     being_closed: bool = False
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,17 +20,29 @@ from proxy_server.store.schema import conversations, now
 
 _CURSOR = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)_([A-Za-z0-9_-]{1,200})", re.ASCII)
 _NEXT_VERSION = conversations.c.version + 1
+# What is not wholly in the index of words stays so, whoever changes it.
+_STILL_SEARCHED = sa.case(
+    (conversations.c.searched == conversations.c.version, _NEXT_VERSION),
+    else_=conversations.c.searched,
+)
+_CHANGED = {"version": _NEXT_VERSION, "searched": _STILL_SEARCHED}
 # Names of parameters must differ from those of columns, which SQLAlchemy keeps for itself.
 _ID = conversations.c.id == sa.bindparam("of_id")
 _OWNER = conversations.c.owner == sa.bindparam("of_owner")
-_OWNED = sa.select(conversations.c.title, conversations.c.key).where(_ID, _OWNER)
+_OWNED = sa.select(conversations.c.title, conversations.c.key, conversations.c.archived).where(
+    _ID, _OWNER
+)
 _OF_KEY = sa.select(conversations.c.id).where(_OWNER, conversations.c.key == sa.bindparam("of_key"))
 _KEY = sa.select(conversations.c.key).where(_ID)
-_BEGIN = sa.insert(conversations).values(updated_at=now(), version=1).returning(*conversations.c)
+_BEGIN = (
+    sa.insert(conversations)
+    .values(updated_at=now(), version=1, searched=1)
+    .returning(*conversations.c)
+)
 _SET_STATUS = (
     sa.update(conversations)
     .where(_ID)
-    .values(status=sa.bindparam("new_status"), updated_at=now(), version=_NEXT_VERSION)
+    .values(status=sa.bindparam("new_status"), updated_at=now(), **_CHANGED)
     .returning(*conversations.c)
 )
 _SHOW_STATUS = (
@@ -39,10 +51,17 @@ _SHOW_STATUS = (
     .values(status=sa.bindparam("new_status"), version=_NEXT_VERSION)
     .returning(*conversations.c)
 )
+_TAKE_UP = _SET_STATUS.values(archived=False)
 _SET_TITLE = (
     sa.update(conversations)
     .where(_ID)
-    .values(title=sa.bindparam("new_title"), version=_NEXT_VERSION)
+    .values(title=sa.bindparam("new_title"), **_CHANGED)
+    .returning(*conversations.c)
+)
+_ARCHIVE = (
+    sa.update(conversations)
+    .where(_ID, _OWNER)
+    .values(archived=sa.bindparam("new_archived"), **_CHANGED)
     .returning(*conversations.c)
 )
 _RENAME = _SET_TITLE.where(_OWNER)
@@ -52,7 +71,15 @@ _SUMMARY = sa.select(conversations).where(_ID)
 
 
 def summary_of(row: sa.Row[Any]) -> Summary:
-    return Summary(row.id, row.title, row.updated_at, row.status, row.version, row.key or UNSET)
+    return Summary(
+        row.id,
+        row.title,
+        row.updated_at,
+        row.status,
+        row.version,
+        row.key or UNSET,
+        row.archived or UNSET,
+    )
 
 
 class Owned(NamedTuple):
@@ -60,6 +87,7 @@ class Owned(NamedTuple):
 
     title: str
     key: str | None
+    archived: bool
 
 
 def check_owned(connection: sa.Connection, user: str, conversation_id: str) -> Owned:
@@ -103,6 +131,22 @@ def show_status(connection: sa.Connection, conversation_id: str, status: str) ->
     return summary_of(connection.execute(_SHOW_STATUS, values).one())
 
 
+def take_up(connection: sa.Connection, conversation_id: str) -> Summary | None:
+    """Answered again, and so not archived any more; None where it is gone."""
+    values = {"of_id": conversation_id, "new_status": "streaming"}
+    row = connection.execute(_TAKE_UP, values).first()
+    return summary_of(row) if row else None
+
+
+def archive(connection: sa.Connection, user: str, conversation_id: str, archived: bool) -> Summary:
+    """Raises Forbidden where it is another's, or gone."""
+    values = {"of_id": conversation_id, "of_owner": user, "new_archived": archived}
+    row = connection.execute(_ARCHIVE, values).first()
+    if row is None:
+        raise Forbidden
+    return summary_of(row)
+
+
 def rename(connection: sa.Connection, user: str, conversation_id: str, title: str) -> Summary:
     """Raises Forbidden where it is another's, or gone."""
     values = {"of_id": conversation_id, "of_owner": user, "new_title": title}
@@ -132,13 +176,16 @@ def owner_and_summary(
 
 
 async def listed(
-    store: Store, user: str, limit: int, before: str | None
+    store: Store, user: str, limit: int, before: str | None, archived: bool = False
 ) -> tuple[list[Summary], str | None]:
-    """A user's conversations, newest first, and the cursor of the next page. Raises Malformed."""
+    """A user's conversations, those archived or the others, newest first.
+
+    With the cursor of the next page. Raises Malformed.
+    """
     c = conversations.c
     statement = (
         sa.select(conversations)
-        .where(c.owner == user)
+        .where(c.owner == user, c.archived == archived)
         .order_by(c.updated_at.desc(), c.id.desc())
         .limit(limit + 1)
     )

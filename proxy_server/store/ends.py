@@ -8,11 +8,11 @@ import sqlalchemy as sa
 
 from proxy_server.protocol.chunks import Chunk
 from proxy_server.protocol.closing import closing_entry
-from proxy_server.protocol.messages import Metadata, Part, Status, decode_parts
+from proxy_server.protocol.messages import Message, Metadata, Part, Status, decode_parts
 from proxy_server.protocol.reduction import Reduction
 from proxy_server.protocol.turns import OutboxEntry
 from proxy_server.protocol.waiting import denied
-from proxy_server.store import messages, outbox
+from proxy_server.store import messages, outbox, search
 from proxy_server.store.schema import generations
 
 
@@ -69,7 +69,10 @@ def _end(connection: sa.Connection, row: sa.Row[Any], why: Why) -> OutboxEntry:
     chunks: list[Chunk] = [*denied(parts, why.reason)]
     stored = messages.metadata(connection, row.owner, row.message) or Metadata(row.created_at)
     metadata = _ended(stored, why.status)
-    messages.store(connection, row.owner, row.message, after(parts, chunks), metadata)
+    parts = after(parts, chunks)
+    messages.store(connection, row.owner, row.message, parts, metadata)
+    ended = Message(row.message, "assistant", parts, metadata)
+    search.add(connection, row.owner, row.conversation, row.ordinal, ended)
     if row.seq:
         return closing_entry(row.conversation, row.message, row.seq + 1, chunks, metadata)
     prompt, before = messages.leading(connection, row.conversation, row.ordinal, row.message)

@@ -291,4 +291,5 @@ def _view(conversation: Owned, rows: Sequence[sa.Row[Any]]) -> View:
             # all that is told of it is in its row, which may be older than the channel's history
             since = None
         being_closed = being_closed or row.stop == TAKEN_OVER
-    return View(conversation.title, found, state, since, cursor, conversation.key, being_closed)
+    named = conversation.title, found, state, since, cursor, conversation.key
+    return View(*named, being_closed=being_closed, archived=conversation.archived)

@@ -9,7 +9,7 @@ from proxy_server.store.database import Store
 from proxy_server.store.schema import schema
 
 _SCRIPTS = Path(__file__).parent / "migrations"
-_NEWEST = "0007"
+_NEWEST = "0008"
 _LOCK = 0x63656E74
 _version = sa.Table(
     "alembic_version",

@@ -3,12 +3,16 @@
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+
+from proxy_server.store.search_index import SEARCH
 
 schema = sa.MetaData()
 
 # `version` grows with each change of a row; `key` is its client's own name for a conversation.
+# `searched` is the version of which all messages are in the index of words.
 conversations = sa.Table(
     "conversations",
     schema,
@@ -19,7 +23,16 @@ conversations = sa.Table(
     sa.Column("updated_at", sa.Double, nullable=False),
     sa.Column("version", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.Column("key", sa.Text),
-    sa.Index("conversations_of_owner", "owner", "updated_at", "id"),
+    sa.Column("archived", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("searched", sa.Integer),
+    sa.Index("conversations_of_owner", "owner", "archived", "updated_at", "id"),
+    sa.Index(
+        "unsearched_conversations",
+        "owner",
+        "id",
+        sqlite_where=sa.text("searched IS NULL OR searched <> version"),
+        postgresql_where=sa.text("searched IS NULL OR searched <> version"),
+    ),
     sa.Index(
         "conversations_by_key",
         "owner",
@@ -197,6 +210,25 @@ upload_uses = sa.Table(
     sa.PrimaryKeyConstraint("owner", "message", "upload"),
     sa.Index("upload_uses_of_upload", "owner", "upload"),
 )
+# What is found by its words: messages, and with ordinal 0 the titles of conversations. `id` grows
+# with the time that a row is of. `words` are those of the text, each once and behind its owner's
+# mark: text that FTS5 reads in SQLite, a tsvector in PostgreSQL. Rows go with what they are of,
+# whoever deletes that.
+searched = sa.Table(
+    "searched",
+    schema,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("conversation", sa.Text, nullable=False),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("words", sa.Text().with_variant(TSVECTOR(), "postgresql"), nullable=False),
+    sa.UniqueConstraint("conversation", "ordinal"),
+    sa.Index("searched_of_owner", "owner", "id"),
+)
+for dialect, statements in SEARCH.items():
+    for statement in statements:
+        ddl = sa.DDL(statement)  # type: ignore[no-untyped-call]
+        sa.event.listen(searched, "after_create", ddl.execute_if(dialect=dialect))
 
 
 RETIRED = {"generations": ["removed"], "outbox": ["removed"]}
@@ -225,6 +257,25 @@ def _sqlite_octets(element: octets, compiler: Any, **options: Any) -> str:
 @compiles(octets, "postgresql")
 def _postgresql_octets(element: octets, compiler: Any, **options: Any) -> str:
     return f"octet_length({compiler.process(element.clauses, **options)})"
+
+
+class as_words(FunctionElement[str]):  # noqa: N801
+    """Words between spaces, as the column `words` holds them."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+@compiles(as_words, "sqlite")
+def _sqlite_words(element: as_words, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(as_words, "postgresql")
+def _postgresql_words(element: as_words, compiler: Any, **options: Any) -> str:
+    return (
+        f"array_to_tsvector(string_to_array({compiler.process(element.clauses, **options)}, ' '))"
+    )
 
 
 @compiles(now, "sqlite")

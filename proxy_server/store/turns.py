@@ -35,6 +35,7 @@ from proxy_server.store import (
     hidden,
     messages,
     outbox,
+    search,
     versions,
 )
 from proxy_server.store.admissions import Limits, admit
@@ -88,6 +89,7 @@ class Turns:
         messages.insert(
             connection, turn.user, turn.conversation_id, place.ordinal, prompt, summary.version
         )
+        search.add(connection, turn.user, turn.conversation_id, place.ordinal, prompt)
         assignment = Assignment(
             conversation_id=turn.conversation_id,
             message_id=turn.answer_id,
@@ -165,6 +167,7 @@ class Turns:
             if not self._leases.end(connection, assignment.message_id):
                 return None
             messages.store(connection, assignment.user, assignment.message_id, parts, metadata)
+            search.add_answer(connection, assignment, parts)
             if closing is not None:
                 outbox.insert(connection, closing)
             following = (
@@ -235,8 +238,10 @@ def _placed(connection: sa.Connection, turn: Turn) -> Turn:
 
 def _begun(connection: sa.Connection, turn: Turn, status: Status) -> Summary:
     if turn.is_new:
-        return conversations.begin(connection, turn, status)
-    summary = conversations.set_status(connection, turn.conversation_id, "streaming")
+        begun = conversations.begin(connection, turn, status)
+        search.begin(connection, turn.user, begun)
+        return begun
+    summary = conversations.take_up(connection, turn.conversation_id)
     if summary is None:
         raise Forbidden
     return summary
@@ -266,6 +271,7 @@ def _stop(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> Stopped:
 
 
 def _titled(connection: sa.Connection, summary: Summary) -> tuple[Summary, OutboxEntry]:
+    search.entitle(connection, summary)
     entry = outbox.new_title(summary)
     outbox.replace(connection, entry)
     return summary, entry

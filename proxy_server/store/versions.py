@@ -75,7 +75,7 @@ class Versions:
             admit(connection, user, self._limits)
             ends.put_away(connection, unfinished)
             removed = _leave(connection, conversation_id, ordinal)
-            summary = conversations.set_status(connection, conversation_id, "streaming")
+            summary = conversations.take_up(connection, conversation_id)
             if summary is None:
                 raise Forbidden
             prompt, after = messages.leading(connection, conversation_id, ordinal, wanted.answer_id)

@@ -190,7 +190,7 @@ class Waiting:
         chunks.append(MessageMetadata(assignment.metadata("streaming")))
         entry = step_entry(wanted.conversation_id, wanted.message_id, row.seq + 1, chunks)
         outbox.insert(connection, entry)
-        summary = conversations.set_status(connection, wanted.conversation_id, "streaming")
+        summary = conversations.take_up(connection, wanted.conversation_id)
         seen = _as_is(connection, wanted, ordinal)
         return replace(seen, entry=entry, summary=summary, assignment=assignment)
 

@@ -15,6 +15,7 @@ from testbed.deployment import Deployment
 from testbed.process import Process
 
 FRONTEND = Path(__file__).parent.parent.parent / "frontend"
+AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
 WAIT_MILLISECONDS = 30_000
 # slow enough that something can be done to it in the middle
 SLOW = "/tokens 90 rate=30"
@@ -65,6 +66,15 @@ class Tab:
     def announced(self) -> Locator:
         """What a screen reader is given to say of answers."""
         return self.page.get_by_role("status", name="Answer")
+
+    def violations(self) -> list[str]:
+        """What axe-core finds against the page as it is."""
+        self.page.evaluate(AXE.read_text())
+        found: list[str] = self.page.evaluate(
+            "axe.run().then(({violations}) => violations.flatMap(({id, nodes}) =>"
+            " nodes.map(({target}) => `${id}: ${target}`)))"
+        )
+        return found
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)

@@ -167,8 +167,8 @@ def test_a_deletion_names_its_conversation_on_the_users_own_channel_alone() -> N
 
 
 def test_the_document_has_each_method_with_its_fields_and_no_other() -> None:
-    nobody = cast(Any, None)
-    methods = Methods(nobody, nobody, nobody, namespace="ai", max_prompt_bytes=0, models=[])
+    none = cast(Any, None)
+    methods = Methods(none, none, none, none, namespace="ai", max_prompt_bytes=0, models=[])
     ours = {
         name: {
             field.encode_name: not field.required

@@ -46,7 +46,9 @@ async def test_a_new_database_and_a_migrated_one_are_the_same(
     for store in (made, migrated):
         await store.close()
     assert found[0] == found[1]
-    assert len(found[0]) == len(schema.tables) + 1
+    # FTS5 keeps its index in tables
+    tables = [name for name in found[0] if not name.startswith("search_words")]
+    assert len(tables) == len(schema.tables) + 1
 
 
 async def test_a_database_of_a_newer_version_is_left_alone(

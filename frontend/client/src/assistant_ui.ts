@@ -35,6 +35,9 @@ export interface ThreadListAdapter {
   generateTitle(remoteId: string): Promise<ReadableStream<TitleChunk>>;
 }
 
+/** Of the cursors of what is not archived and of what is; the server's own have none. */
+const BETWEEN = "|";
+
 /** Made once, outside of components. A conversation that was begun without a name of the app's is no thread. */
 export function threadList(source: ChatClient | { client: ChatClient }): ThreadListAdapter {
   const client = source instanceof ChatClient ? source : source.client;
@@ -47,13 +50,23 @@ export function threadList(source: ChatClient | { client: ChatClient }): ThreadL
 
   return {
     async list({ after } = {}) {
-      const { conversations, next } = await client.page(after);
-      return { threads: conversations.flatMap(threadOf), nextCursor: next };
+      const cursors = after?.split(BETWEEN);
+      const page = async (archived: boolean) => {
+        const cursor = cursors?.[Number(archived)];
+        if (cursor === "") return { conversations: [] };
+        return client.page(cursor, { archived });
+      };
+      const pages = await Promise.all([page(false), page(true)]);
+      const next = pages.map((one) => one.next ?? "");
+      return {
+        threads: pages.flatMap(({ conversations }) => conversations.flatMap(threadOf)),
+        nextCursor: next.some((cursor) => cursor !== "") ? next.join(BETWEEN) : undefined,
+      };
     },
     async fetch(key) {
-      const { conversation, title, messages } = await look(key);
+      const { conversation, title, messages, archived } = await look(key);
       const at = messages.at(-1)?.metadata.created_at ?? 0;
-      return thread(key, conversation, title, at);
+      return thread(key, conversation, title, at, archived);
     },
     // the conversation begins with its first prompt
     initialize: async (threadId) => ({ remoteId: threadId, externalId: undefined }),

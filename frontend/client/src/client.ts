@@ -6,7 +6,7 @@ import { ConversationList } from "./conversation_list.ts";
 import { CallError } from "./errors.ts";
 import { browserStorage } from "./identity.ts";
 import type { Observable } from "./observable.ts";
-import type { Model, Session, Summary } from "./protocol.ts";
+import type { HitPage, Message, Model, Session, Summary } from "./protocol.ts";
 import { type Reduce, reduce } from "./state.ts";
 import {
   type DownloadOptions,
@@ -15,6 +15,11 @@ import {
   type UploadOptions,
   upload,
 } from "./uploads.ts";
+
+/** Of one page: the server gives no more. */
+const MOST = 200;
+/** What is looked for is being typed: an answer that came later would be to another question. */
+const SEARCH_WITHIN = 5_000;
 
 export interface BeginOptions extends SendOptions {
   /** A name of one's own for the conversation: where the user has one of that name, the prompt goes there. */
@@ -80,6 +85,11 @@ export class ChatClient {
     return this.#list;
   }
 
+  /** What has all of the words, newest first; `next` is where the page after it begins. */
+  search(query: string, options: { limit?: number; before?: string } = {}): Promise<HitPage> {
+    return this.#connection.call("search", { query, ...options }, { within: SEARCH_WITHIN });
+  }
+
   /** Follows a conversation until it is closed; one that is followed already is given again. */
   open(id: string): Conversation {
     return this.#open.get(id) ?? this.#follow(id);
@@ -101,9 +111,29 @@ export class ChatClient {
     }
   }
 
+  /** All messages of a conversation as they are now, without following it. */
+  async whole(id: string): Promise<readonly Message[]> {
+    const opened = await this.#connection.call("open", { conversation: id, limit: MOST });
+    let { messages, next } = opened;
+    while (next !== undefined) {
+      const request = { conversation: id, limit: MOST, before: next };
+      const page = await this.#connection.call("history", request);
+      messages = [...page.messages, ...messages];
+      next = page.next;
+    }
+    return messages;
+  }
+
   /** A page of the user's conversations, newest first, as it is now; `next` is where the one after it begins. */
-  async page(before?: string): Promise<{ conversations: readonly Summary[]; next?: string }> {
-    const request = { limit: PAGE, ...(before !== undefined && { before }) };
+  async page(
+    before?: string,
+    { archived = false } = {},
+  ): Promise<{ conversations: readonly Summary[]; next?: string }> {
+    const request = {
+      limit: PAGE,
+      ...(before !== undefined && { before }),
+      ...(archived && { archived }),
+    };
     const { conversations, next } = await this.#connection.call("list", request);
     return { conversations, ...(next !== undefined && { next }) };
   }

@@ -5,6 +5,11 @@ import { Follower, type Sync } from "./follower.ts";
 import { Cell, type Observable } from "./observable.ts";
 import type { ConversationPage, ListPublication, Summary } from "./protocol.ts";
 
+/** What came of both kinds; `archive` is absent while nobody looks at it. */
+interface Pages extends ConversationPage {
+  archive?: ConversationPage;
+}
+
 const PAGE = 50;
 /** The server gives no more at once. */
 const MOST = 200;
@@ -15,24 +20,32 @@ export interface ListState {
   readonly next: string | null;
 }
 
-/**
- * The list after a publication. One that is older than what is known is a replay, and one of a conversation that is
- * among the `deleted` came late.
- */
+/** Conversations that have left a list: null is one that was deleted, another summary the one by which it left. */
+export type Left = Map<string, Summary | null>;
+
+/** The list after a publication. One that is older than what is known, or than how it left the list, came late. */
 export function reduceList(
   conversations: readonly Summary[],
   publication: ListPublication,
-  deleted: Set<string> = new Set(),
+  left: Left = new Map(),
+  archived = false,
 ): readonly Summary[] {
   if (publication.type === "deleted") {
-    deleted.add(publication.conversation);
+    left.set(publication.conversation, null);
     return conversations.filter(({ id }) => id !== publication.conversation);
   }
   if (publication.type !== "conversation") return conversations;
   const changed = publication.conversation;
-  if (deleted.has(changed.id)) return conversations;
+  const gone = left.get(changed.id);
+  if (gone === null) return conversations;
   const known = conversations.find(({ id }) => id === changed.id);
-  if (known !== undefined && isOlder(changed, known)) return conversations;
+  const last = known ?? gone;
+  if (last !== undefined && isOlder(changed, last)) return conversations;
+  if ((changed.archived ?? false) !== archived) {
+    left.set(changed.id, changed);
+    return known === undefined ? conversations : conversations.filter((other) => other !== known);
+  }
+  left.delete(changed.id);
   return [changed, ...conversations.filter((other) => other !== known)].sort(
     (one, other) => other.updated_at - one.updated_at,
   );
@@ -43,24 +56,73 @@ function isOlder(one: Summary, other: Summary): boolean {
   return one.updated_at < other.updated_at;
 }
 
+/** Those that are archived, or those that are not. */
+class Shelf {
+  readonly archived: boolean;
+  readonly state = new Cell<ListState>({ conversations: [], next: null });
+  readonly #left: Left = new Map();
+  /** What arrives while a page is on its way, which may be older. */
+  #meanwhile: ListPublication[] = [];
+  #awaits = false;
+
+  constructor(archived: boolean) {
+    this.archived = archived;
+  }
+
+  await(): void {
+    this.#awaits = true;
+  }
+
+  show({ conversations, next }: { conversations: readonly Summary[]; next?: string }): void {
+    // a server that knows of no archive gives the same for both
+    const ours = conversations.filter(({ archived = false }) => archived === this.archived);
+    this.state.set({ conversations: ours, next: next ?? null });
+    const meanwhile = this.#meanwhile;
+    this.#meanwhile = [];
+    this.#awaits = false;
+    for (const publication of meanwhile) this.receive(publication);
+  }
+
+  receive(publication: ListPublication): void {
+    if (this.#awaits) this.#meanwhile.push(publication);
+    const { conversations, next } = this.state.value;
+    const changed = reduceList(conversations, publication, this.#left, this.archived);
+    this.state.set({ conversations: changed, next });
+  }
+
+  append({ conversations: more, next: after }: ConversationPage, before: string): void {
+    const { conversations, next } = this.state.value;
+    // loaded anew meanwhile: the page would not connect to it
+    if (next !== before) return;
+    const known = new Set(conversations.map(({ id }) => id));
+    const added = more.filter(({ id }) => !known.has(id));
+    this.state.set({ conversations: [...conversations, ...added], next: after ?? null });
+  }
+}
+
 export class ConversationList {
   readonly #connection: Link;
-  readonly #deleted = new Set<string>();
-  readonly #state = new Cell<ListState>({ conversations: [], next: null });
-  readonly #follower: Follower<ConversationPage, ListPublication>;
+  readonly #usual = new Shelf(false);
+  readonly #archive = new Shelf(true);
+  readonly #follower: Follower<Pages, ListPublication>;
+  #archiveIsOpen = false;
 
   /** `ChatClient` makes these. */
   constructor(connection: Link, onClose: () => void = () => {}) {
     this.#connection = connection;
     this.#follower = new Follower(connection, {
-      load: () => connection.call("list", { limit: this.#shown() }, { within: 0 }),
-      show: ({ conversations, next }) => this.#state.set({ conversations, next: next ?? null }),
+      load: async (): Promise<Pages> => {
+        const page = await this.#load(this.#usual, 0);
+        if (!this.#archiveIsOpen) return page;
+        return { ...page, archive: await this.#load(this.#archive, 0) };
+      },
+      show: ({ archive, ...page }) => {
+        this.#usual.show(page);
+        if (archive !== undefined) this.#archive.show(archive);
+      },
       receive: (publication) => {
-        const { conversations, next } = this.#state.value;
-        this.#state.set({
-          conversations: reduceList(conversations, publication, this.#deleted),
-          next,
-        });
+        this.#usual.receive(publication);
+        this.#archive.receive(publication);
       },
       // a page that was asked for while the channel is followed leaves nothing out
       settled: () => true,
@@ -77,28 +139,44 @@ export class ConversationList {
   }
 
   get state(): Observable<ListState> {
-    return this.#state;
+    return this.#usual.state;
+  }
+
+  /** The archived ones; filled by `openArchive`, and kept in step from then on. */
+  get archived(): Observable<ListState> {
+    return this.#archive.state;
   }
 
   get sync(): Observable<Sync> {
     return this.#follower.sync;
   }
 
-  /** As many as are shown, so that the pages before the last stay where the list is loaded anew. */
-  #shown(): number {
-    return Math.min(MOST, Math.max(PAGE, this.#state.value.conversations.length));
+  async openArchive(): Promise<void> {
+    this.#archiveIsOpen = true;
+    this.#archive.await();
+    this.#archive.show(await this.#load(this.#archive));
   }
 
-  async loadMore(): Promise<void> {
-    const before = this.#state.value.next;
+  async loadMore({ archived = false } = {}): Promise<void> {
+    const shelf = archived ? this.#archive : this.#usual;
+    const before = shelf.state.value.next;
     if (before === null) return;
-    const page = await this.#connection.call("list", { limit: PAGE, before });
-    const { conversations, next } = this.#state.value;
-    // the list was loaded anew meanwhile: the page would not connect to it
-    if (next !== before) return;
-    const known = new Set(conversations.map(({ id }) => id));
-    const added = page.conversations.filter(({ id }) => !known.has(id));
-    this.#state.set({ conversations: [...conversations, ...added], next: page.next ?? null });
+    shelf.append(await this.#page(shelf, { limit: PAGE, before }), before);
+  }
+
+  /** As many as are shown, so that the pages before the last stay where the list is loaded anew. */
+  #load(shelf: Shelf, within?: number): Promise<ConversationPage> {
+    const limit = Math.min(MOST, Math.max(PAGE, shelf.state.value.conversations.length));
+    return this.#page(shelf, { limit }, within);
+  }
+
+  #page(
+    { archived }: Shelf,
+    request: { limit: number; before?: string },
+    within?: number,
+  ): Promise<ConversationPage> {
+    const asked = { ...request, ...(archived && { archived }) };
+    return this.#connection.call("list", asked, within === undefined ? {} : { within });
   }
 
   async rename(conversation: string, title: string): Promise<void> {

@@ -148,6 +148,7 @@ export interface Session {
   conversation: string;
   /** The client's own name for the conversation, where it has given one. */
   key?: string;
+  archived?: boolean;
   channel: string;
   title: string;
   messages: readonly Message[];
@@ -253,6 +254,25 @@ export interface ConversationPage {
   since: Position;
 }
 
+/** A message that was searched for, or, without `message`, a conversation by its title. */
+export interface Hit {
+  conversation: string;
+  title: string;
+  /** One line around the first place that matches. */
+  excerpt: string;
+  /** The places in it that match, as `slice` takes them. */
+  marks: readonly (readonly [number, number])[];
+  /** Unix seconds. */
+  at: number;
+  message?: string;
+  archived?: boolean;
+}
+
+export interface HitPage {
+  hits: readonly Hit[];
+  next?: string;
+}
+
 export interface HistoryPage {
   messages: readonly Message[];
   next?: string;
@@ -301,7 +321,7 @@ export interface Methods {
   regenerate: [{ conversation: string; message?: string; id?: string; data?: unknown }, Session];
   continue: [{ conversation: string; message: string; data?: unknown } & Decisions, Session];
   choose: [{ conversation: string; message: string; limit?: number }, Session];
-  list: [{ limit?: number; before?: string }, ConversationPage];
+  list: [{ limit?: number; before?: string; archived?: boolean }, ConversationPage];
   history: [{ conversation: string; limit?: number; before?: string }, HistoryPage];
   rename: [{ conversation: string; title: string }, Record<string, never>];
   archive: [{ conversation: string; archived: boolean }, Record<string, never>];
@@ -324,6 +344,7 @@ export interface Methods {
     { url: string; part?: number },
     { data: string; parts: number; media_type: string; bytes: number; filename?: string },
   ];
+  search: [{ query: string; limit?: number; before?: string }, HitPage];
 }
 
 const ENDED: ReadonlySet<Status | undefined> = new Set<Status>([

@@ -35,9 +35,29 @@ test("an older version is a replay, whenever it was made", () => {
 });
 
 test("a summary that comes after the deletion brings nothing back", () => {
-  const deleted = new Set<string>();
+  const deleted = new Map<string, Summary | null>();
   const left = reduceList(list, { type: "deleted", conversation: "b" }, deleted);
   expect(reduceList(left, { type: "conversation", conversation: summary("b", 9) }, deleted)).toBe(
     left,
   );
+});
+
+test("an archived conversation leaves, comes back when it is no longer, and not by what came late", () => {
+  const left = new Map<string, Summary | null>();
+  const of = (version: number, archived = false): Summary => ({
+    ...summary("a", 1),
+    version,
+    ...(archived && { archived }),
+  });
+  const take = (conversations: readonly Summary[], conversation: Summary, archived = false) =>
+    reduceList(conversations, { type: "conversation", conversation }, left, archived);
+  const without = take([of(1)], of(3, true));
+  expect(without).toEqual([]);
+  expect(take(without, of(2))).toBe(without);
+  expect(take(without, of(4))).toEqual([of(4)]);
+
+  left.clear();
+  const archive = take([], of(3, true), true);
+  expect(archive).toEqual([of(3, true)]);
+  expect(take(archive, of(4), true)).toEqual([]);
 });

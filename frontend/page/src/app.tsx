@@ -2,13 +2,17 @@
 
 import { Cell, type ChatClient, type Conversation, emptyConversation } from "centrifugo-llm";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { placeInAddress } from "./address.ts";
 import { Announcer } from "./announcer.tsx";
 import { Chat } from "./chat.tsx";
 import { ConnectionNotice } from "./connection_notice.tsx";
 import { keepDraft } from "./drafts.ts";
+import { ExportButton } from "./export_dialog.tsx";
 import { focusPrompt } from "./focus.ts";
 import { showConversation, useConversationId, useNarrow, useObservable } from "./hooks.ts";
 import { MenuIcon, NewIcon } from "./icons.tsx";
+import { useModels } from "./models.ts";
+import { Notices } from "./notices.ts";
 import { Outbox } from "./outbox.ts";
 import { Problems } from "./problems.tsx";
 import { Sidebar } from "./sidebar.tsx";
@@ -19,6 +23,8 @@ const nothing = new Cell(emptyConversation);
 export function App({ client }: { client: ChatClient }) {
   const id = useConversationId();
   const list = useMemo(() => client.list(), [client]);
+  const notices = useMemo(() => new Notices(list), [list]);
+  const unread = useObservable(notices.unread).size;
   const { conversations } = useObservable(list.state);
   const conversation = useMemo(() => (id === "" ? null : client.open(id)), [client, id]);
   useEffect(() => () => conversation?.close(), [conversation]);
@@ -33,6 +39,7 @@ export function App({ client }: { client: ChatClient }) {
   useEffect(() => {
     begun.current = "";
   }, [id]);
+  const models = useModels(client);
   const [drawer, setDrawer] = useState(false);
   const narrow = useNarrow();
   const closeDrawer = useCallback(() => setDrawer(false), []);
@@ -42,8 +49,8 @@ export function App({ client }: { client: ChatClient }) {
   const heading = title || (id === "" ? "New conversation" : "Conversation");
 
   useEffect(() => {
-    document.title = heading;
-  }, [heading]);
+    document.title = unread > 0 ? `(${unread}) ${heading}` : heading;
+  }, [heading, unread]);
   useEffect(closeDrawer, [id, closeDrawer]);
 
   return (
@@ -52,7 +59,14 @@ export function App({ client }: { client: ChatClient }) {
         <button type="button" class="skip" onClick={focusPrompt}>
           To the prompt
         </button>
-        <Sidebar list={list} current={id} open={drawer} onClose={closeDrawer} />
+        <Sidebar
+          client={client}
+          list={list}
+          notices={notices}
+          current={id}
+          open={drawer}
+          onClose={closeDrawer}
+        />
         <main inert={drawer && narrow}>
           <header>
             <button
@@ -66,6 +80,7 @@ export function App({ client }: { client: ChatClient }) {
               <MenuIcon />
             </button>
             <h1 dir="auto">{heading}</h1>
+            {id !== "" && <ExportButton client={client} id={id} title={heading} />}
             <button
               type="button"
               class="icon narrow"
@@ -75,7 +90,14 @@ export function App({ client }: { client: ChatClient }) {
               <NewIcon />
             </button>
           </header>
-          <Chat key={chat} id={id} conversation={conversation} outbox={outbox} client={client} />
+          <Chat
+            key={chat}
+            id={id}
+            conversation={conversation}
+            outbox={outbox}
+            client={client}
+            models={models}
+          />
           <ConnectionNotice client={client} />
           <Problems />
         </main>
@@ -87,7 +109,7 @@ export function App({ client }: { client: ChatClient }) {
 
 /** Goes to a conversation that has just begun, unless its visitor is elsewhere by now; says which. */
 function goesThere(conversation: Conversation): boolean {
-  const shown = location.hash.slice(1);
+  const shown = placeInAddress().conversation;
   if (shown === "") {
     // what is being typed by now goes along
     keepDraft("", "");

@@ -8,6 +8,7 @@ import {
   emptyConversation,
   type FilePart,
   type Message,
+  type Model,
 } from "centrifugo-llm";
 import { useCallback, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { Attachments } from "./attachments.ts";
@@ -16,6 +17,8 @@ import { draftOf, keepDraft } from "./drafts.ts";
 import { focusPrompt, returnToPrompt } from "./focus.ts";
 import { showConversation, useObservable } from "./hooks.ts";
 import { Log } from "./log.tsx";
+import { ModelPicker } from "./model_picker.tsx";
+import { chooseModel, chosenModel } from "./models.ts";
 import type { Outbox, Pending } from "./outbox.ts";
 import { report } from "./problems.tsx";
 import { Welcome } from "./welcome.tsx";
@@ -28,9 +31,10 @@ interface ChatProps {
   conversation: Conversation | null;
   outbox: Outbox;
   client: ChatClient;
+  models: readonly Model[];
 }
 
-export function Chat({ id, conversation, outbox, client }: ChatProps) {
+export function Chat({ id, conversation, outbox, client, models }: ChatProps) {
   const { messages } = useObservable(conversation?.state ?? nothing);
   const sync = useObservable<string>(conversation?.sync ?? live);
   const pending = useObservable(outbox.pending).filter((prompt) => prompt.conversation === id);
@@ -39,6 +43,8 @@ export function Chat({ id, conversation, outbox, client }: ChatProps) {
   // of a conversation that has just begun they go on
   const attachments = useMemo(() => new Attachments(client, id), [client]);
   const [sent, setSent] = useState(0);
+  const [picked, setPicked] = useState<string>();
+  const chosen = picked ?? chosenModel(models);
   const busy = messages.some(isInWork);
 
   // a second prompt would begin a second conversation
@@ -48,9 +54,13 @@ export function Chat({ id, conversation, outbox, client }: ChatProps) {
   useLayoutEffect(returnToPrompt, []);
 
   const send = (text: string, interrupt: boolean, files: readonly FilePart[] = []) => {
-    outbox.send(id, text, interrupt ? "interrupt" : "queue", files);
+    outbox.send(id, text, interrupt ? "interrupt" : "queue", files, chosen);
     setDraft("");
     setSent((count) => count + 1);
+  };
+  const pick = (model: string) => {
+    setPicked(model);
+    chooseModel(model);
   };
   const stop = useCallback(() => {
     report(conversation?.stop());
@@ -93,7 +103,9 @@ export function Chat({ id, conversation, outbox, client }: ChatProps) {
         onInput={setDraft}
         onSend={send}
         onStop={stop}
-      />
+      >
+        <ModelPicker models={models} chosen={chosen} onChoose={pick} />
+      </Composer>
     </>
   );
 }

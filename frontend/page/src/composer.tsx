@@ -1,6 +1,7 @@
 /** The field for a prompt: Enter sends, Shift+Enter begins a line, Esc stops the answer; on a phone Enter begins a line. */
 
 import type { FilePart } from "centrifugo-llm";
+import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { AddFiles, AttachmentList, filesPasted, useDrop } from "./attachment_list.tsx";
 import type { Attachments } from "./attachments.ts";
@@ -19,10 +20,11 @@ interface ComposerProps {
   onInput: (text: string) => void;
   onSend: (text: string, interrupt: boolean, files: readonly FilePart[]) => void;
   onStop: () => void;
+  children?: ComponentChildren;
 }
 
 export function Composer(props: ComposerProps) {
-  const { text, attachments, busy, disabled, held, onInput, onSend, onStop } = props;
+  const { text, attachments, busy, disabled, held, onInput, onSend, onStop, children } = props;
   const field = useRef<HTMLTextAreaElement>(null);
   const touch = useTouch();
   const files = useObservable(attachments.files);
@@ -136,6 +138,7 @@ export function Composer(props: ComposerProps) {
                 ? "Esc stops the answer"
                 : "Enter sends · Shift+Enter begins a new line"}
       </p>
+      {children}
     </form>
   );
 }

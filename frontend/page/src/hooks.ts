@@ -2,6 +2,7 @@
 
 import { Cell, type Observable } from "centrifugo-llm";
 import { useEffect, useReducer, useState } from "preact/hooks";
+import { placeInAddress } from "./address.ts";
 
 /** A text that grows fifty times a second is drawn once per frame, and rarely where nobody looks. */
 const HIDDEN_FRAME = 250;
@@ -35,7 +36,7 @@ export function useObservable<T>(observable: Observable<T>): T {
   return observable.value;
 }
 
-const conversationInAddress = () => location.hash.slice(1);
+const conversationInAddress = () => placeInAddress().conversation;
 const shownConversation = new Cell(conversationInAddress());
 addEventListener("hashchange", () => shownConversation.set(conversationInAddress()));
 

@@ -91,3 +91,21 @@ export const LaterIcon = () => (
     <path d="m8 5 5 5-5 5" />
   </Icon>
 );
+
+export const ExportIcon = () => (
+  <Icon>
+    <path d="M10 3.5v8.5M6.3 8.5 10 12.2l3.7-3.7M4.5 13.5v2h11v-2" />
+  </Icon>
+);
+
+export const ArchiveIcon = () => (
+  <Icon>
+    <path d="M3.5 4.5h13v3h-13zM5 7.5v8h10v-8M8 10.5h4" />
+  </Icon>
+);
+
+export const UnarchiveIcon = () => (
+  <Icon>
+    <path d="M3.5 4.5h13v3h-13zM5 7.5v8h10v-8M10 14v-4M8 11.8l2-2 2 2" />
+  </Icon>
+);

@@ -11,6 +11,7 @@ import { MessageBoundary } from "./message_boundary.tsx";
 import type { Outbox, Pending } from "./outbox.ts";
 import { report } from "./problems.tsx";
 import { useKeptPlace, useStickToEnd } from "./scroll.ts";
+import { useSoughtMessage } from "./sought_message.ts";
 import { placeOf } from "./versions.tsx";
 
 interface LogProps {
@@ -27,9 +28,11 @@ interface LogProps {
 export function Log({ messages, pending, opening, conversation, outbox, onEdit, sent }: LogProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
-  const { atEnd, toEnd } = useStickToEnd(scroller, content);
+  const { atEnd, toEnd, leaveEnd } = useStickToEnd(scroller, content);
   useKeptPlace(scroller, messages[0]?.id);
   useEffect(toEnd, [sent, toEnd]);
+  // what says that it opens stands above, and goes
+  useSoughtMessage(content, opening ? null : conversation, messages, leaveEnd);
   const clicked = (event: Event) => {
     copyCode(event);
     toNote(event);

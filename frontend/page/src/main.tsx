@@ -9,6 +9,7 @@ import "./styles/messages.css";
 import "./styles/prose.css";
 import "./styles/composer.css";
 import "./styles/files.css";
+import "./styles/library.css";
 
 // Centrifugo's endpoints are beside the page, below whatever path it is
 const here = new URL(".", location.href).href.replace(/\/$/, "");

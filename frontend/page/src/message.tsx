@@ -38,6 +38,7 @@ function Answer({ message, conversation, busy }: MessageProps) {
       class="answer"
       aria-label="Answer"
       data-status={status}
+      data-message={message.id}
       // its text is announced once it is whole
       aria-live="off"
       aria-busy={open}

@@ -21,6 +21,8 @@ export interface Pending {
   /** Uploaded before. */
   readonly files?: readonly FilePart[];
   readonly whenBusy: WhenBusy;
+  /** The usual one, unless another was chosen. */
+  readonly model?: string;
   /** Why it was not accepted; null while it is on its way. */
   readonly error: string | null;
 }
@@ -54,8 +56,17 @@ export class Outbox {
     text: string,
     whenBusy: WhenBusy,
     files: readonly FilePart[] = [],
+    model?: string,
   ): void {
-    const prompt: Pending = { id: newId(), conversation, text, files, whenBusy, error: null };
+    const prompt: Pending = {
+      id: newId(),
+      conversation,
+      text,
+      files,
+      whenBusy,
+      ...(model !== undefined && { model }),
+      error: null,
+    };
     this.#pending.set([...this.#pending.value, prompt]);
     this.#enqueue(prompt);
   }
@@ -91,10 +102,11 @@ export class Outbox {
   async #deliver(prompt: Pending, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     try {
-      const { id, conversation, whenBusy } = prompt;
+      const { id, conversation, whenBusy, model } = prompt;
       const said = partsOf(prompt);
-      if (conversation === "") this.#onBegun(await this.#client.begin(said, { id, signal }));
-      else await this.#client.send(conversation, said, { id, whenBusy, signal });
+      const options = { id, signal, ...(model !== undefined && { model }) };
+      if (conversation === "") this.#onBegun(await this.#client.begin(said, options));
+      else await this.#client.send(conversation, said, { ...options, whenBusy });
       this.discard(id);
     } catch (error) {
       if (signal.aborted) return;

@@ -38,7 +38,7 @@ export function Prompt({ message, conversation, busy }: PromptProps) {
     returnToPrompt();
   };
   return (
-    <article class="prompt" aria-label="You">
+    <article class="prompt" aria-label="You" data-message={message.id}>
       <div class="said">
         {editing ? (
           <Editor text={text} busy={busy} onSend={send} onCancel={cancel} />

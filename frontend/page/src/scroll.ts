@@ -4,21 +4,31 @@ import type { RefObject } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 const NEAR = 40;
+/** What a reader scrolls with. */
+const SCROLLING = ["wheel", "touchmove", "pointerdown", "keydown"];
 
 export function useStickToEnd(
   scroller: RefObject<HTMLElement | null>,
   content: RefObject<HTMLElement | null>,
-): { atEnd: boolean; toEnd: () => void } {
+): { atEnd: boolean; toEnd: () => void; leaveEnd: () => void } {
   const [atEnd, setAtEnd] = useState(true);
   const sticking = useRef(true);
+  /** Whether something else is looked at: the end is then no place to stay at, should it come into view. */
+  const held = useRef(false);
 
   const toEnd = useCallback(() => {
     const element = scroller.current;
     if (element === null) return;
     sticking.current = true;
+    held.current = false;
     setAtEnd(true);
     element.scrollTop = element.scrollHeight;
   }, [scroller]);
+
+  const leaveEnd = useCallback(() => {
+    sticking.current = false;
+    held.current = true;
+  }, []);
 
   useEffect(() => {
     const element = scroller.current;
@@ -28,7 +38,7 @@ export function useStickToEnd(
     const scrolled = () => {
       const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
       // text that grows faster than we follow is not a reader who scrolls up
-      if (near) sticking.current = true;
+      if (near) sticking.current ||= !held.current;
       else if (element.scrollTop < top) sticking.current = false;
       top = element.scrollTop;
       setAtEnd(near || sticking.current);
@@ -36,16 +46,21 @@ export function useStickToEnd(
     const grown = new ResizeObserver(() => {
       if (sticking.current) element.scrollTop = element.scrollHeight;
     });
+    const free = () => {
+      held.current = false;
+    };
     element.addEventListener("scroll", scrolled, { passive: true });
+    for (const type of SCROLLING) element.addEventListener(type, free, { passive: true });
     grown.observe(inner);
     grown.observe(element);
     return () => {
       element.removeEventListener("scroll", scrolled);
+      for (const type of SCROLLING) element.removeEventListener(type, free);
       grown.disconnect();
     };
   }, [scroller, content]);
 
-  return { atEnd, toEnd };
+  return { atEnd, toEnd, leaveEnd };
 }
 
 /** Keeps what is read where it is when earlier messages come before it: at the very top, browsers do not. */

@@ -1,22 +1,37 @@
 /** The user's conversations; a drawer where the screen is narrow. */
 
-import type { ConversationList, Summary } from "centrifugo-llm";
+import type { ChatClient, ConversationList, Summary } from "centrifugo-llm";
 import type { TargetedMouseEvent } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ConfirmDialog } from "./confirm_dialog.tsx";
 import { showConversation, useNarrow, useObservable } from "./hooks.ts";
-import { CloseIcon, DeleteIcon, NewIcon, RenameIcon } from "./icons.tsx";
+import {
+  ArchiveIcon,
+  CloseIcon,
+  DeleteIcon,
+  NewIcon,
+  RenameIcon,
+  UnarchiveIcon,
+} from "./icons.tsx";
+import { NoticeSwitch } from "./notice_switch.tsx";
+import type { Notices } from "./notices.ts";
 import { report } from "./problems.tsx";
+import { Results, SearchField } from "./search.tsx";
 
 interface SidebarProps {
+  client: ChatClient;
   list: ConversationList;
+  notices: Notices;
   current: string;
   open: boolean;
   onClose: () => void;
 }
 
-export function Sidebar({ list, current, open, onClose }: SidebarProps) {
-  const { conversations, next } = useObservable(list.state);
+export function Sidebar({ client, list, notices, current, open, onClose }: SidebarProps) {
+  const [archived, setArchived] = useState(false);
+  const [query, setQuery] = useState("");
+  const { conversations, next } = useObservable(archived ? list.archived : list.state);
+  const unread = useObservable(notices.unread);
   const [renaming, setRenaming] = useState<string | null>(null);
   const [deleting, setDeleting] = useState<Summary | null>(null);
   const nav = useRef<HTMLElement>(null);
@@ -47,7 +62,7 @@ export function Sidebar({ list, current, open, onClose }: SidebarProps) {
 
   useLayoutEffect(() => {
     const isLost = document.activeElement === document.body;
-    if (renaming === null && isLost) renamed.current?.querySelector("button")?.focus();
+    if (renaming === null && isLost) focusRename(renamed.current);
   }, [renaming]);
 
   const begin = () => {
@@ -64,6 +79,14 @@ export function Sidebar({ list, current, open, onClose }: SidebarProps) {
     if (id === current) showConversation("");
     else first.current?.focus();
     report(list.delete(id));
+  };
+  const archive = ({ id }: Summary) => {
+    first.current?.focus();
+    report(list.archive(id, !archived));
+  };
+  const toggleArchive = () => {
+    setArchived(!archived);
+    if (!archived) report(list.openArchive());
   };
 
   return (
@@ -83,7 +106,10 @@ export function Sidebar({ list, current, open, onClose }: SidebarProps) {
             <CloseIcon />
           </button>
         </div>
-        <ul>
+        <SearchField query={query} onInput={setQuery} />
+        {query.trim() !== "" && <Results client={client} query={query} onChoose={onClose} />}
+        <ul hidden={query.trim() !== ""} aria-label={archived ? "Archived" : undefined}>
+          {archived && conversations.length === 0 && <li class="none">Nothing is archived.</li>}
           {conversations.map((summary) => (
             <li key={summary.id} data-current={summary.id === current}>
               {renaming === summary.id ? (
@@ -102,16 +128,24 @@ export function Sidebar({ list, current, open, onClose }: SidebarProps) {
                     setRenaming(summary.id);
                   }}
                   onDelete={() => setDeleting(summary)}
+                  onArchive={() => archive(summary)}
+                  unread={unread.has(summary.id)}
                 />
               )}
             </li>
           ))}
         </ul>
-        {next !== null && (
-          <button type="button" class="plain" onClick={() => report(list.loadMore())}>
+        {next !== null && query.trim() === "" && (
+          <button type="button" class="plain" onClick={() => report(list.loadMore({ archived }))}>
             Show more
           </button>
         )}
+        <div class="nav-foot">
+          <button type="button" class="plain" aria-pressed={archived} onClick={toggleArchive}>
+            Archived
+          </button>
+          <NoticeSwitch notices={notices} />
+        </div>
       </nav>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: a second way beside the close button and Esc */}
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: a second way beside the close button and Esc */}
@@ -130,16 +164,24 @@ export function Sidebar({ list, current, open, onClose }: SidebarProps) {
   );
 }
 
+function focusRename(row: Element | null): void {
+  row?.querySelector<HTMLElement>("[aria-label^=Rename]")?.focus();
+}
+
 interface RowProps {
   summary: Summary;
   current: boolean;
   onChoose: () => void;
   onRename: (event: TargetedMouseEvent<HTMLButtonElement>) => void;
   onDelete: () => void;
+  onArchive: () => void;
+  /** Whether an answer ended that nobody has seen. */
+  unread: boolean;
 }
 
-function Row({ summary, current, onChoose, onRename, onDelete }: RowProps) {
-  const { id, title, status } = summary;
+function Row(props: RowProps) {
+  const { summary, current, onChoose, onRename, onDelete, onArchive, unread } = props;
+  const { id, title, status, archived } = summary;
   const inWork = status === "streaming" || status === "queued";
   return (
     <>
@@ -152,8 +194,21 @@ function Row({ summary, current, onChoose, onRename, onDelete }: RowProps) {
             <span class="unseen">, being answered</span>
           </span>
         )}
+        {unread && (
+          <span class="unread">
+            <span class="unseen">, answered</span>
+          </span>
+        )}
       </a>
       <span class="row-actions">
+        <button
+          type="button"
+          class="icon"
+          aria-label={`${archived ? "Unarchive" : "Archive"} ${title}`}
+          onClick={onArchive}
+        >
+          {archived ? <UnarchiveIcon /> : <ArchiveIcon />}
+        </button>
         <button type="button" class="icon" aria-label={`Rename ${title}`} onClick={onRename}>
           <RenameIcon />
         </button>

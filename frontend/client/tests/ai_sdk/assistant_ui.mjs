@@ -65,9 +65,21 @@ async function threads({ origin }) {
   const title = titleOf(other.runtime());
   await other.runtime().threads.mainItem.rename("A new title");
   const renamed = (await other.adapter.fetch(threadIds[0])).title;
+  const statuses = [];
+  for (const step of ["archive", "unarchive"]) {
+    await other.runtime().threads.getItemById(threadIds[0])[step]();
+    const listed = (await other.adapter.list()).threads.map(({ status }) => status);
+    statuses.push([(await other.adapter.fetch(threadIds[0])).status, ...listed]);
+  }
   await other.runtime().threads.getItemById(threadIds[0]).delete();
   const { threads: left } = await other.adapter.list();
-  return { begun, found, titles: [titleOf(one.runtime()), title, renamed], left: left.length };
+  return {
+    begun,
+    found,
+    titles: [titleOf(one.runtime()), title, renamed],
+    statuses,
+    left: left.length,
+  };
 }
 
 await app.main({ threads });

@@ -1,0 +1,75 @@
+/** A conversation as a file: Markdown to read, or JSON with all that is known of it. */
+
+import type { ChatClient, Message, Part } from "centrifugo-llm";
+
+export type Format = "md" | "json";
+
+const TYPES: Record<Format, string> = {
+  md: "text/markdown;charset=utf-8",
+  json: "application/json",
+};
+
+/** All of its messages, also those that are not loaded here. */
+export async function exported(
+  client: ChatClient,
+  id: string,
+  title: string,
+  format: Format,
+): Promise<File> {
+  const messages = await client.whole(id);
+  const text = format === "md" ? asMarkdown(title, messages) : asJson(id, title, messages);
+  return new File([text], `${fileName(title)}.${format}`, { type: TYPES[format] });
+}
+
+export function save(file: File): void {
+  const url = URL.createObjectURL(file);
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = file.name;
+  link.click();
+  // the browser reads it later
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+export function asJson(conversation: string, title: string, messages: readonly Message[]): string {
+  return `${JSON.stringify({ conversation, title, messages }, null, 2)}\n`;
+}
+
+export function asMarkdown(title: string, messages: readonly Message[]): string {
+  const pieces = messages.map(({ role, parts, metadata }) => {
+    const by = role === "user" ? "You" : (metadata.model ?? "Answer");
+    const heading = `## ${escaped(by)}${dateOf(metadata.created_at)}`;
+    const sources = parts.flatMap((part) => (part.type === "source-url" ? [sourceOf(part)] : []));
+    return [heading, ...parts.flatMap(textsOf), ...(sources.length > 0 ? [sources.join("\n")] : [])]
+      .filter((text) => text !== "")
+      .join("\n\n");
+  });
+  return `${[`# ${escaped(title)}`, ...pieces].join("\n\n")}\n`;
+}
+
+function textsOf(part: Part): string[] {
+  if (part.type === "text") return [part.text.trim()];
+  if (part.type === "reasoning") return [quoted(part.text.trim())];
+  if (part.type !== "file") return [];
+  const name = escaped(part.filename ?? part.mediaType);
+  // a picture inside the text would be the whole of the file
+  return [part.url.startsWith("data:") ? `*${name}*` : `[${name}](<${part.url}>)`];
+}
+
+function sourceOf({ url, title }: { url: string; title?: string }): string {
+  return `- [${escaped(title ?? url)}](<${url}>)`;
+}
+
+const quoted = (text: string) => text.replace(/^/gm, "> ");
+
+const escaped = (text: string) => text.replace(/[\\`*_[\]<>#]/g, "\\$&").replace(/\s+/g, " ");
+
+function dateOf(seconds: number | undefined): string {
+  return seconds === undefined ? "" : `, ${new Date(seconds * 1000).toISOString().slice(0, 16)}Z`;
+}
+
+function fileName(title: string): string {
+  // what no file system minds
+  const name = title.replace(/[^\p{L}\p{M}\p{N}]+/gu, " ").trim();
+  return name.slice(0, 60).trim() || "conversation";
+}

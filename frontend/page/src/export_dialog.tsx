@@ -1,0 +1,59 @@
+/** Asks in which form a conversation is to be saved. */
+
+import type { ChatClient } from "centrifugo-llm";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { Format } from "./export.ts";
+import { ExportIcon } from "./icons.tsx";
+
+interface ExportProps {
+  client: ChatClient;
+  id: string;
+  title: string;
+}
+
+export function ExportButton(props: ExportProps) {
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      <button type="button" class="icon" aria-label="Export" onClick={() => setOpen(true)}>
+        <ExportIcon />
+      </button>
+      {open && <ExportDialog {...props} onClose={() => setOpen(false)} />}
+    </>
+  );
+}
+
+function ExportDialog({ client, id, title, onClose }: ExportProps & { onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [said, setSaid] = useState("");
+  useLayoutEffect(() => dialog.current?.showModal(), []);
+  const take = async (format: Format) => {
+    setSaid("Loading…");
+    try {
+      const { exported, save } = await import("./export.ts");
+      save(await exported(client, id, title, format));
+      // gives the focus back
+      dialog.current?.close();
+    } catch (error) {
+      setSaid(error instanceof Error ? error.message : String(error));
+    }
+  };
+  return (
+    <dialog ref={dialog} aria-label="Export this conversation" onClose={onClose}>
+      <h2>Export this conversation</h2>
+      <p>All of its messages, as a file.</p>
+      <div class="actions offered">
+        <button type="button" class="button" onClick={() => take("md")}>
+          Markdown
+        </button>
+        <button type="button" class="button" onClick={() => take("json")}>
+          JSON
+        </button>
+        <button type="button" onClick={() => dialog.current?.close()}>
+          Cancel
+        </button>
+      </div>
+      <p role="status">{said}</p>
+    </dialog>
+  );
+}

@@ -1,0 +1,27 @@
+/** Which model answers the next prompt, where there are several. */
+
+import type { Model } from "centrifugo-llm";
+
+interface ModelPickerProps {
+  models: readonly Model[];
+  chosen: string | undefined;
+  onChoose: (model: string) => void;
+}
+
+export function ModelPicker({ models, chosen, onChoose }: ModelPickerProps) {
+  if (models.length < 2) return null;
+  return (
+    <select
+      class="models"
+      aria-label="Model"
+      value={chosen}
+      onChange={({ currentTarget }) => onChoose(currentTarget.value)}
+    >
+      {models.map(({ id, title }) => (
+        <option key={id} value={id}>
+          {title ?? id}
+        </option>
+      ))}
+    </select>
+  );
+}

@@ -1,0 +1,73 @@
+/** Says that an answer came to its end while its reader was elsewhere: in the title, and where allowed by a notice. */
+
+import { Cell, type ConversationList, type Observable, type Summary } from "centrifugo-llm";
+import { placeInAddress } from "./address.ts";
+import { showConversation } from "./hooks.ts";
+
+const inWork = ({ status }: Summary) => status === "streaming" || status === "queued";
+
+export class Notices {
+  readonly #unread = new Cell<ReadonlySet<string>>(new Set());
+  readonly #permission = new Cell(permission());
+  #working = new Set<string>();
+
+  constructor(list: ConversationList) {
+    list.state.subscribe(({ conversations }) => this.#look(conversations));
+    const seen = () => this.#seen();
+    addEventListener("hashchange", seen);
+    document.addEventListener("visibilitychange", seen);
+  }
+
+  /** The conversations with an answer that ended unseen. */
+  get unread(): Observable<ReadonlySet<string>> {
+    return this.#unread;
+  }
+
+  /** Whether notices may be shown: `default` where nobody has decided yet. */
+  get permission(): Observable<NotificationPermission> {
+    return this.#permission;
+  }
+
+  async ask(): Promise<void> {
+    this.#permission.set(await Notification.requestPermission());
+  }
+
+  #look(conversations: readonly Summary[]): void {
+    const ended = conversations.filter((one) => this.#working.has(one.id) && !inWork(one));
+    this.#working = new Set(conversations.filter(inWork).map(({ id }) => id));
+    const unseen = ended.filter(({ id }) => !isSeen(id));
+    if (unseen.length === 0) return;
+    this.#unread.set(new Set([...this.#unread.value, ...unseen.map(({ id }) => id)]));
+    for (const summary of unseen) notify(summary);
+  }
+
+  #seen(): void {
+    const { conversation } = placeInAddress();
+    if (!this.#unread.value.has(conversation) || !isSeen(conversation)) return;
+    this.#unread.set(new Set([...this.#unread.value].filter((id) => id !== conversation)));
+  }
+}
+
+function isSeen(id: string): boolean {
+  return !document.hidden && placeInAddress().conversation === id;
+}
+
+function permission(): NotificationPermission {
+  return "Notification" in globalThis ? Notification.permission : "denied";
+}
+
+function notify({ id, title, status }: Summary): void {
+  if (permission() !== "granted" || !document.hidden) return;
+  try {
+    // the same conversation's next one takes its place
+    const body = status === "waiting" ? "An answer waits for you." : "The answer is there.";
+    const notice = new Notification(title || "Untitled", { body, tag: id });
+    notice.onclick = () => {
+      window.focus();
+      showConversation(id);
+      notice.close();
+    };
+  } catch {
+    // a phone's browser shows none without a service worker: the title says it
+  }
+}

@@ -1,0 +1,194 @@
+"""The table of what is found by its words: written with each message and title, and looked into.
+
+Both databases hold the same words, and give candidates; `query` decides on the text itself.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from proxy_server.protocol.messages import Message, Part, TextPart, decode_parts
+from proxy_server.protocol.sessions import Summary
+from proxy_server.protocol.turns import Assignment
+from proxy_server.store.query import Word
+from proxy_server.store.schema import as_words, conversations, messages, searched
+from proxy_server.store.words import indexed
+
+TITLE = 0
+"""The ordinal of a conversation's title: no message has it."""
+BEYOND_ALL = (1 << 63) - 1
+
+# Milliseconds, then what it is, because all of a turn have the same time, then chance: two rows of
+# one moment must differ.
+_MILLISECOND, _PROMPT, _ANSWER, _CHANCE = 1 << 21, 1 << 19, 2 << 19, 19
+_TRIES = 2
+
+_VALUES = {"words": as_words(sa.bindparam("of_words", type_=sa.Text))}
+_ADD: dict[str, Any] = {
+    "sqlite": sqlite.insert(searched).values(_VALUES).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(searched).values(_VALUES).on_conflict_do_nothing(),
+}
+_REMOVE_TITLE = sa.delete(searched).where(
+    searched.c.conversation == sa.bindparam("of_conversation"), searched.c.ordinal == TITLE
+)
+_UNSEARCHED = (
+    sa.update(conversations)
+    .where(conversations.c.id == sa.bindparam("of_id"))
+    .values(searched=None)
+)
+_OWNER = sa.select(conversations.c.owner).where(conversations.c.id == sa.bindparam("of_id"))
+
+
+# The index gives its rows in the order of their ids, so this stops at the limit.
+_SQLITE = sa.text("""
+SELECT searched.id FROM search_words CROSS JOIN searched ON searched.id = search_words.rowid
+WHERE search_words MATCH :words AND search_words.rowid < :before AND searched.owner = :owner
+ORDER BY search_words.rowid DESC LIMIT :most
+""")
+# GIN gives all rows that match, in no order. Of a word that many texts have, the newest are found
+# by looking at the newest texts; of one that is not among those, there are few. In the order of an
+# owner's ids, which one index alone has.
+_POSTGRESQL_RECENT = sa.text("""
+SELECT id FROM (
+    SELECT id, words FROM searched WHERE owner = :owner AND id < :before
+    ORDER BY owner DESC, id DESC LIMIT 500
+) AS recent
+WHERE words @@ CAST(:words AS tsquery) ORDER BY id DESC LIMIT :most
+""")
+# `+ 0`: never in the order of the primary key, which would be a look at every text there is
+_POSTGRESQL_ALL = sa.text("""
+SELECT id FROM searched
+WHERE words @@ CAST(:words AS tsquery) AND id < :before AND owner || '' = :owner
+ORDER BY id + 0 DESC LIMIT :most
+""")
+_TEXTS = (
+    sa.select(
+        searched.c.id,
+        searched.c.conversation,
+        searched.c.ordinal,
+        conversations.c.title,
+        conversations.c.archived,
+        messages.c.id.label("message"),
+        messages.c.parts,
+    )
+    .select_from(searched)
+    .join(conversations, conversations.c.id == searched.c.conversation)
+    .outerjoin(
+        messages,
+        (messages.c.conversation == searched.c.conversation)
+        & (messages.c.ordinal == searched.c.ordinal),
+    )
+    .where(searched.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(searched.c.id.desc())
+)
+
+
+class Found(NamedTuple):
+    """A text that has the words; `message` is None where it is the title. `at` in Unix seconds."""
+
+    id: int
+    at: float
+    conversation: str
+    title: str
+    archived: bool
+    message: str | None
+    text: str
+
+
+def add(
+    connection: sa.Connection, user: str, conversation_id: str, ordinal: int, message: Message
+) -> None:
+    """Part of the transaction that stores a message which is whole."""
+    at, text = message.metadata.created_at, text_of(message.parts)
+    kind = _ANSWER if message.role == "assistant" else _PROMPT
+    _add(connection, user, conversation_id, ordinal, at, text, kind)
+
+
+def add_answer(connection: sa.Connection, assignment: Assignment, parts: Sequence[Part]) -> None:
+    """Part of the transaction that stores an answer's end."""
+    at, text = assignment.created_at, text_of(parts)
+    place = assignment.user, assignment.conversation_id, assignment.ordinal
+    _add(connection, *place, at, text, _ANSWER)
+
+
+def begin(connection: sa.Connection, user: str, summary: Summary) -> None:
+    """Part of the transaction that begins a conversation."""
+    _add(connection, user, summary.id, TITLE, summary.updated_at, summary.title)
+
+
+def entitle(connection: sa.Connection, summary: Summary) -> None:
+    """Part of the transaction that gives a conversation another title."""
+    owner = connection.execute(_OWNER, {"of_id": summary.id}).scalar_one()
+    connection.execute(_REMOVE_TITLE, {"of_conversation": summary.id})
+    begin(connection, owner, summary)
+
+
+def leave_to_steps(connection: sa.Connection, conversation_id: str) -> None:
+    """Messages have come into a conversation that are not added here: they are found soon."""
+    connection.execute(_UNSEARCHED, {"of_id": conversation_id})
+
+
+def text_of(parts: Sequence[Part]) -> str:
+    return "\n".join(part.text for part in parts if isinstance(part, TextPart))
+
+
+def find(
+    connection: sa.Connection, user: str, words: Sequence[Word], before: int, most: int
+) -> list[Found]:
+    """The newest texts of a user that have all the words, of those before an id."""
+    candidates = _CANDIDATES[connection.dialect.name]
+    ids = candidates(connection, words, {"owner": user, "before": before, "most": most})
+    return [_found(row) for row in connection.execute(_TEXTS, {"ids": ids})] if ids else []
+
+
+def _found(row: Any) -> Found:
+    text = row.title if row.ordinal == TITLE else text_of(decode_parts(row.parts or "[]"))
+    at = row.id // _MILLISECOND / 1000
+    return Found(row.id, at, row.conversation, row.title, bool(row.archived), row.message, text)
+
+
+def _in_sqlite(
+    connection: sa.Connection, words: Sequence[Word], wanted: dict[str, Any]
+) -> Sequence[int]:
+    expression = " AND ".join(f'"{word.text}"{" *" if word.begins else ""}' for word in words)
+    return connection.execute(_SQLITE, wanted | {"words": expression}).scalars().all()
+
+
+def _in_postgresql(
+    connection: sa.Connection, words: Sequence[Word], wanted: dict[str, Any]
+) -> Sequence[int]:
+    expression = " & ".join(f"'{word.text}'{':*' if word.begins else ''}" for word in words)
+    wanted["words"] = expression
+    recent = connection.execute(_POSTGRESQL_RECENT, wanted).scalars().all()
+    if len(recent) == wanted["most"]:
+        return recent
+    return connection.execute(_POSTGRESQL_ALL, wanted).scalars().all()
+
+
+_CANDIDATES = {"sqlite": _in_sqlite, "postgresql": _in_postgresql}
+
+
+def _add(
+    connection: sa.Connection,
+    user: str,
+    conversation_id: str,
+    ordinal: int,
+    at: float,
+    text: str,
+    kind: int = 0,
+) -> None:
+    row: dict[str, Any] = {
+        "owner": user,
+        "conversation": conversation_id,
+        "ordinal": ordinal,
+        "of_words": indexed(user, text),
+    }
+    moment = int(at * 1000) * _MILLISECOND + kind
+    add = _ADD[connection.dialect.name]
+    for _ in range(_TRIES):
+        row["id"] = moment + random.getrandbits(_CHANCE)
+        if connection.execute(add, row).rowcount:
+            return

@@ -1,0 +1,107 @@
+"""Messages that are not in the index of words: found and read into it by small steps.
+
+Those that were there before the index was, and what servers of the version before write beside us:
+they change a conversation's version, and not up to which one it is searched.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from proxy_server.store import search
+from proxy_server.store.conversations import summary_of
+from proxy_server.store.database import Store
+from proxy_server.store.messages import message_of
+from proxy_server.store.schema import conversations, generations, messages, octets, searched
+
+_CONVERSATIONS, _MESSAGES = 20, 50
+_BYTES = 400_000
+_UNSEARCHED = sa.or_(
+    conversations.c.searched.is_(None), conversations.c.searched != conversations.c.version
+)
+_NEXT_OWNER = (
+    sa.select(conversations.c.owner).where(_UNSEARCHED).order_by(conversations.c.owner).limit(1)
+)
+# Locked, so that whoever deletes one meanwhile comes after, and takes what is added here along.
+_THEIRS = (
+    sa.select(conversations)
+    .where(conversations.c.owner == sa.bindparam("of_owner"), _UNSEARCHED)
+    .order_by(conversations.c.id)
+    .limit(_CONVERSATIONS)
+    .with_for_update()
+)
+# An answer that is being made is not whole: it is added at its end.
+_MISSING = (
+    sa.select(messages.c.ordinal, octets(messages.c.parts).label("size"))
+    .select_from(messages)
+    .outerjoin(
+        searched,
+        (searched.c.conversation == messages.c.conversation)
+        & (searched.c.ordinal == messages.c.ordinal),
+    )
+    .outerjoin(
+        generations,
+        (generations.c.message == messages.c.id) & (generations.c.owner == messages.c.owner),
+    )
+    .where(
+        messages.c.conversation == sa.bindparam("of_conversation"),
+        searched.c.id.is_(None),
+        generations.c.message.is_(None),
+    )
+    .order_by(messages.c.ordinal)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_READ = sa.select(messages).where(
+    messages.c.conversation == sa.bindparam("of_conversation"),
+    messages.c.ordinal == sa.bindparam("of_ordinal"),
+)
+_DONE = (
+    sa.update(conversations)
+    .where(conversations.c.id == sa.bindparam("of_id"))
+    .values(searched=conversations.c.version)
+)
+
+
+async def index_some(store: Store) -> bool:
+    """Whether there was anything to add; what one user has, and never much at once."""
+    owner = await store.read(lambda connection: connection.execute(_NEXT_OWNER).scalar())
+    if owner is None:
+        return False
+    await store.write(lambda connection: _index(connection, owner), owner)
+    return True
+
+
+def _index(connection: sa.Connection, owner: str) -> None:
+    room = _Room(_MESSAGES, _BYTES)
+    for conversation in connection.execute(_THEIRS, {"of_owner": owner}).all():
+        if not _add_missing(connection, conversation, room):
+            return
+        search.entitle(connection, summary_of(conversation))
+        connection.execute(_DONE, {"of_id": conversation.id})
+
+
+class _Room:
+    """What a step has room for; there is always some for a first message."""
+
+    def __init__(self, messages: int, size: int) -> None:
+        self.messages = messages
+        self._bytes = size
+
+    def take(self, size: int) -> bool:
+        if self.messages == 0 or self._bytes <= 0:
+            return False
+        self.messages -= 1
+        self._bytes -= size
+        return True
+
+
+def _add_missing(connection: sa.Connection, conversation: sa.Row[Any], room: _Room) -> bool:
+    """Whether all are there by then."""
+    where = {"of_conversation": conversation.id, "most": room.messages + 1}
+    for ordinal, size in connection.execute(_MISSING, where).all():
+        if not room.take(size):
+            return False
+        place = {"of_conversation": conversation.id, "of_ordinal": ordinal}
+        message = message_of(connection.execute(_READ, place).one())
+        search.add(connection, conversation.owner, conversation.id, ordinal, message)
+    return True
