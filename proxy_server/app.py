@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Self
 
 import structlog
-from msgspec import UNSET
 
 from proxy_server import telemetry
 from proxy_server.access.channels import Channels
@@ -32,23 +31,16 @@ from proxy_server.answers.unused_uploads import UnusedUploads
 from proxy_server.calls.door import Door, Threshold
 from proxy_server.calls.methods import Methods
 from proxy_server.calls.servicer import Servicer
-from proxy_server.chat import Chat
+from proxy_server.chat import Chat, Library, Uploads
+from proxy_server.chat.checks import Checks
 from proxy_server.delivery.announcements import Announcements
 from proxy_server.delivery.publisher import Publisher
 from proxy_server.delivery.server_api import ServerApi, server_api
 from proxy_server.errors import StoreUnavailable
-from proxy_server.library import Library
-from proxy_server.protocol.requests import Model
-from proxy_server.responders.choice import Choice, may_retry
-from proxy_server.responders.model.openai_chat import OpenAIChat
-from proxy_server.responders.model.openai_client import Server
-from proxy_server.responders.model.openai_responses import OpenAIResponses
-from proxy_server.responders.python.responder import PythonResponder
+from proxy_server.responders.choice import may_retry
 from proxy_server.responders.python.watchdog import Watchdog
 from proxy_server.responders.responder import Responder
-from proxy_server.responders.routes.address import is_route
-from proxy_server.responders.routes.route import Patience, RouteResponder
-from proxy_server.settings import Card, Settings
+from proxy_server.settings import Settings
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
@@ -57,13 +49,11 @@ from proxy_server.store.turns import Turns
 from proxy_server.store.uploads import UploadLimits
 from proxy_server.store.versions import Versions
 from proxy_server.store.waiting import Waiting
-from proxy_server.uploads import Uploads
+from proxy_server.who_answers import card_of, responder_of
 
 _GARBAGE_OBJECTS = 10_000
 # How long a drain waits for publications that Centrifugo has not acknowledged.
 _FLUSH_SECONDS = 3.0
-# Titles ask for answers of their own, beside those of users.
-_SPARE_CONNECTIONS = 10
 
 log = structlog.get_logger()
 
@@ -142,7 +132,7 @@ class App:
     async def _build(self, stack: AsyncExitStack) -> None:
         settings = self._settings
         # first, because what fails here is what its author is waiting to read
-        responder = self._responder or _responder(settings)
+        responder = self._responder or responder_of(settings)
         stack.push_async_callback(responder.close)
         if settings.own_python:
             watchdog = Watchdog()
@@ -204,6 +194,7 @@ class App:
             checkpoint_seconds=settings.checkpoint_seconds,
         )
         stack.push_async_callback(self.supervisor.close)
+        checks = Checks(self._channels, self._publisher, api)
         self.chat = Chat(
             models=settings.allowed_models,
             store=self.store,
@@ -213,11 +204,18 @@ class App:
             channels=self._channels,
             supervisor=self.supervisor,
             relay=self._relay,
-            publisher=self._publisher,
+            checks=checks,
             announcements=announcements,
-            api=api,
         )
-        self._library = Library(self.store, self._channels, self._publisher, announcements)
+        self.library = Library(
+            store=self.store,
+            turns=turns,
+            channels=self._channels,
+            checks=checks,
+            supervisor=self.supervisor,
+            relay=self._relay,
+            announcements=announcements,
+        )
         self.supervisor.begin()
         indexing = Indexing(self.store)
         stack.push_async_callback(indexing.close)
@@ -270,55 +268,10 @@ class App:
                     UploadLimits(settings.max_upload_bytes, settings.max_uploads_bytes),
                     settings.upload_types,
                 ),
-                self._library,
+                self.library,
                 addresses,
                 namespace=settings.rpc_namespace,
                 max_prompt_bytes=settings.max_prompt_bytes,
-                models=[_model_of(name, settings) for name in settings.allowed_models],
+                models=[card_of(name, settings) for name in settings.allowed_models],
             ),
         )
-
-
-def _responder(settings: Settings) -> Responder:
-    """Who answers, by the settings; raises ResponderUnusable."""
-    named = {name: _own(settings, place) for name, place in settings.responders.items()}
-    usual = _own(settings, settings.responder) if settings.responder else _model(settings)
-    return Choice(named, usual) if named else usual
-
-
-def _own(settings: Settings, place: str) -> Responder:
-    """The responder of somebody's own that a setting names; raises ResponderUnusable."""
-    if not is_route(place):
-        return PythonResponder(place)
-    return RouteResponder(
-        place,
-        [secret.get_secret_value() for secret in settings.responder_secrets],
-        Patience(settings.first_token_seconds, settings.idle_seconds),
-        connections=settings.max_generations,
-        reasoning_tags=settings.reasoning_tags,
-    )
-
-
-def _model_of(name: str, settings: Settings) -> Model:
-    """What clients are told of a model."""
-    card = settings.model_cards.get(name, Card())
-    return Model(name, card.input, card.title or UNSET)
-
-
-def _model(settings: Settings) -> Responder:
-    api = OpenAIResponses if settings.openai_api == "responses" else OpenAIChat
-    return api(
-        Server(
-            base_url=settings.openai_base_url,
-            api_key=settings.openai_api_key.get_secret_value(),
-            connections=settings.max_generations + _SPARE_CONNECTIONS,
-            first_token_seconds=settings.first_token_seconds,
-            idle_seconds=settings.idle_seconds,
-            system_prompt=settings.system_prompt,
-            max_output_tokens=settings.max_output_tokens,
-            options=settings.model_options,
-            headers=settings.openai_headers,
-            reasoning_tags=settings.reasoning_tags,
-            file_bytes=settings.context_file_bytes,
-        )
-    )

@@ -15,14 +15,12 @@ from proxy_server.calls.prompts import (
     parts_from,
     title_from,
 )
-from proxy_server.chat import Chat, NewPrompt
+from proxy_server.chat import Chat, Library, NewPrompt, Uploads
 from proxy_server.errors import Malformed, NotFound, NoUser
-from proxy_server.library import Library
 from proxy_server.protocol import requests
 from proxy_server.protocol.encoding import decode_request, encode
 from proxy_server.protocol.sessions import BEGINNING, Session
 from proxy_server.protocol.turns import Decided
-from proxy_server.uploads import Uploads
 
 # What clients cut files into: in a reply it is known too late to be counted.
 _PIECE_BYTES = 48_000
@@ -181,18 +179,20 @@ class Methods:
 
     async def _list(self, caller: Caller, request: requests.List) -> requests.Listed:
         limit = page_size(request.limit)
-        return await self._chat.list(caller.user, limit, request.before, archived=request.archived)
+        return await self._library.list(
+            caller.user, limit, request.before, archived=request.archived
+        )
 
     async def _history(self, caller: Caller, request: requests.History) -> requests.Page:
         limit = page_size(request.limit)
-        return await self._chat.history(caller.user, request.conversation, limit, request.before)
+        return await self._library.history(caller.user, request.conversation, limit, request.before)
 
     async def _rename(self, caller: Caller, request: requests.Rename) -> requests.Done:
-        await self._chat.rename(caller.user, request.conversation, title_from(request.title))
+        await self._library.rename(caller.user, request.conversation, title_from(request.title))
         return requests.Done()
 
     async def _delete(self, caller: Caller, request: requests.Delete) -> requests.Done:
-        await self._chat.delete(caller.user, request.conversation)
+        await self._library.delete(caller.user, request.conversation)
         return requests.Done()
 
     async def _all_models(self, _: Caller, __: requests.Models) -> requests.AllModels:

@@ -185,7 +185,7 @@ async def test_an_answer_rests_until_its_user_has_agreed(
         session = await chat.open()
         assert session.generation is not None
         assert session.generation.status == "waiting"
-        [summary] = (await app.chat.list(user, 10, None)).conversations
+        [summary] = (await app.library.list(user, 10, None)).conversations
         assert summary.status == "waiting"
         assert not app.supervisor._running
         await chat.check_told(centrifugo)
@@ -347,7 +347,7 @@ async def test_a_stop_closes_what_waits(
         message = await chat.until("stopped")
         assert not await app.chat.stop(user, chat.id)
         assert states(message) == {"where": "output-error"}
-        [summary] = (await app.chat.list(user, 10, None)).conversations
+        [summary] = (await app.library.list(user, 10, None)).conversations
         assert summary.status == "stopped"
         await chat.check_told(centrifugo)
 
@@ -365,7 +365,7 @@ async def test_what_waits_is_made_anew_or_deleted(
         await chat.until("waiting")
         assert shop.seen[-1].trigger == "regenerate"
         await chat.check_told(centrifugo)
-        await app.chat.delete(user, chat.id)
+        await app.library.delete(user, chat.id)
         with pytest.raises(Forbidden):
             await chat.decide(approve=("a",))
         left = sa.select(sa.func.count()).where(generations.c.conversation == chat.id)

@@ -352,7 +352,7 @@ async def test_titles_are_not_asked_of_it(serve: Serve, settings: dict[str, str]
             return not app.supervisor._tasks
 
         await until(idle)
-        [listed] = (await app.chat.list("anna", 10, None)).conversations
+        [listed] = (await app.library.list("anna", 10, None)).conversations
     assert len(own.seen) == 1
     assert listed.title == "Hi"
 

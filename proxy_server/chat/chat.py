@@ -1,11 +1,8 @@
-"""The use cases: what a user does with conversations, and what follows from each.
-
-Every one raises a Refusal where it says no, and StoreUnavailable where the database is away.
-"""
+"""A conversation's turns: prompts, answers anew, decisions, choices, stops, and what follows."""
 
 import asyncio
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 from msgspec import UNSET
@@ -16,12 +13,10 @@ from proxy_server.answers.outbox_relay import OutboxRelay
 from proxy_server.answers.retries import closed_if_told, once_closed
 from proxy_server.answers.supervisor import Supervisor
 from proxy_server.answers.titles import title_of
+from proxy_server.chat.checks import Checks
+from proxy_server.chat.prompts import NewPrompt
 from proxy_server.delivery.announcements import Announcements
-from proxy_server.delivery.publisher import Publisher
-from proxy_server.delivery.server_api import ServerApi
-from proxy_server.errors import ApiRejected, ApiUnreachable, Forbidden, NotFound, Unavailable
-from proxy_server.protocol.messages import Part
-from proxy_server.protocol.requests import Listed, Page
+from proxy_server.errors import NotFound, Unavailable
 from proxy_server.protocol.sessions import BEGINNING, Position, Session
 from proxy_server.protocol.turns import (
     Accepted,
@@ -31,41 +26,16 @@ from proxy_server.protocol.turns import (
     Stopped,
     Turn,
     View,
-    WhenBusy,
 )
-from proxy_server.store import conversations, messages, outbox
+from proxy_server.store import conversations, messages
 from proxy_server.store.database import Store
 from proxy_server.store.turns import Turns
 from proxy_server.store.versions import Versions
 from proxy_server.store.waiting import Waiting
 
-# A deletion is stored by then; to wait for its publication is a courtesy to other tabs.
-_UNSUBSCRIBE_SECONDS = 2.0
 _TELLING_SECONDS = 1.0
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class NewPrompt:
-    """A prompt as its client sent it, found to be in order.
-
-    message_id: its client's id for it, by which it is known again.
-    replaces: the prompt of which it is another version.
-    data, meta: JSON that goes with it, from the client and from Centrifugo.
-    address: of its network, where that is known and counts.
-    """
-
-    parts: list[Part]
-    conversation_id: str | None = None
-    key: str | None = None
-    message_id: str | None = None
-    model: str | None = None
-    when_busy: WhenBusy = "reject"
-    replaces: str | None = None
-    data: str | None = None
-    meta: str | None = None
-    address: str = ""
 
 
 class Chat:
@@ -82,9 +52,8 @@ class Chat:
         channels: Channels,
         supervisor: Supervisor,
         relay: OutboxRelay,
-        publisher: Publisher,
+        checks: Checks,
         announcements: Announcements,
-        api: ServerApi,
     ) -> None:
         self._models = models
         self._store = store
@@ -94,9 +63,8 @@ class Chat:
         self._channels = channels
         self._supervisor = supervisor
         self._relay = relay
-        self._publisher = publisher
+        self._checks = checks
         self._announcements = announcements
-        self._api = api
 
     async def send(self, user: str, prompt: NewPrompt) -> Session:
         try:
@@ -109,7 +77,7 @@ class Chat:
             return self._session(repeated.conversation_id, repeated.view, BEGINNING)
 
     async def _accept(self, user: str, prompt: NewPrompt) -> Session:
-        self._check_deliverable()
+        self._checks.deliverable()
         answer_id = str(uuid.uuid4())
         with self._supervisor.admission(answer_id, Caller(user, prompt.address)):
             turn = await self._turn(user, prompt, answer_id)
@@ -131,10 +99,10 @@ class Chat:
             raise NotFound("There is no such model.")
         known = prompt.conversation_id
         if known is not None:
-            self._check_owned(user, known)
+            self._checks.owned(user, known)
         elif prompt.key is not None:
             known = await self._of_key(user, prompt.key)
-        since = await self._position(user, known)
+        since = await self._checks.position(user, known)
         return Turn(
             user=user,
             conversation_id=known or self._channels.new_conversation(user),
@@ -167,11 +135,11 @@ class Chat:
 
         message_id: the answer or its prompt, by default the last; answer_id: of the new one.
         """
-        self._check_owned(user, conversation_id)
-        self._check_deliverable()
+        self._checks.owned(user, conversation_id)
+        self._checks.deliverable()
         answer_id = answer_id or str(uuid.uuid4())
         with self._supervisor.admission(answer_id, Caller(user, address)):
-            since = await self._position(user, conversation_id)
+            since = await self._checks.position(user, conversation_id)
             wanted = Regeneration(
                 user=user,
                 conversation_id=conversation_id,
@@ -188,9 +156,9 @@ class Chat:
 
     async def decide(self, decided: Decided, address: str = "") -> Session:
         """Goes on with an answer that waits, once all is decided that it waits for."""
-        self._check_owned(decided.user, decided.conversation_id)
-        self._check_deliverable()
-        since = await self._position(decided.user, decided.conversation_id)
+        self._checks.owned(decided.user, decided.conversation_id)
+        self._checks.deliverable()
+        since = await self._checks.position(decided.user, decided.conversation_id)
         wanted = replace(decided, since=since)
         try:
             with self._supervisor.admission(wanted.message_id, Caller(wanted.user, address)):
@@ -206,8 +174,8 @@ class Chat:
 
     async def choose(self, user: str, conversation_id: str, message_id: str, limit: int) -> Session:
         """Brings a version of a message into view, with the newest that followed it."""
-        self._check_owned(user, conversation_id)
-        self._check_deliverable()
+        self._checks.owned(user, conversation_id)
+        self._checks.deliverable()
         chosen = await once_closed(lambda: self._versions.choose(user, conversation_id, message_id))
         if chosen is not None:
             told = self._relay.send(chosen.entry)
@@ -218,7 +186,7 @@ class Chat:
 
     async def stop(self, user: str, conversation_id: str, message_id: str | None = None) -> bool:
         """Whether there was anything to stop."""
-        self._check_owned(user, conversation_id)
+        self._checks.owned(user, conversation_id)
         stopped = await self._turns.stop(user, conversation_id, message_id)
         self._end(user, stopped)
         return bool(stopped.running or stopped.cancelled)
@@ -231,41 +199,12 @@ class Chat:
             conversation_id = key and await self._of_key(user, key)
         if not conversation_id:
             raise NotFound("There is no conversation of that key.")
-        self._check_owned(user, conversation_id)
-        since = await self._top(self._channels.of_conversation(conversation_id))
+        self._checks.owned(user, conversation_id)
+        since = await self._checks.top(self._channels.of_conversation(conversation_id))
         view = await closed_if_told(
             lambda: messages.view(self._store, user, conversation_id, limit)
         )
         return self._session(conversation_id, view, since)
-
-    async def list(
-        self, user: str, limit: int, before: str | None, archived: bool = False
-    ) -> Listed:
-        since = await self._top(channel := self._channels.of_user(user)[0])
-        found, cursor = await conversations.listed(self._store, user, limit, before, archived)
-        return Listed(found, channel, since, cursor or UNSET)
-
-    async def history(
-        self, user: str, conversation_id: str, limit: int, before: str | None
-    ) -> Page:
-        self._check_owned(user, conversation_id)
-        view = await messages.view(self._store, user, conversation_id, limit, before)
-        return Page(view.messages, view.next or UNSET)
-
-    async def rename(self, user: str, conversation_id: str, title: str) -> None:
-        self._check_owned(user, conversation_id)
-        self._check_deliverable()
-        summary, entry = await self._turns.rename(user, conversation_id, title)
-        self._relay.send(entry)
-        self._announcements.summary(user, summary)
-
-    async def delete(self, user: str, conversation_id: str) -> None:
-        self._check_owned(user, conversation_id)
-        self._check_deliverable()
-        for message_id in await self._turns.delete(user, conversation_id):
-            self._supervisor.stop(message_id, "lost")
-        deletion = self._relay.delete(outbox.deletion(user, conversation_id))
-        await asyncio.wait([deletion], timeout=_UNSUBSCRIBE_SECONDS)
 
     def _carry_out(self, user: str, accepted: Accepted) -> None:
         """What follows from a turn that was stored; of one that was stored before, nothing."""
@@ -299,48 +238,10 @@ class Chat:
         if stopped.summary is not None:
             self._announcements.summary(user, stopped.summary)
 
-    async def _position(self, user: str, conversation_id: str | None) -> Position:
-        """Where the conversation's channel stands: asked before anything is stored.
-
-        What is published after this moment a client receives, so it must come before the store is
-        read. It also refuses prompts whose answers could not be delivered.
-        """
-        if conversation_id is None and self._publisher.reachable:
-            return BEGINNING
-        channel = (
-            self._channels.of_user(user)[0]
-            if conversation_id is None
-            else self._channels.of_conversation(conversation_id)
-        )
-        try:
-            top = (await self._api.history(channel, limit=0)).top
-        except (ApiUnreachable, ApiRejected) as error:
-            raise Unavailable("Answers cannot be delivered at the moment. Try again.") from error
-        return BEGINNING if conversation_id is None else top
-
-    async def _top(self, channel: str) -> Position:
-        """Where a channel stands.
-
-        Where Centrifugo is away it is the beginning: a client that follows from there gets more
-        than it needs, or opens again.
-        """
-        try:
-            return (await self._api.history(channel, limit=0)).top
-        except (ApiUnreachable, ApiRejected):
-            return BEGINNING
-
     async def _of_key(self, user: str, key: str) -> str | None:
         return await self._store.read(
             lambda connection: conversations.id_of_key(connection, user, key)
         )
-
-    def _check_deliverable(self) -> None:
-        if self._publisher.full:
-            raise Unavailable("Too much waits for delivery at the moment. Try again in a second.")
-
-    def _check_owned(self, user: str, conversation_id: str) -> None:
-        if not self._channels.owns(user, conversation_id):
-            raise Forbidden
 
     def _session(self, conversation_id: str, view: View, since: Position) -> Session:
         return Session(

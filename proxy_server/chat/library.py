@@ -1,4 +1,4 @@
-"""The use cases besides chatting: what a user does with all of the conversations there are."""
+"""All conversations of a user: listed, searched, renamed, archived, deleted."""
 
 import asyncio
 import re
@@ -8,38 +8,80 @@ from functools import partial
 from msgspec import UNSET
 
 from proxy_server.access.channels import Channels
+from proxy_server.answers.outbox_relay import OutboxRelay
+from proxy_server.answers.supervisor import Supervisor
+from proxy_server.chat.checks import Checks
 from proxy_server.delivery.announcements import Announcements
-from proxy_server.delivery.publisher import Publisher
-from proxy_server.errors import Forbidden, Unavailable
-from proxy_server.protocol.requests import Hits
+from proxy_server.protocol.requests import Hits, Listed, Page
 from proxy_server.protocol.sessions import Hit
-from proxy_server.store import conversations, search
+from proxy_server.store import conversations, messages, outbox, search
 from proxy_server.store.cursors import parse_cursor
 from proxy_server.store.database import Store
 from proxy_server.store.query import Query
 from proxy_server.store.search import Found
+from proxy_server.store.turns import Turns
 
 _CURSOR = re.compile(r"([0-9]{1,19})", re.ASCII)
 # The index tells which texts have the words, and not whether they stand as they are asked for:
 # after so many looks the next page goes on.
 _MOST_LOOKS = 4
+# A deletion is stored by then; to wait for its publication is a courtesy to other tabs.
+_UNSUBSCRIBE_SECONDS = 2.0
 
 
 class Library:
     def __init__(
-        self, store: Store, channels: Channels, publisher: Publisher, announcements: Announcements
+        self,
+        *,
+        store: Store,
+        turns: Turns,
+        channels: Channels,
+        checks: Checks,
+        supervisor: Supervisor,
+        relay: OutboxRelay,
+        announcements: Announcements,
     ) -> None:
         self._store = store
+        self._turns = turns
         self._channels = channels
-        self._publisher = publisher
+        self._checks = checks
+        self._supervisor = supervisor
+        self._relay = relay
         self._announcements = announcements
+
+    async def list(
+        self, user: str, limit: int, before: str | None, archived: bool = False
+    ) -> Listed:
+        since = await self._checks.top(channel := self._channels.of_user(user)[0])
+        found, cursor = await conversations.listed(self._store, user, limit, before, archived)
+        return Listed(found, channel, since, cursor or UNSET)
+
+    async def history(
+        self, user: str, conversation_id: str, limit: int, before: str | None
+    ) -> Page:
+        self._checks.owned(user, conversation_id)
+        view = await messages.view(self._store, user, conversation_id, limit, before)
+        return Page(view.messages, view.next or UNSET)
+
+    async def rename(self, user: str, conversation_id: str, title: str) -> None:
+        self._checks.owned(user, conversation_id)
+        self._checks.deliverable()
+        summary, entry = await self._turns.rename(user, conversation_id, title)
+        self._relay.send(entry)
+        self._announcements.summary(user, summary)
+
+    async def delete(self, user: str, conversation_id: str) -> None:
+        self._checks.owned(user, conversation_id)
+        self._checks.deliverable()
+        for message_id in await self._turns.delete(user, conversation_id):
+            self._supervisor.stop(message_id, "lost")
+        deletion = self._relay.delete(outbox.deletion(user, conversation_id))
+        await asyncio.wait([deletion], timeout=_UNSUBSCRIBE_SECONDS)
 
     async def archive(self, user: str, conversation_id: str, archived: bool) -> None:
         """Raises Forbidden and Unavailable."""
-        if not self._channels.owns(user, conversation_id):
-            raise Forbidden
-        if self._publisher.full:
-            raise Unavailable("Too much waits for delivery at the moment. Try again in a second.")
+        self._checks.owned(user, conversation_id)
+        self._checks.deliverable()
         work = partial(
             conversations.archive, user=user, conversation_id=conversation_id, archived=archived
         )

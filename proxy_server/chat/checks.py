@@ -1,0 +1,54 @@
+"""What is asked before anything is touched: whose it is, and whether it could be delivered."""
+
+from proxy_server.access.channels import Channels
+from proxy_server.delivery.publisher import Publisher
+from proxy_server.delivery.server_api import ServerApi
+from proxy_server.errors import ApiRejected, ApiUnreachable, Forbidden, Unavailable
+from proxy_server.protocol.sessions import BEGINNING, Position
+
+
+class Checks:
+    def __init__(self, channels: Channels, publisher: Publisher, api: ServerApi) -> None:
+        self._channels = channels
+        self._publisher = publisher
+        self._api = api
+
+    def deliverable(self) -> None:
+        """Raises Unavailable."""
+        if self._publisher.full:
+            raise Unavailable("Too much waits for delivery at the moment. Try again in a second.")
+
+    def owned(self, user: str, conversation_id: str) -> None:
+        """Raises Forbidden."""
+        if not self._channels.owns(user, conversation_id):
+            raise Forbidden
+
+    async def position(self, user: str, conversation_id: str | None) -> Position:
+        """Where the conversation's channel stands: asked before anything is stored.
+
+        What is published after this moment a client receives, so it must come before the store is
+        read. It also refuses prompts whose answers could not be delivered.
+        """
+        if conversation_id is None and self._publisher.reachable:
+            return BEGINNING
+        channel = (
+            self._channels.of_user(user)[0]
+            if conversation_id is None
+            else self._channels.of_conversation(conversation_id)
+        )
+        try:
+            top = (await self._api.history(channel, limit=0)).top
+        except (ApiUnreachable, ApiRejected) as error:
+            raise Unavailable("Answers cannot be delivered at the moment. Try again.") from error
+        return BEGINNING if conversation_id is None else top
+
+    async def top(self, channel: str) -> Position:
+        """Where a channel stands.
+
+        Where Centrifugo is away it is the beginning: a client that follows from there gets more
+        than it needs, or opens again.
+        """
+        try:
+            return (await self._api.history(channel, limit=0)).top
+        except (ApiUnreachable, ApiRejected):
+            return BEGINNING
