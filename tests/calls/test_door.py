@@ -100,12 +100,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 async def test_tls(serverless: Deployment, certificate: tuple[Path, Path]) -> None:
     chain, key = certificate
+    user = str(uuid.uuid4())
     with serverless.server(2, GRPC_TLS_CERT=str(chain), GRPC_TLS_KEY=str(key)) as server:
         async with Door(server.port, certificate=chain.read_bytes()) as door:
-            assert (await door.rpc("anna", "ai:list"))["conversations"] == []
+            assert (await door.rpc(user, "ai:list"))["conversations"] == []
         async with Door(server.port) as plain:
             with pytest.raises(grpc.aio.AioRpcError):
-                await plain.rpc("anna", "ai:list")
+                await plain.rpc(user, "ai:list")
 
 
 async def test_a_renewed_certificate_needs_no_restart(
@@ -113,22 +114,23 @@ async def test_a_renewed_certificate_needs_no_restart(
 ) -> None:
     needs(openssl=shutil.which("openssl"))
     chain, key = self_signed(tmp_path)
+    user = str(uuid.uuid4())
     with serverless.server(2, GRPC_TLS_CERT=str(chain), GRPC_TLS_KEY=str(key)) as server:
         before = chain.read_bytes()
         async with Door(server.port, certificate=before) as door:
-            assert (await door.rpc("anna", "ai:list"))["conversations"] == []
+            assert (await door.rpc(user, "ai:list"))["conversations"] == []
             # in the moment of being replaced the files do not fit, and what is known goes on
             chain.unlink()
             async with Door(server.port, certificate=before) as meanwhile:
-                assert (await meanwhile.rpc("anna", "ai:list"))["conversations"] == []
+                assert (await meanwhile.rpc(user, "ai:list"))["conversations"] == []
             self_signed(tmp_path)
             async with Door(server.port, certificate=chain.read_bytes()) as renewed:
-                assert (await renewed.rpc("anna", "ai:list"))["conversations"] == []
+                assert (await renewed.rpc(user, "ai:list"))["conversations"] == []
             async with Door(server.port, certificate=before) as outdated:
                 with pytest.raises(grpc.aio.AioRpcError):
-                    await outdated.rpc("anna", "ai:list")
+                    await outdated.rpc(user, "ai:list")
             # connections that stand go on
-            assert (await door.rpc("anna", "ai:list"))["conversations"] == []
+            assert (await door.rpc(user, "ai:list"))["conversations"] == []
 
 
 @pytest.mark.parametrize(
