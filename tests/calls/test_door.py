@@ -176,15 +176,16 @@ async def test_malformed_prompts(deployment: Deployment, data: bytes) -> None:
 
 
 async def test_a_prompt_of_a_megabyte(deployment: Deployment) -> None:
+    user = str(uuid.uuid4())
     async with Door(deployment.door_port) as door:
         for prompt in ("x" * (1 << 20), "é" * 30_000):
-            error = (await door.rpc("anna", "ai:send", text=prompt))["error"]
+            error = (await door.rpc(user, "ai:send", text=prompt))["error"]
             assert (error["code"], error["temporary"]) == (413, False)
         image = {"type": "file", "mediaType": "image/png", "url": "https://a"}
         for field in ("mediaType", "filename"):
             long = image | {field: "image/" + "x" * 50_000}
-            assert (await door.rpc("anna", "ai:send", parts=[long]))["error"]["code"] == 413
-        assert (await door.rpc("anna", "ai:list"))["conversations"] == []
+            assert (await door.rpc(user, "ai:send", parts=[long]))["error"]["code"] == 413
+        assert (await door.rpc(user, "ai:list"))["conversations"] == []
 
 
 async def test_half_a_character_of_a_prompt_is_no_reason_to_refuse_it(
