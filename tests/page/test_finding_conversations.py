@@ -176,6 +176,7 @@ def test_an_answer_that_ends_unseen_is_told_of(visitor: Visitor, deployment: Dep
       document.dispatchEvent(new Event("visibilitychange"));
     }""")
     expect(tab.page).to_have_title(f"(1) {SLOW}")
+    tab.page.wait_for_function("notices.length > 0")
     assert tab.page.evaluate("notices") == [[SLOW, "The answer is there."]]
     tab.page.evaluate("""() => {
       delete document.hidden;
