@@ -7,7 +7,7 @@ import { Announcer } from "./announcer.tsx";
 import { Chat } from "./chat.tsx";
 import { ConnectionNotice } from "./connection_notice.tsx";
 import { keepDraft } from "./drafts.ts";
-import { ExportButton } from "./export_dialog.tsx";
+import { ExportButton } from "./export_button.tsx";
 import { focusPrompt } from "./focus.ts";
 import { showConversation, useConversationId, useNarrow, useObservable } from "./hooks.ts";
 import { MenuIcon, NewIcon } from "./icons.tsx";

@@ -15,9 +15,8 @@ import { Attachments } from "./attachments.ts";
 import { Composer } from "./composer.tsx";
 import { draftOf, keepDraft } from "./drafts.ts";
 import { focusPrompt, returnToPrompt } from "./focus.ts";
-import { showConversation, useObservable } from "./hooks.ts";
+import { showConversation, useLoaded, useObservable } from "./hooks.ts";
 import { Log } from "./log.tsx";
-import { ModelPicker } from "./model_picker.tsx";
 import { chooseModel, chosenModel } from "./models.ts";
 import type { Outbox, Pending } from "./outbox.ts";
 import { report } from "./problems.tsx";
@@ -25,6 +24,8 @@ import { Welcome } from "./welcome.tsx";
 
 const nothing = new Cell(emptyConversation);
 const live = new Cell("live");
+
+const loadPicker = () => import("./model_picker.tsx");
 
 interface ChatProps {
   id: string;
@@ -45,6 +46,7 @@ export function Chat({ id, conversation, outbox, client, models }: ChatProps) {
   const [sent, setSent] = useState(0);
   const [picked, setPicked] = useState<string>();
   const chosen = picked ?? chosenModel(models);
+  const picker = useLoaded(models.length > 1, loadPicker);
   const busy = messages.some(isInWork);
 
   // a second prompt would begin a second conversation
@@ -104,7 +106,7 @@ export function Chat({ id, conversation, outbox, client, models }: ChatProps) {
         onSend={send}
         onStop={stop}
       >
-        <ModelPicker models={models} chosen={chosen} onChoose={pick} />
+        {picker && <picker.ModelPicker models={models} chosen={chosen} onChoose={pick} />}
       </Composer>
     </>
   );

@@ -2,35 +2,26 @@
 
 import type { ChatClient } from "centrifugo-llm";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { Format } from "./export.ts";
-import { ExportIcon } from "./icons.tsx";
+import { exported, type Format, save } from "./export.ts";
 
-interface ExportProps {
+export interface ExportProps {
   client: ChatClient;
   id: string;
   title: string;
 }
 
-export function ExportButton(props: ExportProps) {
-  const [open, setOpen] = useState(false);
-  return (
-    <>
-      <button type="button" class="icon" aria-label="Export" onClick={() => setOpen(true)}>
-        <ExportIcon />
-      </button>
-      {open && <ExportDialog {...props} onClose={() => setOpen(false)} />}
-    </>
-  );
-}
-
-function ExportDialog({ client, id, title, onClose }: ExportProps & { onClose: () => void }) {
+export function ExportDialog({
+  client,
+  id,
+  title,
+  onClose,
+}: ExportProps & { onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [said, setSaid] = useState("");
   useLayoutEffect(() => dialog.current?.showModal(), []);
   const take = async (format: Format) => {
     setSaid("Loading…");
     try {
-      const { exported, save } = await import("./export.ts");
       save(await exported(client, id, title, format));
       // gives the focus back
       dialog.current?.close();

@@ -93,3 +93,16 @@ function useMedia(media: string): boolean {
   }, [media]);
   return matches;
 }
+
+/** A part of the page that is loaded once it is wanted; null until it is there. */
+export function useLoaded<T>(wanted: boolean, load: () => Promise<T>): T | null {
+  const [loaded, setLoaded] = useState<T | null>(null);
+  useEffect(() => {
+    if (!wanted || loaded !== null) return;
+    load().then(
+      (part) => setLoaded(() => part),
+      () => {}, // the connection is away, and says so
+    );
+  }, [wanted, loaded, load]);
+  return loaded;
+}

@@ -1,6 +1,7 @@
 /** Which model answers the next prompt, where there are several. */
 
 import type { Model } from "centrifugo-llm";
+import "./styles/model_picker.css";
 
 interface ModelPickerProps {
   models: readonly Model[];
@@ -9,7 +10,6 @@ interface ModelPickerProps {
 }
 
 export function ModelPicker({ models, chosen, onChoose }: ModelPickerProps) {
-  if (models.length < 2) return null;
   return (
     <select
       class="models"

@@ -2,7 +2,6 @@
 
 import { Cell, type ConversationList, type Observable, type Summary } from "centrifugo-llm";
 import { placeInAddress } from "./address.ts";
-import { showConversation } from "./hooks.ts";
 
 const inWork = ({ status }: Summary) => status === "streaming" || status === "queued";
 
@@ -38,7 +37,11 @@ export class Notices {
     const unseen = ended.filter(({ id }) => !isSeen(id));
     if (unseen.length === 0) return;
     this.#unread.set(new Set([...this.#unread.value, ...unseen.map(({ id }) => id)]));
-    for (const summary of unseen) notify(summary);
+    if (permission() !== "granted" || !document.hidden) return;
+    import("./notification.ts").then(
+      ({ notify }) => unseen.forEach(notify),
+      () => {}, // the title says it
+    );
   }
 
   #seen(): void {
@@ -54,20 +57,4 @@ function isSeen(id: string): boolean {
 
 function permission(): NotificationPermission {
   return "Notification" in globalThis ? Notification.permission : "denied";
-}
-
-function notify({ id, title, status }: Summary): void {
-  if (permission() !== "granted" || !document.hidden) return;
-  try {
-    // the same conversation's next one takes its place
-    const body = status === "waiting" ? "An answer waits for you." : "The answer is there.";
-    const notice = new Notification(title || "Untitled", { body, tag: id });
-    notice.onclick = () => {
-      window.focus();
-      showConversation(id);
-      notice.close();
-    };
-  } catch {
-    // a phone's browser shows none without a service worker: the title says it
-  }
 }

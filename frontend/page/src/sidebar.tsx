@@ -4,7 +4,7 @@ import type { ChatClient, ConversationList, Summary } from "centrifugo-llm";
 import type { TargetedMouseEvent } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ConfirmDialog } from "./confirm_dialog.tsx";
-import { showConversation, useNarrow, useObservable } from "./hooks.ts";
+import { showConversation, useLoaded, useNarrow, useObservable } from "./hooks.ts";
 import {
   ArchiveIcon,
   CloseIcon,
@@ -16,7 +16,9 @@ import {
 import { NoticeSwitch } from "./notice_switch.tsx";
 import type { Notices } from "./notices.ts";
 import { report } from "./problems.tsx";
-import { Results, SearchField } from "./search.tsx";
+import { SearchField } from "./search.tsx";
+
+const loadResults = () => import("./results.tsx");
 
 interface SidebarProps {
   client: ChatClient;
@@ -32,6 +34,8 @@ export function Sidebar({ client, list, notices, current, open, onClose }: Sideb
   const [query, setQuery] = useState("");
   const { conversations, next } = useObservable(archived ? list.archived : list.state);
   const unread = useObservable(notices.unread);
+  const searching = query.trim() !== "";
+  const results = useLoaded(searching, loadResults);
   const [renaming, setRenaming] = useState<string | null>(null);
   const [deleting, setDeleting] = useState<Summary | null>(null);
   const nav = useRef<HTMLElement>(null);
@@ -107,8 +111,10 @@ export function Sidebar({ client, list, notices, current, open, onClose }: Sideb
           </button>
         </div>
         <SearchField query={query} onInput={setQuery} />
-        {query.trim() !== "" && <Results client={client} query={query} onChoose={onClose} />}
-        <ul hidden={query.trim() !== ""} aria-label={archived ? "Archived" : undefined}>
+        {results && searching && (
+          <results.Results client={client} query={query} onChoose={onClose} />
+        )}
+        <ul hidden={searching} aria-label={archived ? "Archived" : undefined}>
           {archived && conversations.length === 0 && <li class="none">Nothing is archived.</li>}
           {conversations.map((summary) => (
             <li key={summary.id} data-current={summary.id === current}>
@@ -135,7 +141,7 @@ export function Sidebar({ client, list, notices, current, open, onClose }: Sideb
             </li>
           ))}
         </ul>
-        {next !== null && query.trim() === "" && (
+        {next !== null && !searching && (
           <button type="button" class="plain" onClick={() => report(list.loadMore({ archived }))}>
             Show more
           </button>

@@ -1,0 +1,19 @@
+/** The browser's own notice of an answer that ended. */
+
+import type { Summary } from "centrifugo-llm";
+import { showConversation } from "./hooks.ts";
+
+export function notify({ id, title, status }: Summary): void {
+  try {
+    // the same conversation's next one takes its place
+    const body = status === "waiting" ? "An answer waits for you." : "The answer is there.";
+    const notice = new Notification(title || "Untitled", { body, tag: id });
+    notice.onclick = () => {
+      window.focus();
+      showConversation(id);
+      notice.close();
+    };
+  } catch {
+    // a phone's browser shows none without a service worker: the title says it
+  }
+}
