@@ -59,13 +59,13 @@ class Stored:
     titles: of conversations, as the service lists them.
     rows: answers, and prompts that have left the view, by user and message, as the database holds
         them.
-    in_work: rows of generations and publications that should be gone by now.
+    unfinished: rows of generations and publications that should be gone by now.
     """
 
     conversations: dict[tuple[str, str], list[Json]]
     titles: dict[str, str]
     rows: dict[tuple[str, str], Row]
-    in_work: int
+    unfinished: int
     sent: dict[str, list[Sent]]
 
 
@@ -82,14 +82,14 @@ async def look(deployment: Deployment, tokens: dict[str, str], marks: Iterable[s
                 titles[conversation] = title
 
     await asyncio.gather(*(look_at(user, token) for user, token in tokens.items()))
-    rows, in_work = await _rows(deployment)
+    rows, unfinished = await _rows(deployment)
     for _ in range(_TRIES):
-        if not in_work:
+        if not unfinished:
             break
         # what is told is forgotten on the next beat
         await asyncio.sleep(_AGAIN_SECONDS)
-        rows, in_work = await _rows(deployment)
-    return Stored(conversations, titles, rows, in_work, await _sent(deployment, marks))
+        rows, unfinished = await _rows(deployment)
+    return Stored(conversations, titles, rows, unfinished, await _sent(deployment, marks))
 
 
 async def _histories(deployment: Deployment, token: str) -> dict[str, tuple[str, list[Json]]]:
@@ -132,7 +132,7 @@ async def _rows(deployment: Deployment) -> tuple[dict[tuple[str, str], Row], int
         database = sqlite3.connect(deployment.folder / "conversations.db")
         try:
             found = database.execute(_MESSAGES).fetchall()
-            in_work = database.execute(left).fetchone()[0]
+            unfinished = database.execute(left).fetchone()[0]
         finally:
             database.close()
     else:
@@ -141,7 +141,7 @@ async def _rows(deployment: Deployment) -> tuple[dict[tuple[str, str], Row], int
         )
         try:
             found = await connection.fetch(_MESSAGES)
-            in_work = await connection.fetchval(left)
+            unfinished = await connection.fetchval(left)
         finally:
             await connection.close()
     rows = {
@@ -150,7 +150,7 @@ async def _rows(deployment: Deployment) -> tuple[dict[tuple[str, str], Row], int
         )
         for owner, key, place, role, parts, metadata, hidden in found
     }
-    return rows, in_work
+    return rows, unfinished
 
 
 def _row(conversation: str, parts: list[Json], metadata: Json) -> Row:

@@ -107,8 +107,8 @@ class _Judge:
                 repeat.message,
                 len(repeat.text) or 1,
             )
-        if self._stored.in_work:
-            self._add(LEFT_OPEN, f"{self._stored.in_work} rows of work that is over", "", "", "")
+        if self._stored.unfinished:
+            self._add(LEFT_OPEN, f"{self._stored.unfinished} rows of work that is over", "", "", "")
         broken = [one.id for one in self._ledger.prompts if one.model_breaks]
         return Verdict(
             self._violations,

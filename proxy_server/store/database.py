@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from proxy_server.errors import StoreUnavailable
 from proxy_server.store.sqlite import Sqlite, Synchronous
 
-_PATIENCE_SECONDS = 3.0
+_BUSY_SECONDS = 3.0
 # SQLSTATE's classes of broken connections, of transactions that a deadlock ended, of lacking
 # resources and of an operator's doing, such as a restart: the driver's adapter has no exception of
 # its own for most of them.
@@ -35,7 +35,7 @@ class Store:
 
     def __init__(self, url: str, *, synchronous: Synchronous = "full") -> None:
         self._database: Sqlite | _Postgresql = (
-            Sqlite(url, patience_seconds=_PATIENCE_SECONDS, synchronous=synchronous)
+            Sqlite(url, busy_seconds=_BUSY_SECONDS, synchronous=synchronous)
             if url.startswith("sqlite:")
             else _Postgresql(url)
         )
@@ -169,11 +169,11 @@ def _pool(url: str, *, size: int, more: int, quiet: bool = False) -> AsyncEngine
 
     engine = postgresql_engine(
         url,
-        command_timeout=2 * _PATIENCE_SECONDS,
+        command_timeout=2 * _BUSY_SECONDS,
         quiet=quiet,
         pool_size=size,
         max_overflow=more,
-        pool_timeout=_PATIENCE_SECONDS,
+        pool_timeout=_BUSY_SECONDS,
         pool_pre_ping=True,
     )
     sa.event.listen(engine.sync_engine, "handle_error", _leave_a_read_only_one)

@@ -34,7 +34,7 @@ class Sqlite:
         a power cut may cost the last commits. The database is whole either way.
     """
 
-    def __init__(self, url: str, *, patience_seconds: float, synchronous: Synchronous) -> None:
+    def __init__(self, url: str, *, busy_seconds: float, synchronous: Synchronous) -> None:
         self._file = _file(url)
         self._lasting = synchronous
         self._synchronous = ""
@@ -45,7 +45,7 @@ class Sqlite:
             url,
             poolclass=sa.StaticPool,
             hide_parameters=True,
-            connect_args={"timeout": patience_seconds, "check_same_thread": False},
+            connect_args={"timeout": busy_seconds, "check_same_thread": False},
         )
         sa.event.listen(self._engine, "do_connect", self._connect)
 
