@@ -10,7 +10,7 @@ from proxy_server.responders.model.openai_responses import OpenAIResponses
 from proxy_server.responders.python.responder import PythonResponder
 from proxy_server.responders.responder import Responder
 from proxy_server.responders.routes.address import is_route
-from proxy_server.responders.routes.route import Patience, RouteResponder
+from proxy_server.responders.routes.route import TimeLimits, RouteResponder
 from proxy_server.settings import Card, Settings
 
 # Titles ask for answers of their own, beside those of users.
@@ -31,7 +31,7 @@ def _own(settings: Settings, place: str) -> Responder:
     return RouteResponder(
         place,
         [secret.get_secret_value() for secret in settings.responder_secrets],
-        Patience(settings.first_token_seconds, settings.idle_seconds),
+        TimeLimits(settings.first_token_seconds, settings.idle_seconds),
         connections=settings.max_generations,
         reasoning_tags=settings.reasoning_tags,
     )

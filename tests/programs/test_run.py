@@ -308,11 +308,11 @@ def test_settings_go_before_what_the_local_model_would_have(run: Run) -> None:
 
 
 def test_the_server_gets_the_grace_that_it_is_set(run: Run) -> None:
-    def patience(**given: str) -> float:
+    def grace(**given: str) -> float:
         *_, server, _ = parts(run.environment | given, run.ports)
         return server.end_seconds - float(server.environment["SHUTDOWN_GRACE_SECONDS"])
 
-    assert patience() == patience(SHUTDOWN_GRACE_SECONDS="30") >= 5
+    assert grace() == grace(SHUTDOWN_GRACE_SECONDS="30") >= 5
 
 
 def test_who_writes_a_responder_is_offered_to_follow_its_files(run: Run) -> None:

@@ -14,7 +14,7 @@ from proxy_server.errors import ResponderFailed, ResponderUnusable
 from proxy_server.protocol.events import Finish, Piece, Reasoning, Text
 from proxy_server.protocol.messages import Message, Metadata, Part, TextPart, Usage
 from proxy_server.responders.responder import Prompt
-from proxy_server.responders.routes.route import Patience, RouteResponder
+from proxy_server.responders.routes.route import TimeLimits, RouteResponder
 from testbed.ports import free_port
 from tests.responders.routes import REPLIES, Reply
 from tests.responders.serving import Handler, serving
@@ -24,7 +24,7 @@ SECRETS = [
     "whsec_" + "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4",
 ]
 FRAMES = ("start-step", "text-start", "text-end", "finish-step")
-PATIENCE = Patience(first_token_seconds=5, idle_seconds=5)
+LIMITS = TimeLimits(first_token_seconds=5, idle_seconds=5)
 
 
 def message(name: str, role: str = "user", text: str = "Hi") -> Message:
@@ -55,10 +55,10 @@ class Heard:
 
 
 @asynccontextmanager
-async def route(handler: Handler, patience: Patience = PATIENCE) -> AsyncIterator[RouteResponder]:
+async def route(handler: Handler, limits: TimeLimits = LIMITS) -> AsyncIterator[RouteResponder]:
     async with serving("/api/chat", handler) as url:
         responder = RouteResponder(
-            f"{url}/api/chat", SECRETS, patience, connections=4, reasoning_tags=["think"]
+            f"{url}/api/chat", SECRETS, limits, connections=4, reasoning_tags=["think"]
         )
         yield responder
         await responder.close()
@@ -239,7 +239,7 @@ async def test_a_route_that_leaves_is_not_asked_twice() -> None:
 
 async def test_a_route_that_does_not_listen_yet_is_asked_again() -> None:
     asked, port = Asked(), free_port()
-    responder = RouteResponder(f"http://127.0.0.1:{port}/?key=secret", [], PATIENCE, connections=1)
+    responder = RouteResponder(f"http://127.0.0.1:{port}/?key=secret", [], LIMITS, connections=1)
     heard = await listen(responder)
     assert heard.failure is not None
     assert heard.failure.reason == "away"
@@ -260,7 +260,7 @@ async def test_silence_has_a_bound() -> None:
         await asyncio.Event().wait()
         return response
 
-    async with route(silent, Patience(5, 0.2)) as responder:
+    async with route(silent, TimeLimits(5, 0.2)) as responder:
         heard = await listen(responder)
     assert heard.failure is not None
     assert (heard.text, heard.failure.reason) == ("Hello", "idle_timeout")
@@ -319,7 +319,7 @@ async def test_what_is_no_route_is_said_at_the_start(
     place: str, secrets: list[str], sentence: str
 ) -> None:
     with pytest.raises(ResponderUnusable) as refused:
-        RouteResponder(place, secrets, PATIENCE, connections=1)
+        RouteResponder(place, secrets, LIMITS, connections=1)
     assert sentence in str(refused.value)
     assert "secret@" not in str(refused.value)
     assert "key=secret" not in str(refused.value)
@@ -330,4 +330,4 @@ async def test_what_is_no_route_is_said_at_the_start(
     ["http://localhost:3000/chat", "http://127.0.0.2/", "http://[::1]/chat", "https://localhost"],
 )
 async def test_a_route_on_this_machine_needs_no_secret(place: str) -> None:
-    await RouteResponder(place, [], PATIENCE, connections=1).close()
+    await RouteResponder(place, [], LIMITS, connections=1).close()

@@ -13,18 +13,18 @@ BOUND = 0.2
 
 
 async def test_silence_ends_a_wait() -> None:
-    patience = TimeLimit(BOUND)
-    with pytest.raises(TimeoutError), patience:
+    limit = TimeLimit(BOUND)
+    with pytest.raises(TimeoutError), limit:
         await asyncio.Event().wait()
 
 
 async def test_what_came_while_the_process_stood_still_is_taken() -> None:
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=ours)
-    patience = TimeLimit(BOUND)
+    limit = TimeLimit(BOUND)
 
     async def read() -> bytes:
-        with patience:
+        with limit:
             return await reader.read(1)
 
     reading = asyncio.create_task(read())
@@ -37,11 +37,11 @@ async def test_what_came_while_the_process_stood_still_is_taken() -> None:
 
 
 async def test_waits_that_bring_nothing_do_not_renew_it() -> None:
-    patience = TimeLimit(BOUND)
+    limit = TimeLimit(BOUND)
 
     async def wait() -> None:
         while True:
-            with patience:
+            with limit:
                 await asyncio.sleep(BOUND / 10)
 
     # not wait_for: its own TimeoutError would look like the one that is expected
@@ -53,22 +53,22 @@ async def test_waits_that_bring_nothing_do_not_renew_it() -> None:
 
 async def test_progress_renews_it_and_time_spent_elsewhere_does_not_count() -> None:
     bound = 4 * BOUND
-    patience = TimeLimit(bound)
+    limit = TimeLimit(bound)
     for _ in range(3):
-        with patience:
+        with limit:
             await asyncio.sleep(0)
         await asyncio.sleep(bound / 2)
-    patience.renew(WAIT)
-    with patience:
+    limit.renew(WAIT)
+    with limit:
         await asyncio.sleep(1.5 * bound)
-    patience.close()
+    limit.close()
 
 
 async def test_who_is_cancelled_from_outside_is_cancelled() -> None:
-    patience = TimeLimit(BOUND)
+    limit = TimeLimit(BOUND)
 
     async def wait() -> None:
-        with patience:
+        with limit:
             await asyncio.Event().wait()
 
     waiting = asyncio.create_task(wait())
@@ -81,23 +81,23 @@ async def test_who_is_cancelled_from_outside_is_cancelled() -> None:
 
 
 async def test_nothing_of_it_is_left_once_it_is_closed() -> None:
-    patience = TimeLimit(BOUND)
-    with patience:
+    limit = TimeLimit(BOUND)
+    with limit:
         await asyncio.sleep(0)
-    patience.close()
+    limit.close()
     # one that went on would cancel whoever waits by then
     await asyncio.sleep(2 * BOUND)
-    assert patience._timer is None or patience._timer.cancelled()
+    assert limit._timer is None or limit._timer.cancelled()
 
 
 async def test_a_wait_that_begins_late_has_its_whole_time() -> None:
-    patience = TimeLimit(BOUND)
-    with patience:
+    limit = TimeLimit(BOUND)
+    with limit:
         await asyncio.sleep(0)
     await asyncio.sleep(BOUND / 2)
 
     async def wait() -> None:
-        with patience:
+        with limit:
             await asyncio.Event().wait()
 
     # the timer of the first wait fires within the second one, and must not be the last
@@ -108,17 +108,17 @@ async def test_a_wait_that_begins_late_has_its_whole_time() -> None:
 
 
 async def test_who_is_cancelled_in_the_moment_of_its_end_is_cancelled() -> None:
-    patience = TimeLimit(0)
+    limit = TimeLimit(0)
 
     async def wait() -> None:
-        with patience:
+        with limit:
             await asyncio.Event().wait()
 
     waiting = asyncio.create_task(wait())
     await asyncio.sleep(0)
     while not waiting.cancelling():
-        patience._fire()
+        limit._fire()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    patience.close()
+    limit.close()

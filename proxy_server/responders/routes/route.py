@@ -35,7 +35,7 @@ _HEADERS = {
 _NO_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
-class Patience(NamedTuple):
+class TimeLimits(NamedTuple):
     """How long a route may be silent, before its first word and between words."""
 
     first_token_seconds: float
@@ -54,14 +54,14 @@ class RouteResponder:
         self,
         place: str,
         secrets: Sequence[str],
-        patience: Patience,
+        limits: TimeLimits,
         *,
         connections: int,
         reasoning_tags: Sequence[str] = (),
     ) -> None:
         self._address = RouteAddress.of(place, has_secret=bool(secrets))
         self._signer = RouteSigner(secrets)
-        self._patience = patience
+        self._limits = limits
         self._tags = tuple(reasoning_tags)
         self._transport = Transport(connections, reuse_seconds=_REUSE_SECONDS)
 
@@ -71,20 +71,20 @@ class RouteResponder:
     @asynccontextmanager
     async def answer(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Sequence[Event]]]:
         """Asks the route; leaving the context ends its request."""
-        patience = self._patience
-        limit = TimeLimit(patience.first_token_seconds)
+        limits = self._limits
+        limit = TimeLimit(limits.first_token_seconds)
         try:
             with limit:
                 response = await self._asked(body_of(prompt))
         except TimeoutError as error:
-            raise first_token_timeout(patience.first_token_seconds) from error
+            raise first_token_timeout(limits.first_token_seconds) from error
         try:
             check_reply(response)
             source = Source(
                 response,
                 limit,
-                first_token_seconds=patience.first_token_seconds,
-                idle_seconds=patience.idle_seconds,
+                first_token_seconds=limits.first_token_seconds,
+                idle_seconds=limits.idle_seconds,
             )
             yield stream_of(response, source, ReasoningTags(self._tags))
         finally:
