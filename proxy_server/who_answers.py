@@ -10,7 +10,7 @@ from proxy_server.responders.model.openai_responses import OpenAIResponses
 from proxy_server.responders.python.responder import PythonResponder
 from proxy_server.responders.responder import Responder
 from proxy_server.responders.routes.address import is_route
-from proxy_server.responders.routes.route import TimeLimits, RouteResponder
+from proxy_server.responders.routes.route import RouteResponder, TimeLimits
 from proxy_server.settings import Card, Settings
 
 # Titles ask for answers of their own, beside those of users.

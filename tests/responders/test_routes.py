@@ -14,7 +14,7 @@ from proxy_server.errors import ResponderFailed, ResponderUnusable
 from proxy_server.protocol.events import Finish, Piece, Reasoning, Text
 from proxy_server.protocol.messages import Message, Metadata, Part, TextPart, Usage
 from proxy_server.responders.responder import Prompt
-from proxy_server.responders.routes.route import TimeLimits, RouteResponder
+from proxy_server.responders.routes.route import RouteResponder, TimeLimits
 from testbed.ports import free_port
 from tests.responders.routes import REPLIES, Reply
 from tests.responders.serving import Handler, serving

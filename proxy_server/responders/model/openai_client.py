@@ -1,4 +1,4 @@
-"""The request to an OpenAI-compatible server: the SDK's retries and errors, and our own time limits.
+"""The request to an OpenAI-compatible server: the SDK's retries and errors, our own time limits.
 
 What a server refuses is left out and remembered; a conversation that it finds too long is asked
 for once more without its oldest turns.
