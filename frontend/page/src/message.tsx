@@ -6,6 +6,7 @@ import {
   isWaiting,
   type Message,
   type Metadata,
+  type Part,
   textOf,
 } from "centrifugo-llm";
 import { memo } from "preact/compat";
@@ -56,7 +57,7 @@ function Answer({ message, conversation, busy }: MessageProps) {
           growing={open && part === newest}
         />
       ))}
-      {status === "streaming" && newest?.type !== "text" && newest?.type !== "reasoning" && (
+      {status === "streaming" && !showsGrowth(newest) && (
         <p class="waiting thinking">
           <span class="unseen">The answer {newest === undefined ? "begins" : "goes on"} soon</span>
         </p>
@@ -68,6 +69,12 @@ function Answer({ message, conversation, busy }: MessageProps) {
       <Actions message={message} conversation={conversation} busy={busy} />
     </article>
   );
+}
+
+/** Whether what a part shows says that more comes: words, or a call that runs. */
+function showsGrowth(part: Part | undefined): boolean {
+  if (part?.type === "text" || part?.type === "reasoning") return true;
+  return part !== undefined && "state" in part && /^(input|approval)-/.test(part.state ?? "");
 }
 
 function PartView({ growing, ...props }: OtherPartProps & { growing: boolean }) {

@@ -12,7 +12,7 @@ import { AnswerFile } from "./answer_file.tsx";
 import { ApprovalView } from "./approval_view.tsx";
 import { Folded } from "./folded.tsx";
 import { visible } from "./json_text.ts";
-import { ToolView } from "./tool_view.tsx";
+import { type Course, ToolView } from "./tool_view.tsx";
 import { ValueView } from "./value_view.tsx";
 import "./styles/parts.css";
 
@@ -55,7 +55,7 @@ function isTool(part: Part): part is ToolPart {
   return part.type === "dynamic-tool" || part.type.startsWith("tool-");
 }
 
-function courseOf(message: Message): "made" | "waiting" | "closed" {
+function courseOf(message: Message): Course {
   if (isClosed(message)) return "closed";
   return isWaiting(message) ? "waiting" : "made";
 }

@@ -15,15 +15,13 @@ export function Sources({ message }: { message: Message }) {
   const sources = new Map(message.parts.filter(isSource).map((part) => [keyOf(part), part]));
   if (sources.size === 0) return null;
   return (
-    <nav class="sources" aria-label="Sources">
-      <ol>
-        {[...sources].map(([key, source]) => (
-          <li key={key}>
-            {source.type === "source-url" ? <PageLink {...source} /> : <Document {...source} />}
-          </li>
-        ))}
-      </ol>
-    </nav>
+    <ol class="sources" aria-label="Sources">
+      {[...sources].map(([key, source]) => (
+        <li key={key}>
+          {source.type === "source-url" ? <PageLink {...source} /> : <Document {...source} />}
+        </li>
+      ))}
+    </ol>
   );
 }
 

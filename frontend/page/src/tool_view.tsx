@@ -1,6 +1,7 @@
 /** One call of a tool: its name and where it stands, and folded what went in and what came out. */
 
 import type { ToolPart } from "centrifugo-llm";
+import { memo } from "preact/compat";
 import { Folded } from "./folded.tsx";
 import { visible } from "./json_text.ts";
 import { ValueView } from "./value_view.tsx";
@@ -37,7 +38,13 @@ export function toolState(part: ToolPart, course: Course): string {
   }
 }
 
-export function ToolView({ part, course }: { part: ToolPart; course: Course }) {
+interface ToolProps {
+  part: ToolPart;
+  course: Course;
+}
+
+/** Not drawn anew with each word of an answer that has hundreds. */
+export const ToolView = memo(({ part, course }: ToolProps) => {
   const name = toolName(part);
   const state = toolState(part, course);
   const tone = part.state === "output-error" ? "failed" : state.endsWith("…") ? "running" : "";
@@ -53,9 +60,9 @@ export function ToolView({ part, course }: { part: ToolPart; course: Course }) {
       {() => <Call part={part} name={name} course={course} />}
     </Folded>
   );
-}
+});
 
-function Call({ part, name, course }: { part: ToolPart; name: string; course: Course }) {
+function Call({ part, name, course }: ToolProps & { name: string }) {
   const { state, approval, errorText, output } = part;
   const writing = state === "input-streaming";
   // as it is written, or as it could not be read

@@ -237,7 +237,7 @@ test("sources stand at the end, each once, and no script among them", async () =
       filename: "annex.pdf",
     },
   ]);
-  const items = [...root.querySelectorAll("nav li")].map(({ textContent }) => textContent);
+  const items = [...root.querySelectorAll("ol li")].map(({ textContent }) => textContent);
   expect(items).toEqual(["https://example.com/", "Report application/pdf", "Annex annex.pdf"]);
   expect(root.querySelectorAll("a")).toHaveLength(1);
 });
