@@ -1,6 +1,6 @@
-/** The views of tools, files and sources, fetched when the first of these comes. */
+/** The views of tools, files and sources, of prompts too, fetched when the first of these comes. */
 
-import { CallError } from "centrifugo-llm";
+import { CallError, type FilePart } from "centrifugo-llm";
 import { useEffect, useState } from "preact/hooks";
 import type { OtherPartProps } from "./part_views.tsx";
 import { report } from "./problems.tsx";
@@ -35,7 +35,7 @@ function useViews(): Views | null {
 
 /** After a new version was set up, say: an approval may be among what is not shown. */
 function reportMissing(): void {
-  const words = "Parts of the answer could not be shown. Please reload the page.";
+  const words = "A part of the conversation could not be shown. Please reload the page.";
   report(Promise.reject(new CallError(0, words, true)));
 }
 
@@ -47,4 +47,13 @@ export function OtherPart(props: OtherPartProps) {
 export function Sources(props: Pick<OtherPartProps, "message">) {
   const views = useViews();
   return views && <views.Sources {...props} />;
+}
+
+export function FilesView({ files }: { files: readonly FilePart[] }) {
+  return files.length === 0 ? null : <Files files={files} />;
+}
+
+function Files(props: { files: readonly FilePart[] }) {
+  const views = useViews();
+  return views && <views.FilesView {...props} />;
 }

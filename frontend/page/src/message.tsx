@@ -12,9 +12,8 @@ import {
 import { memo } from "preact/compat";
 import { useEffect, useState } from "preact/hooks";
 import { copy } from "./copy.ts";
-import { FilesView } from "./file_view.tsx";
 import { returnToPrompt } from "./focus.ts";
-import { OtherPart, Sources } from "./lazy_parts.tsx";
+import { FilesView, OtherPart, Sources } from "./lazy_parts.tsx";
 import { MarkdownView } from "./markdown_view.tsx";
 import type { Outbox, Pending } from "./outbox.ts";
 import type { OtherPartProps } from "./part_views.tsx";

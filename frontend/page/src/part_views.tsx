@@ -16,6 +16,7 @@ import { type Course, ToolView } from "./tool_view.tsx";
 import { ValueView } from "./value_view.tsx";
 import "./styles/parts.css";
 
+export { FilesView } from "./file_view.tsx";
 export { Sources } from "./sources.tsx";
 
 export interface OtherPartProps {
