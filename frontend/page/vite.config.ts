@@ -17,8 +17,8 @@ const policy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  // pictures that the visitor has brought, or fetched
-  "img-src 'self' blob:",
+  // pictures that the visitor has brought, or fetched, and those within answers
+  "img-src 'self' blob: data:",
   "font-src 'self'",
   "connect-src 'self'",
   "base-uri 'none'",

@@ -42,6 +42,8 @@ function announce(answer: Message): string {
       return "Queued.";
     case "streaming":
       return "The answer begins.";
+    case "waiting":
+      return "The answer waits for you.";
     case "stopped":
       return "The answer was stopped.";
     case "interrupted":

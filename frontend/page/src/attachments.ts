@@ -8,7 +8,7 @@ import {
   newId,
   type Observable,
 } from "centrifugo-llm";
-import { NotTaken, prepared } from "./file_kinds.ts";
+import { NotTaken } from "./not_taken.ts";
 import { remember } from "./stored_files.ts";
 
 export interface Attachment {
@@ -103,6 +103,7 @@ export class Attachments {
     if (source === undefined) return;
     const { signal } = source.controller;
     try {
+      const { prepared } = await import("./file_kinds.ts");
       const file = await prepared(source.file);
       const part = await this.#client.upload(file, {
         id,

@@ -1,11 +1,9 @@
 /** Which files go to a model, and as what. */
 
+import { NotTaken } from "./not_taken.ts";
 import { smaller } from "./pictures.ts";
 
 const SNIFFED_BYTES = 8_192;
-
-/** Why a file is not taken: a sentence for a person. */
-export class NotTaken extends Error {}
 
 /** The file as it is to be sent, with a kind that the server takes. */
 export async function prepared(file: File): Promise<File> {

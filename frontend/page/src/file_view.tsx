@@ -18,7 +18,7 @@ export function FilesView({ files }: { files: readonly FilePart[] }) {
   );
 }
 
-function FileView({ file }: { file: FilePart }) {
+export function FileView({ file }: { file: FilePart }) {
   const { url, mediaType } = file;
   if (url.startsWith("upload:")) {
     return mediaType.startsWith("image/") ? <Picture file={file} /> : <Download file={file} />;

@@ -3,6 +3,7 @@
 import {
   type Conversation,
   isClosed,
+  isWaiting,
   type Message,
   type Metadata,
   type Part,
@@ -11,10 +12,11 @@ import {
 import { memo } from "preact/compat";
 import { useEffect, useState } from "preact/hooks";
 import { copy } from "./copy.ts";
-import { FilesView } from "./file_view.tsx";
 import { returnToPrompt } from "./focus.ts";
+import { FilesView, OtherPart, Sources } from "./lazy_parts.tsx";
 import { MarkdownView } from "./markdown_view.tsx";
 import type { Outbox, Pending } from "./outbox.ts";
+import type { OtherPartProps } from "./part_views.tsx";
 import { report } from "./problems.tsx";
 import { Prompt } from "./prompt.tsx";
 import { Versions } from "./versions.tsx";
@@ -32,7 +34,8 @@ export const MessageView = memo((props: MessageProps) =>
 
 function Answer({ message, conversation, busy }: MessageProps) {
   const { status } = message.metadata;
-  const open = !isClosed(message);
+  const open = !isClosed(message) && !isWaiting(message);
+  const newest = message.parts.at(-1);
   return (
     <article
       class="answer"
@@ -44,26 +47,37 @@ function Answer({ message, conversation, busy }: MessageProps) {
       aria-busy={open}
     >
       {status === "queued" && <p class="waiting">Queued: answered after the ones before</p>}
-      {status === "streaming" && message.parts.length === 0 && (
-        <p class="waiting thinking">
-          <span class="unseen">The answer begins soon</span>
-        </p>
-      )}
       {message.parts.map((part, index) => (
         <PartView
           key={`${index}`}
           part={part}
-          growing={open && index === message.parts.length - 1}
+          message={message}
+          conversation={conversation}
+          growing={open && part === newest}
         />
       ))}
-      <Sources message={message} />
+      {status === "streaming" && !showsGrowth(newest) && (
+        <p class="waiting thinking">
+          <span class="unseen">The answer {newest === undefined ? "begins" : "goes on"} soon</span>
+        </p>
+      )}
+      {message.parts.some(({ type }) => type.startsWith("source-")) && (
+        <Sources message={message} />
+      )}
       <Ending metadata={message.metadata} />
       <Actions message={message} conversation={conversation} busy={busy} />
     </article>
   );
 }
 
-function PartView({ part, growing }: { part: Part; growing: boolean }) {
+/** Whether what a part shows says that more comes: words, or a call that runs. */
+function showsGrowth(part: Part | undefined): boolean {
+  if (part?.type === "text" || part?.type === "reasoning") return true;
+  return part !== undefined && "state" in part && /^(input|approval)-/.test(part.state ?? "");
+}
+
+function PartView({ growing, ...props }: OtherPartProps & { growing: boolean }) {
+  const { part } = props;
   if (part.type === "text") return <MarkdownView text={part.text} growing={growing} />;
   if (part.type === "reasoning") {
     return (
@@ -73,27 +87,7 @@ function PartView({ part, growing }: { part: Part; growing: boolean }) {
       </details>
     );
   }
-  return null;
-}
-
-/** The pages that an answer cites, each once. */
-function Sources({ message }: { message: Message }) {
-  const sources = message.parts.flatMap((part) => (part.type === "source-url" ? [part] : []));
-  const shown = sources.filter(({ url }) => /^https?:/i.test(url));
-  if (shown.length === 0) return null;
-  return (
-    <nav class="sources" aria-label="Sources">
-      <ol>
-        {shown.map(({ sourceId, url, title }) => (
-          <li key={sourceId}>
-            <a href={url} target="_blank" rel="noopener noreferrer">
-              {title ?? url}
-            </a>
-          </li>
-        ))}
-      </ol>
-    </nav>
-  );
+  return <OtherPart {...props} />;
 }
 
 const ENDINGS: Partial<Record<NonNullable<Metadata["status"]>, string>> = {
@@ -121,7 +115,7 @@ function Ending({ metadata: { status, error, finish_reason } }: { metadata: Meta
 function Actions({ message, conversation, busy }: MessageProps) {
   const { status, usage, model } = message.metadata;
   if (status === "streaming") return null;
-  if (status === "queued") {
+  if (status === "queued" || status === "waiting") {
     const cancel = () => {
       report(conversation?.stop(message.id));
       returnToPrompt();

@@ -2,10 +2,10 @@
 
 import { type Conversation, type Message, type Part, textOf } from "centrifugo-llm";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { FilesView } from "./file_view.tsx";
 import { returnToPrompt } from "./focus.ts";
 import { useTouch } from "./hooks.ts";
 import { isComposing } from "./keys.ts";
+import { FilesView } from "./lazy_parts.tsx";
 import { report } from "./problems.tsx";
 import { Versions } from "./versions.tsx";
 

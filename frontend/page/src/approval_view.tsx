@@ -1,0 +1,78 @@
+/** A call that the user is to allow: all that it would be done with, and two buttons. */
+
+import type { Conversation, Message, ToolPart } from "centrifugo-llm";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { returnToPrompt } from "./focus.ts";
+import { visible } from "./json_text.ts";
+import { report } from "./problems.tsx";
+import { toolName } from "./tool_view.tsx";
+import { ValueView } from "./value_view.tsx";
+
+/** A longer one has a box of its own. */
+const LONGEST_REASON = 500;
+
+interface ApprovalProps {
+  part: ToolPart;
+  message: Message;
+  conversation: Conversation | null;
+}
+
+export function ApprovalView({ part, message, conversation }: ApprovalProps) {
+  const [sending, setSending] = useState(false);
+  const card = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => () => leave(card.current), []);
+  const { approval, input } = part;
+  const reason = approval?.requestReason ?? "";
+  const name = toolName(part);
+  const decide = (approved: boolean) => {
+    if (sending || approval === undefined || conversation === null) return;
+    setSending(true);
+    const approvals = [{ id: approval.id, approved }];
+    report(conversation.continue(message.id, { approvals }).finally(() => setSending(false)));
+  };
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for a form, and this asks one thing
+    <div class="approval" role="group" aria-label={`Approval: ${name}`} tabIndex={-1} ref={card}>
+      <p>
+        May this be done: <strong class="tool-name">{name}</strong>?
+      </p>
+      {reason !== "" && reason.length <= LONGEST_REASON && <p dir="auto">{visible(reason)}</p>}
+      {reason.length > LONGEST_REASON && <ValueView label="Reason" of={name} value={reason} />}
+      {input === undefined ? (
+        <p>Without input.</p>
+      ) : (
+        <ValueView label="Input" of={name} value={input} />
+      )}
+      {approval?.descriptor !== undefined && (
+        <ValueView label="Details" of={name} value={approval.descriptor} />
+      )}
+      <div class="decisions">
+        {/* not disabled: that would lose the focus */}
+        <button type="button" class="button" aria-disabled={sending} onClick={() => decide(true)}>
+          Approve
+        </button>
+        <button
+          type="button"
+          class="button quiet"
+          aria-disabled={sending}
+          onClick={() => decide(false)}
+        >
+          Deny
+        </button>
+        <span role="status">{sending && "Sending…"}</span>
+      </div>
+    </div>
+  );
+}
+
+/**
+ * Where the keyboard goes when the buttons it was on have gone: to what is asked next. To all of that and not to its
+ * button, which a key that is pressed twice would press.
+ */
+function leave(card: HTMLElement | null): void {
+  if (card === null || !card.contains(document.activeElement)) return;
+  const asked = [...document.querySelectorAll<HTMLElement>(".approval")];
+  const next = asked[asked.indexOf(card) + 1] ?? asked.find((other) => other !== card);
+  if (next === undefined) returnToPrompt();
+  else next.focus();
+}

@@ -1,0 +1,20 @@
+/** Something folded, drawn only while it is open: an answer may hold many, and long ones. */
+
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+
+interface FoldedProps {
+  kind: "tool" | "data" | "reasoning";
+  summary: ComponentChildren;
+  children: () => ComponentChildren;
+}
+
+export function Folded({ kind, summary, children }: FoldedProps) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details class={`folded ${kind}`} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{summary}</summary>
+      {open && <div class="folded-body">{children()}</div>}
+    </details>
+  );
+}

@@ -1,0 +1,2 @@
+/** Why a file is not taken: a sentence for a person. */
+export class NotTaken extends Error {}

@@ -1,0 +1,87 @@
+/** One call of a tool: its name and where it stands, and folded what went in and what came out. */
+
+import type { ToolPart } from "centrifugo-llm";
+import { memo } from "preact/compat";
+import { Folded } from "./folded.tsx";
+import { visible } from "./json_text.ts";
+import { ValueView } from "./value_view.tsx";
+
+/** What becomes of the answer that the call belongs to. */
+export type Course = "made" | "waiting" | "closed";
+
+const LONGEST_NAME = 120;
+
+export function toolName({ type, toolName, title }: ToolPart): string {
+  const name = title || (type === "dynamic-tool" ? toolName : type.slice("tool-".length));
+  return visible((name || "tool").slice(0, LONGEST_NAME));
+}
+
+/** What a person reads of the state; a call that nobody goes on with is at its end. */
+export function toolState(part: ToolPart, course: Course): string {
+  switch (part.state) {
+    case "output-available":
+      return part.preliminary && course !== "closed" ? "Running…" : "Done";
+    case "output-error":
+      return "Failed";
+    case "output-denied":
+      return "Denied";
+    case "approval-responded":
+      if (part.approval?.approved === false) return "Denied";
+      return course === "closed" ? "Not finished" : "Approved";
+    case "approval-requested":
+      return course === "closed" ? "Not decided" : "Asks for approval";
+    case "input-available":
+      if (course === "waiting") return "Waits for its result";
+      return course === "made" ? "Running…" : "Not finished";
+    default:
+      return course === "made" ? "Writing its input…" : "Not finished";
+  }
+}
+
+interface ToolProps {
+  part: ToolPart;
+  course: Course;
+}
+
+/** Not drawn anew with each word of an answer that has hundreds. */
+export const ToolView = memo(({ part, course }: ToolProps) => {
+  const name = toolName(part);
+  const state = toolState(part, course);
+  const tone = part.state === "output-error" ? "failed" : state.endsWith("…") ? "running" : "";
+  return (
+    <Folded
+      kind="tool"
+      summary={
+        <>
+          <span class="tool-name">{name}</span> <span class={`tool-state ${tone}`}>{state}</span>
+        </>
+      }
+    >
+      {() => <Call part={part} name={name} course={course} />}
+    </Folded>
+  );
+});
+
+function Call({ part, name, course }: ToolProps & { name: string }) {
+  const { state, approval, errorText, output } = part;
+  const writing = state === "input-streaming";
+  // as it is written, or as it could not be read
+  const input = writing ? (part.rawInput ?? part.input) : (part.input ?? part.rawInput);
+  return (
+    <>
+      {input === undefined ? (
+        <p>{writing ? "No input yet." : "Without input."}</p>
+      ) : (
+        <ValueView label="Input" of={name} value={input} growing={writing && course === "made"} />
+      )}
+      {approval?.reason && (
+        <p dir="auto">
+          {approval.approved === false ? "Denied: " : "Approved: "}
+          {visible(approval.reason)}
+        </p>
+      )}
+      {errorText !== undefined && <ValueView label="Error" of={name} value={errorText} />}
+      {output !== undefined && <ValueView label="Output" of={name} value={output} />}
+    </>
+  );
+}
