@@ -59,6 +59,11 @@ class Tab:
         return self.page.get_by_role("article", name="You")
 
     @property
+    def asked(self) -> Locator:
+        """The texts of the prompts, without what stands beside them."""
+        return self.prompts.locator("> p")
+
+    @property
     def conversations(self) -> Locator:
         return self.page.get_by_role("navigation").get_by_role("listitem")
 

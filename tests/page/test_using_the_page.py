@@ -83,7 +83,7 @@ def test_a_reload_shows_the_same(visitor: Visitor, deployment: Deployment) -> No
     tab.page.reload()
     tab.wait_for("complete")
     assert tab.copied_text() == text(90)
-    expect(tab.prompts).to_have_text(SLOW)
+    expect(tab.asked).to_have_text(SLOW)
 
 
 def test_two_tabs_of_a_visitor_are_in_step(visitor: Visitor, deployment: Deployment) -> None:

@@ -60,7 +60,7 @@ def test_a_refusing_model_is_said_in_a_sentence(visitor: Visitor, status: int) -
     sentence = tab.answer().locator(".ending").inner_text()
     assert re.fullmatch(r"[A-Z][^{}<>\n]{10,120}\.", sentence)
     assert str(status) not in sentence
-    expect(tab.prompts).to_have_text(f"/status {status}")
+    expect(tab.asked).to_have_text(f"/status {status}")
     expect(tab.button("Answer again")).to_be_visible()
 
 
@@ -204,7 +204,7 @@ def test_a_prompt_that_is_not_accepted_survives_a_reload(
         tab.ask("/tokens 12")
         expect(tab.page.get_by_text("Sending…")).to_be_visible()
         tab.page.reload()
-        expect(tab.prompts).to_have_text("/tokens 12")
+        expect(tab.asked).to_have_text("/tokens 12")
     finally:
         deployment.servers[0].start()
     tab.wait_for("complete")
