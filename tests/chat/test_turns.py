@@ -135,9 +135,14 @@ async def test_a_deletion_is_told_after_a_crash(serverless: Deployment) -> None:
                 assert await door.rpc(user, "ai:delete", conversation=conversation) == {}
                 server.kill()
     with serverless.server(2):
-        await until(partial(is_told, serverless, session["channel"], {"type": "deleted"}))
         deleted = {"type": "deleted", "conversation": conversation}
         await until(partial(is_told, serverless, listed["channel"], deleted))
+
+        async def is_gone() -> bool:
+            return not await published(serverless, session["channel"])
+
+        # the texts leave Centrifugo's history as well, once its followers were told
+        await until(is_gone)
 
 
 async def test_a_prompt_is_told_after_a_crash(serverless: Deployment) -> None:
@@ -145,8 +150,15 @@ async def test_a_prompt_is_told_after_a_crash(serverless: Deployment) -> None:
     async with Link(serverless.api_port) as link:
         with serverless.server(2, CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as server:
             async with Door(server.port) as door:
-                before = await door.rpc(user, "ai:send", text="/tokens 1")
-                await ended(door, user, before["conversation"])
+                await door.rpc(user, "ai:send", text="/tokens 1")
+                listed = await door.rpc(user, "ai:list")
+
+                async def is_settled() -> bool:
+                    found = await published(serverless, listed["channel"])
+                    return bool(found) and found[-1]["conversation"]["status"] == "complete"
+
+                # what is still on its way would tell the server that Centrifugo is away
+                await until(is_settled)
                 link.refusing = True
                 link.cut()
                 session = await door.rpc(user, "ai:send", text="nobody hears of it")
