@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from testbed import go_client
 from testbed.approvals import ASKED, CALLS, DONE
 from testbed.client import Client, Json
 from testbed.deployment import API_KEY, Deployment
@@ -19,7 +20,7 @@ from tests.clients.conftest import SETTINGS
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "clients"
 RESPONDERS = "parts=testbed.answers:answer, approvals=testbed.approvals:answer"
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +33,23 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         yield running
 
 
-@pytest.fixture(scope="module")
-def program() -> list[str]:
+@pytest.fixture(scope="module", params=["python", "go"])
+def program(request: pytest.FixtureRequest) -> list[str]:
+    if request.param == "go":
+        return [str(go_client.built())]
     return [sys.executable, str(EXAMPLES / "python" / "chat.py")]
 
 
 async def output_of(program: list[str], port: int, prompt: str, **environment: str) -> str:
-    """What it prints to its end."""
+    """What it prints to its end, which is a good one."""
+    code, output, errors = await run(program, port, prompt, **environment)
+    assert code == 0, errors
+    return output
+
+
+async def run(
+    program: list[str], port: int, prompt: str, **environment: str
+) -> tuple[int | None, str, str]:
     url = f"ws://127.0.0.1:{port}/connection/websocket"
     running = await asyncio.create_subprocess_exec(
         *program,
@@ -52,8 +63,7 @@ async def output_of(program: list[str], port: int, prompt: str, **environment: s
     finally:
         if running.returncode is None:
             running.kill()
-    assert running.returncode == 0, errors.decode()
-    return output.decode()
+    return running.returncode, output.decode(), errors.decode()
 
 
 async def cut_until_done(link: Link, *answers: asyncio.Task[str]) -> int:
@@ -153,6 +163,36 @@ async def test_an_answer_is_exact_where_publications_are_lost_or_strange(
             )
             assert "error" not in published.json()
     assert await answer == f"{text(200)}\n"
+    await other.close()
+
+
+async def test_a_conversation_that_is_deleted_is_gone(
+    deployment: Deployment, program: list[str]
+) -> None:
+    other = await deployment.connect()
+    token = other.hello["data"]["token"]
+    ended = asyncio.create_task(run(program, deployment.port, "/tokens 400 rate=50", TOKEN=token))
+    await until(lambda: statuses(other))
+    found = (await other.rpc("ai:list"))["conversations"][0]["id"]
+    await other.rpc("ai:delete", conversation=found)
+    code, output, errors = await ended
+    assert (code, errors.splitlines()[-1]) == (1, "[gone]")
+    assert text(400).startswith(output)
+    await other.close()
+
+
+async def test_an_answer_that_is_stopped_is_told(
+    deployment: Deployment, program: list[str]
+) -> None:
+    other = await deployment.connect()
+    token = other.hello["data"]["token"]
+    ended = asyncio.create_task(run(program, deployment.port, "/stall 20", TOKEN=token))
+    await until(lambda: statuses(other))
+    found = (await other.rpc("ai:list"))["conversations"][0]["id"]
+    await other.rpc("ai:stop", conversation=found)
+    code, output, errors = await ended
+    assert (code, errors.splitlines()[-1]) == (1, "[stopped]")
+    assert text(20).startswith(output.removesuffix("\n"))
     await other.close()
 
 

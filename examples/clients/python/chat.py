@@ -279,7 +279,6 @@ async def main(url: str, text: str) -> None:
         prompt["model"] = model
     conversation = await Conversation.begin(connection, prompt)
     ended = await print_answer(conversation, prompt["id"])
-    await conversation.close()
     await connection.client.disconnect()
     if ended != "complete":
         sys.exit(f"[{ended}]")
