@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -147,21 +148,15 @@ async def test_an_answer_is_exact_where_publications_are_lost_or_strange(
     session = await other.rpc("ai:open", conversation=found)
     made = session["messages"][-1]["id"]
     stranger = {"id": "stranger", "role": "user", "parts": [], "metadata": {"created_at": 1}}
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{deployment.port}/api") as api:
-        for strange in (
-            {"type": "of another version", "message": made},
-            {"type": "chunks", "message": made, "seq": 1_000_000, "chunks": []},
-            {"type": "message", "message": stranger, "after": "nobody"},
-            {"type": "message", "message": stranger, "after": "nobody"},
-            {"type": "chunks", "message": made, "seq": 1, "chunks": [{"type": "text-delta"}]},
-        ):
-            await asyncio.sleep(0.3)
-            published = await api.post(
-                "/publish",
-                json={"channel": session["channel"], "data": strange},
-                headers={"X-API-Key": API_KEY},
-            )
-            assert "error" not in published.json()
+    for strange in (
+        {"type": "of another version", "message": made},
+        {"type": "chunks", "message": made, "seq": 1_000_000, "chunks": []},
+        {"type": "message", "message": stranger, "after": "nobody"},
+        {"type": "message", "message": stranger, "after": "nobody"},
+        {"type": "chunks", "message": made, "seq": 1, "chunks": [{"type": "text-delta"}]},
+    ):
+        await asyncio.sleep(0.3)
+        await server_api(deployment, "publish", channel=session["channel"], data=strange)
     assert await answer == f"{text(200)}\n"
     await other.close()
 
@@ -194,6 +189,28 @@ async def test_an_answer_that_is_stopped_is_told(
     assert (code, errors.splitlines()[-1]) == (1, "[stopped]")
     assert text(20).startswith(output.removesuffix("\n"))
     await other.close()
+
+
+async def test_a_connection_that_is_ended_for_good_is_told(
+    deployment: Deployment, program: list[str]
+) -> None:
+    other = await deployment.connect()
+    token, user = other.hello["data"]["token"], other.hello["data"]["user"]
+    ended = asyncio.create_task(run(program, deployment.port, "/tokens 400 rate=50", TOKEN=token))
+    await until(lambda: statuses(other))
+    await other.close()
+    await server_api(
+        deployment, "disconnect", user=user, disconnect={"code": 4600, "reason": "enough"}
+    )
+    code, output, errors = await ended
+    assert (code, errors.splitlines()[-1]) == (1, "[enough]")
+    assert text(400).startswith(output.removesuffix("\n"))
+
+
+async def server_api(deployment: Deployment, method: str, **request: Any) -> None:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{deployment.port}/api") as api:
+        done = await api.post(f"/{method}", json=request, headers={"X-API-Key": API_KEY})
+    assert "error" not in done.json()
 
 
 async def statuses(client: Client) -> list[str]:

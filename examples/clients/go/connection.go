@@ -14,6 +14,7 @@ import (
 type connection struct {
 	client *centrifuge.Client
 	number atomic.Int64 // of the present one: it grows each time that the SDK connects
+	ended  chan string  // has the reason where the SDK does not connect again
 }
 
 // Connect without a token connects twice: it has to come back as the same visitor.
@@ -26,7 +27,10 @@ func connect(url, token string) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{client: centrifuge.NewJsonClient(url, centrifuge.Config{Data: data})}
+	c := &connection{
+		client: centrifuge.NewJsonClient(url, centrifuge.Config{Data: data}),
+		ended:  make(chan string, 1),
+	}
 	hello := make(chan string, 1)
 	c.client.OnConnected(func(event centrifuge.ConnectedEvent) {
 		c.number.Add(1)
@@ -36,10 +40,9 @@ func connect(url, token string) (*connection, error) {
 		default:
 		}
 	})
-	refused := make(chan string, 1)
 	c.client.OnDisconnected(func(event centrifuge.DisconnectedEvent) {
 		select {
-		case refused <- event.Reason:
+		case c.ended <- event.Reason:
 		default:
 		}
 	})
@@ -53,7 +56,7 @@ func connect(url, token string) (*connection, error) {
 		}
 		c.client.Close()
 		return connect(url, given)
-	case reason := <-refused:
+	case reason := <-c.ended:
 		return nil, errors.New(reason)
 	}
 }

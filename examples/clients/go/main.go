@@ -45,7 +45,12 @@ func chat(url, text string) error {
 // PrintAnswer prints the answer while it grows. It fails where the answer did.
 func printAnswer(conversation *conversation, prompt string) error {
 	var shown, status string
-	for range conversation.changed {
+	for {
+		select {
+		case <-conversation.changed:
+		case reason := <-conversation.connection.ended:
+			return errors.New(reason)
+		}
 		text, about, closed, gone := conversation.answer(prompt)
 		switch {
 		case strings.HasPrefix(shown, text): // a session may be a little behind what was shown
@@ -71,5 +76,4 @@ func printAnswer(conversation *conversation, prompt string) error {
 			return errors.New(cmp.Or(about.Error, status))
 		}
 	}
-	return nil
 }

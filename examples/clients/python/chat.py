@@ -33,8 +33,10 @@ class Connection:
     def __init__(self, url: str, token: str = "") -> None:
         self.number = 0
         self.hello: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         events = ClientEventHandler()
         events.on_connected = self._connected
+        events.on_disconnected = self._disconnected
         self.client = Client(url, events, data={"token": token} if token else {})
 
     @classmethod
@@ -42,11 +44,13 @@ class Connection:
         """Without a token it connects twice: it has to come back as the same visitor."""
         connection = cls(url, token)
         await connection.client.connect()
-        hello = await connection.hello
-        if token == hello["token"]:
+        await first_of(connection.hello, connection.ended)
+        if connection.ended.done():
+            sys.exit(f"[{connection.ended.result()}]")
+        if (given := connection.hello.result()["token"]) == token:
             return connection
         await connection.client.disconnect()
-        return await cls.open(url, hello["token"])
+        return await cls.open(url, given)
 
     async def call(self, method: str, data: Json) -> Json:
         """Calls until there is a reply, for a minute or so."""
@@ -67,6 +71,11 @@ class Connection:
         self.number += 1
         if not self.hello.done():
             self.hello.set_result(context.data)
+
+    async def _disconnected(self, context: Any) -> None:
+        """For good: otherwise it is connecting again."""
+        if not self.ended.done():
+            self.ended.set_result(context.reason)
 
 
 class Conversation:
@@ -91,16 +100,11 @@ class Conversation:
         self._subscription: Any = None
 
     @classmethod
-    async def begin(cls, connection: Connection, prompt: Json) -> "Conversation":
-        conversation = cls(connection, await connection.call("send", prompt))
+    async def begin(cls, connection: Connection, method: str, request: Json) -> "Conversation":
+        """Follows that of the session which a call brings: "send", or "open"."""
+        conversation = cls(connection, await connection.call(method, request))
         await conversation._follow()
         return conversation
-
-    @classmethod
-    async def open(cls, connection: Connection, conversation: str) -> "Conversation":
-        found = cls(connection, await connection.call("open", {"conversation": conversation}))
-        await found._follow()
-        return found
 
     def find(self, message: str) -> Json | None:
         return next((m for m in self.messages if m["id"] == message), None)
@@ -272,13 +276,19 @@ async def print_answer(conversation: Conversation, prompt: str) -> str:
     return "gone"
 
 
+async def first_of(*futures: asyncio.Future[Any]) -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
 async def main(url: str, text: str) -> None:
     connection = await Connection.open(url, os.environ.get("TOKEN", ""))
     prompt = {"id": str(uuid.uuid4()), "text": text}
     if model := os.environ.get("MODEL"):
         prompt["model"] = model
-    conversation = await Conversation.begin(connection, prompt)
-    ended = await print_answer(conversation, prompt["id"])
+    conversation = await Conversation.begin(connection, "send", prompt)
+    answer = asyncio.create_task(print_answer(conversation, prompt["id"]))
+    await first_of(answer, connection.ended)
+    ended = (answer if answer.done() else connection.ended).result()
     await connection.client.disconnect()
     if ended != "complete":
         sys.exit(f"[{ended}]")
