@@ -28,7 +28,8 @@ pytestmark = pytest.mark.timeout(240)
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     # fewer than are missed while a client is away: then it has to open again
     limit = {"CENTRIFUGO_CLIENT_RECOVERY_MAX_PUBLICATION_LIMIT": "20"}
-    settings = SETTINGS | {"RESPONDERS": RESPONDERS}
+    # the tests' own looking counts as the user's calls
+    settings = SETTINGS | {"RESPONDERS": RESPONDERS, "CALLS_PER_SECOND": "1000"}
     folder = tmp_path_factory.mktemp("sdks")
     with Deployment(folder=folder, settings=settings, centrifugo_settings=limit) as running:
         yield running

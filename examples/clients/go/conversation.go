@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -89,7 +90,8 @@ func (c *conversation) state(own *centrifuge.Subscription) (centrifuge.StreamPos
 	defer c.mu.Unlock()
 	defer c.tell()
 	if err != nil {
-		c.gone = true
+		var refusal *centrifuge.Error // a temporary one is not final: the SDK asks again
+		c.gone = errors.As(err, &refusal) && !refusal.Temporary
 		return centrifuge.StreamPosition{}, err
 	}
 	if c.subscription != own {

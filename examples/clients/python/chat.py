@@ -134,8 +134,9 @@ class Conversation:
         """The SDK asks for this first, and whenever it could not recover."""
         try:
             opened = self._session or await self._connection.call("open", {"conversation": self.id})
-        except CentrifugeError:
-            self._leave()
+        except ReplyError as error:
+            if not error.temporary:  # else the SDK asks again
+                self._leave()
             raise
         if self._session is None:
             self._came_by = self._connection.number
