@@ -31,6 +31,7 @@ run: $(VENV)/.runtime frontend/page/dist/index.html ## starts everything: http:/
 .PHONY: test
 test: lint machine $(VENV)/.local-model page ## sets everything up and runs all tests; ARGS go to pytest
 	$(BIN)/python -m centrifugo.build
+	$(BIN)/python -m testbed.go_client
 	cd frontend && npm test
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
 
@@ -45,6 +46,7 @@ quick: $(VENV)/.dev ## in a minute: the tests that need no server, and one of ea
 .PHONY: coverage
 coverage: $(VENV)/.dev machine ## runs the tests and says which branches none takes; fails below the bound
 	$(BIN)/python -m centrifugo.build
+	$(BIN)/python -m testbed.go_client
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q $(SIDE_BY_SIDE) $(ARGS)
 	$(BIN)/coverage combine --quiet

