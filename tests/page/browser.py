@@ -61,7 +61,7 @@ class Tab:
     @property
     def asked(self) -> Locator:
         """The texts of the prompts, without what stands beside them."""
-        return self.prompts.locator("> p")
+        return self.prompts.locator("p")
 
     @property
     def conversations(self) -> Locator:
