@@ -94,12 +94,18 @@ def test_each_fault_is_committed_in_the_runs_above(tmp_path: Path) -> None:
     assert {kind for kinds in FAULTS.values() for kind in kinds} == ways
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("careful", [True, False])
 async def test_a_client_that_does_not_check_seq_is_found(*, careful: bool, tmp_path: Path) -> None:
     load = STEADY.but(careful=careful, only=("Centrifugo killed",))
-    result = await run_phase(ONE_MACHINE, load, seed="1", folder=tmp_path)
-    assert bool(found(result)[LOST]) is not careful
+    # a kill in a quiet moment loses nothing, so a careless client has three runs to be found in
+    for seed in ("1",) if careful else ("1", "2", "3"):
+        folder = tmp_path / seed
+        folder.mkdir()
+        result = await run_phase(ONE_MACHINE, load, seed=seed, folder=folder)
+        if lost := bool(found(result)[LOST]):
+            break
+    assert lost is not careful
     assert not (careful and found(result))
 
 
