@@ -294,8 +294,8 @@ def test_a_narrow_screen_has_a_drawer(visitor: Visitor, deployment: Deployment) 
     with model_saying(wide, deployment):
         tab.ask("Wide things")
         tab.wait_for("complete")
-    assert tab.page.evaluate("document.documentElement.scrollWidth") == 390
-    assert tab.page.evaluate("document.querySelector('.log').scrollWidth") <= 390
+    tab.page.wait_for_function("document.documentElement.scrollWidth === 390")
+    tab.page.wait_for_function("document.querySelector('.log').scrollWidth <= 390")
     link = tab.conversations.get_by_role("link")
     tab.button("Conversations").click()
     expect(tab.page.locator("main")).to_have_attribute("inert", "")
