@@ -153,6 +153,10 @@ $(VENV)/.uv: | $(BIN)/python
 NPM_INSTALL := npm install --no-audit --no-fund --no-save
 NPM_FILES := frontend/package-lock.json frontend/package.json $(wildcard frontend/*/package.json)
 
+.PHONY: lock
+lock: | $(VENV)/.node ## pins what is new in the package.json files of frontend/
+	cd frontend && node lock.mjs
+
 # what the page is built with, and nothing else: `make run` is quick
 frontend/node_modules/.page: $(NPM_FILES) | $(VENV)/.node
 	cd frontend && $(NPM_INSTALL) --workspace page

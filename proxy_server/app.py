@@ -27,7 +27,7 @@ from proxy_server.answers.retention import Retention
 from proxy_server.answers.supervisor import Supervisor
 from proxy_server.answers.takeover import Takeover
 from proxy_server.answers.titles import Titles
-from proxy_server.answers.unused_uploads import UnusedUploads
+from proxy_server.answers.unused_uploads import sweep_unused
 from proxy_server.calls.door import Door, Threshold
 from proxy_server.calls.methods import Methods
 from proxy_server.calls.servicer import Servicer
@@ -217,20 +217,18 @@ class App:
             announcements=announcements,
         )
         self.supervisor.begin()
-        indexing = Indexing(self.store)
-        stack.push_async_callback(indexing.close)
-        indexing.begin()
         retention = Retention(
             self.store,
             self._relay,
             days=settings.retention_days,
             visitors_days=settings.visitors_retention_days,
         )
-        stack.push_async_callback(retention.close)
-        retention.begin()
-        unused = UnusedUploads(self.store)
-        stack.push_async_callback(unused.close)
-        unused.begin()
+        for background in (
+            Indexing(self.store).begin(),
+            retention.begin(),
+            sweep_unused(self.store),
+        ):
+            stack.push_async_callback(background.close)
 
     def make_checkpoints(self, leases: Leases) -> Checkpoints:
         """How far answers have come is stored by these; a program of tests leaves it out."""

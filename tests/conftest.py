@@ -38,6 +38,10 @@ SETTINGS = {
 
 
 def needs(**found: object) -> None:
+    """Leaves a test out where a part is missing that no language registry has.
+
+    Somebody without root on another system runs the rest; in CI a test that was left out fails.
+    """
     for name, program in found.items():
         if program is None:
             pytest.skip(f"{name} is not installed on this machine")

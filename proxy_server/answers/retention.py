@@ -1,19 +1,17 @@
-"""Removes conversations that are older than they may be, in the background and by small steps."""
-
-import asyncio
-from contextlib import suppress
+"""Removes conversations that are older than they may be, by small steps."""
 
 import structlog
 
+from proxy_server.answers.background import Background
 from proxy_server.answers.outbox_relay import OutboxRelay
-from proxy_server.errors import StoreUnavailable
 from proxy_server.store.database import Store
 from proxy_server.store.retention import remove_old
 
 _STEP_CONVERSATIONS = 200
-# Between two steps: users' calls go before.
 _STEP_SECONDS = 1.0
 _ROUND_SECONDS = 3600.0
+# Where the database is away.
+_AGAIN_SECONDS = 60.0
 
 log = structlog.get_logger()
 
@@ -28,35 +26,24 @@ class Retention:
         self._relay = relay
         self._days = days
         self._visitors_days = visitors_days
-        self._task: asyncio.Task[None] | None = None
+        self._cursor = ""
 
-    def begin(self) -> None:
-        if self._days or self._visitors_days:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="retention")
+    def begin(self) -> Background:
+        return Background("retention", self._step, pause=_AGAIN_SECONDS)
 
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
-        cursor = ""
-        while True:
-            try:
-                step = await remove_old(
-                    self._store,
-                    cursor,
-                    days=self._days,
-                    visitors_days=self._visitors_days,
-                    most=_STEP_CONVERSATIONS,
-                )
-            except StoreUnavailable as error:
-                log.warning("store_unavailable", error=str(error))
-            else:
-                cursor = step.cursor
-                if step.removed:
-                    log.info("conversations_expired", conversations=len(step.removed))
-                for entry in step.removed:
-                    self._relay.delete(entry)
-            await asyncio.sleep(_STEP_SECONDS if cursor else _ROUND_SECONDS)
+    async def _step(self) -> float:
+        if not (self._days or self._visitors_days):
+            return _ROUND_SECONDS
+        step = await remove_old(
+            self._store,
+            self._cursor,
+            days=self._days,
+            visitors_days=self._visitors_days,
+            most=_STEP_CONVERSATIONS,
+        )
+        self._cursor = step.cursor
+        if step.removed:
+            log.info("conversations_expired", conversations=len(step.removed))
+        for entry in step.removed:
+            self._relay.delete(entry)
+        return _STEP_SECONDS if self._cursor else _ROUND_SECONDS

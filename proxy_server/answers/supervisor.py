@@ -1,7 +1,7 @@
 """Which answers run in this process: started, stopped, kept alive, taken over and drained."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from proxy_server import telemetry
 from proxy_server.access.callers import Caller
 from proxy_server.access.limits import Places
 from proxy_server.answers.again import Again
+from proxy_server.answers.background import Background
 from proxy_server.answers.deadline import StopReason
 from proxy_server.answers.generation import Generation, Services
 from proxy_server.answers.outbox_relay import OutboxRelay
@@ -69,19 +70,19 @@ class Supervisor:
         self._running: dict[str, Generation] = {}
         self._taken_over: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loops: list[asyncio.Task[None]] = []
+        self._loops: list[Background] = []
         self._loop = asyncio.get_running_loop()
         # whether a COMMIT may have begun an answer here without a reply that says so
         self._may_have_more = False
         self.draining = False
 
     def begin(self) -> None:
-        for work, seconds in (
-            (self._beat, _HEARTBEAT_SECONDS),
-            (self._checkpoint, self._checkpoint_seconds),
-            (self._look, _LOOK_SECONDS),
+        for name, work, seconds in (
+            ("heartbeat", self._beat, _HEARTBEAT_SECONDS),
+            ("checkpoints", self._checkpoint, self._checkpoint_seconds),
+            ("look", self._look, _LOOK_SECONDS),
         ):
-            self._loops.append(self._loop.create_task(self._repeat(work, seconds)))
+            self._loops.append(Background(name, work, pause=seconds, first=seconds))
 
     @contextmanager
     def admission(self, message_id: str, caller: Caller) -> Iterator[None]:
@@ -140,9 +141,10 @@ class Supervisor:
 
     async def close(self) -> None:
         """Ends all tasks at once."""
-        for task in (*self._loops, *self._tasks):
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._loops, *self._tasks, return_exceptions=True)
+        await asyncio.gather(*(loop.close() for loop in self._loops))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = self._loop.create_task(work, name=name)
@@ -195,16 +197,6 @@ class Supervisor:
         self._services.pacing.running = running
         telemetry.ACTIVE.set(min(running, self._slots))
         telemetry.WAITING.set(max(0, running - self._slots))
-
-    async def _repeat(self, work: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                await work()
-            except StoreUnavailable as error:
-                log.warning("store_unavailable", error=str(error))
-            except Exception:
-                log.exception("supervisor_failed")
 
     async def _beat(self) -> None:
         held = [*self._running, *self._taken_over]

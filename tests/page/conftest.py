@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 from testbed import machine
 from testbed.deployment import Deployment
 from testbed.ports import free_port
+from tests.conftest import needs
 from tests.page.browser import FRONTEND, WAIT_MILLISECONDS, Visitor, page_server, visiting
 
 SETTINGS = {"PROMPTS_PER_MINUTE": "1000", "LEASE_SECONDS": "2", "SHUTDOWN_GRACE_SECONDS": "0.5"}
@@ -24,8 +25,7 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     found = machine.chromium()
-    if found is None:
-        pytest.skip("Chromium is not installed on this machine")
+    needs(Chromium=found)
     expect.set_options(timeout=WAIT_MILLISECONDS)
     with playwright.chromium.launch(executable_path=found, args=["--no-sandbox"]) as launched:
         yield launched

@@ -27,6 +27,14 @@ def centrifugo(path: Path, version: str) -> Path:
     return program(path, f'echo "centrifugo v{version} (Go version: go1.26.4)"')
 
 
+@pytest.mark.parametrize(
+    "name", ["frontend/package-lock.json", *(path.name for path in ROOT.glob("requirements*.txt"))]
+)
+def test_what_is_pinned_names_no_registry(name: str) -> None:
+    """Each reader has one of their own: `make lock` and `make requirements` write no addresses."""
+    assert "://" not in (ROOT / name).read_text()
+
+
 class Checkout:
     """A copy of what finds Centrifugo and Node, on a machine that has nothing."""
 

@@ -4,7 +4,7 @@ What a server refuses is left out and remembered; a conversation that it finds t
 for once more without its oldest turns.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -14,6 +14,14 @@ import openai
 import structlog
 
 from proxy_server.errors import ResponderFailed
+from proxy_server.protocol.messages import Message
+from proxy_server.responders.files import (
+    kinds_of,
+    only_older_have_files,
+    with_contents,
+    without_files,
+)
+from proxy_server.responders.model.chat_request import without_oldest
 from proxy_server.responders.model.failures import (
     first_token_timeout,
     is_too_long,
@@ -23,8 +31,11 @@ from proxy_server.responders.model.failures import (
 from proxy_server.responders.model.source import Source
 from proxy_server.responders.model.time_limit import TimeLimit
 from proxy_server.responders.model.transport import Transport
+from proxy_server.responders.responder import Prompt
 
 _TRIES = 4
+
+BodyOf = Callable[[Sequence[Message]], dict[str, Any]]
 
 log = structlog.get_logger()
 
@@ -73,33 +84,25 @@ class OpenAIClient:
         await self._client.close()
 
     @asynccontextmanager
-    async def asked(
-        self,
-        path: str,
-        body: dict[str, Any],
-        shorter: dict[str, Any],
-        optional: tuple[str, ...],
-        *,
-        bare: dict[str, Any] | None = None,
-        files: str = "",
+    async def answer(
+        self, path: str, prompt: Prompt, body_of: BodyOf, optional: tuple[str, ...]
     ) -> AsyncIterator[Source]:
         """The body of the answer; leaving the context ends the provider's request.
 
-        shorter: what is asked for where the server finds the conversation too long.
+        body_of: the request for so much of the conversation.
         optional: parameters that are left out where the server refuses them.
-        bare: what is asked for where the model takes no files, if the prompt itself has none.
-        files: what kinds of them the body has, in a word.
         Raises ResponderFailed.
         """
         server = self._server
+        history = await with_contents(prompt.history, prompt.files, server.file_bytes)
         limit = TimeLimit(server.first_token_seconds)
         try:
             with limit:
-                response = await self._post(path, body, shorter, optional, bare)
+                response = await self._post(path, history, body_of, optional)
         except TimeoutError as error:
             raise first_token_timeout(server.first_token_seconds) from error
         except openai.APIError as error:
-            raise refused(error, str(body["model"]), files) from error
+            raise refused(error, prompt.model, kinds_of(history)) from error
         try:
             yield Source(
                 response,
@@ -114,12 +117,14 @@ class OpenAIClient:
     async def _post(
         self,
         path: str,
-        body: dict[str, Any],
-        shorter: dict[str, Any],
+        history: Sequence[Message],
+        body_of: BodyOf,
         optional: tuple[str, ...],
-        bare: dict[str, Any] | None,
     ) -> httpx2.Response:
+        """Asks, and where the server says why it does not answer, for less."""
+        shortened = False
         for tries in range(1, _TRIES + 1):
+            body = body_of(history)
             asked = {name: body[name] for name in body if name not in self._refused}
             try:
                 # not create(): it walks over all messages to bring them into the shape they have
@@ -136,10 +141,13 @@ class OpenAIClient:
                 if found := self._refuses(error, [name for name in optional if name in asked]):
                     self._refused.update(found)
                     log.warning("parameter_refused", parameters=found, status=error.status_code)
-                elif is_too_long(error) and body is not shorter and body is not bare:
-                    body = shorter
-                elif bare is not None and body is not bare and takes_no_files(error):
-                    body = bare
+                elif is_too_long(error) and not shortened:
+                    rest = without_oldest(history)
+                    if len(rest) == len(history):
+                        raise
+                    history, shortened = rest, True
+                elif takes_no_files(error) and only_older_have_files(history):
+                    history = without_files(history)
                 else:
                     raise
             else:

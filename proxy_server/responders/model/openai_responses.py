@@ -2,16 +2,11 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from proxy_server.protocol.messages import Message
-from proxy_server.responders.files import (
-    kinds_of,
-    only_older_have_files,
-    with_contents,
-    without_files,
-)
-from proxy_server.responders.model.chat_request import messages_of, without_oldest
+from proxy_server.responders.model.chat_request import messages_of
 from proxy_server.responders.model.openai_client import OpenAIClient, Server
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.model.responses_stream import ResponsesStream
@@ -34,16 +29,8 @@ class OpenAIResponses:
     @asynccontextmanager
     async def answer(self, prompt: Prompt) -> AsyncIterator[ResponsesStream]:
         """Asks for an answer; leaving the context ends the provider's request."""
-        server = self._server
-        history = await with_contents(prompt.history, prompt.files, server.file_bytes)
-        body = self._body(prompt, history)
-        rest = without_oldest(history)
-        shorter = body if len(rest) == len(history) else self._body(prompt, rest)
-        bare = (
-            self._body(prompt, without_files(history)) if only_older_have_files(history) else None
-        )
-        async with self._client.asked(
-            "/responses", body, shorter, _OPTIONAL, bare=bare, files=kinds_of(history)
+        async with self._client.answer(
+            "/responses", prompt, partial(self._body, prompt), _OPTIONAL
         ) as source:
             yield ResponsesStream(source, ReasoningTags(self._server.reasoning_tags))
 
