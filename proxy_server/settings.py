@@ -1,12 +1,12 @@
 """One frozen object of settings, built from the environment; nobody else reads that."""
 
-import json
-import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -16,14 +16,23 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from proxy_server.setting_values import (
+    comma_separated,
+    headers,
+    json_object,
+    places_by_name,
+    tags,
+)
+
 _Seconds = Annotated[float, Field(gt=0)]
 _Days = Annotated[float, Field(ge=0)]
 _Share = Annotated[float, Field(gt=0, le=1)]
 _Count = Annotated[int, Field(ge=1)]
-_CommaSeparated = Annotated[tuple[str, ...], NoDecode]
-_Json = Annotated[dict[str, Any], NoDecode]
-_Headers = Annotated[dict[str, str], NoDecode]
-_Named = Annotated[dict[str, str], NoDecode]
+_Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(comma_separated)]
+_Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(comma_separated)]
+_Json = Annotated[dict[str, Any], NoDecode, BeforeValidator(json_object)]
+_Headers = Annotated[dict[str, str], NoDecode, BeforeValidator(headers)]
+_Places = Annotated[dict[str, str], NoDecode, BeforeValidator(places_by_name)]
 _LEAST_SECRET = 16
 _LAST_PORT = 65_535
 # of what Centrifugo can be answered in one reply, which is 4 MB, and no setting there changes it
@@ -40,7 +49,7 @@ class Card(BaseModel):
     input: tuple[str, ...] = ("text", "image")
 
 
-_Cards = Annotated[dict[str, Card], NoDecode]
+_Cards = Annotated[dict[str, Card], NoDecode, BeforeValidator(json_object)]
 
 
 class Settings(BaseSettings):
@@ -65,7 +74,7 @@ class Settings(BaseSettings):
     centrifugo_api_key: SecretStr = Field(SecretStr(""), description="Key of that API")
     channel_namespace: str = Field("ai", description="Namespace of the channels", min_length=1)
     rpc_namespace: str = Field("ai", description="Namespace of the RPC methods", min_length=1)
-    signing_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+    signing_secrets: _Secrets = Field(
         description="Sign conversation ids and visitors' tokens; comma separated, the first "
         "signs, all are accepted; at least 16 characters each",
     )
@@ -109,11 +118,11 @@ class Settings(BaseSettings):
         description="A JSON object merged into each request to the model: temperature, reasoning "
         "effort, routing, tools of the provider's own",
     )
-    reasoning_tags: _CommaSeparated = Field(
+    reasoning_tags: Annotated[_Words, AfterValidator(tags)] = Field(
         ("think", "thinking"),
         description="Tags at the beginning of a text whose content is reasoning; `off` for none",
     )
-    models: _CommaSeparated = Field((), description="Further models that prompts may name")
+    models: _Words = Field((), description="Further models that prompts may name")
     model_cards: _Cards = Field(
         {},
         description="What `ai:models` says of them, where it is not the default: a JSON object by "
@@ -132,12 +141,12 @@ class Settings(BaseSettings):
         description="Your own Python in place of the model, `package.module:attribute`, or a route "
         "of yours in any language, `https://…` (docs/responders.md)",
     )
-    responders: _Named = Field(
+    responders: _Places = Field(
         {},
         description="The same beside the model, for the prompts that name them: "
         "`name=package.module:attribute, name=https://…`",
     )
-    responder_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+    responder_secrets: _Secrets = Field(
         (),
         description="Sign the requests to routes: `whsec_` and base64 of at least 24 bytes each, "
         "comma separated, all of them sign; only a route on this machine goes without",
@@ -158,7 +167,7 @@ class Settings(BaseSettings):
     max_uploads_bytes: _Count = Field(
         100_000_000, description="Bound on all files of one user, in all conversations"
     )
-    upload_types: _CommaSeparated = Field(
+    upload_types: _Words = Field(
         (
             *("image/png", "image/jpeg", "image/webp", "image/gif", "application/pdf"),
             *("text/*", "application/json"),
@@ -227,63 +236,6 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="`debug`, `info`, `warning` or `error`"
     )
-
-    @field_validator("model_options", "model_cards", mode="before")
-    @classmethod
-    def _object(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        try:
-            found = json.loads(value)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise ValueError('give a JSON object, such as {"temperature": 0.2}')
-        return found
-
-    @field_validator("openai_headers", mode="before")
-    @classmethod
-    def _headers(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        if value.lstrip().startswith("{"):
-            return cls._object(value)
-        pairs = [
-            re.split("[:=]", pair, maxsplit=1) for pair in re.split("[,\n]", value) if pair.strip()
-        ]
-        if any(len(pair) == 1 for pair in pairs):
-            raise ValueError("give a JSON object, or Name: value, …")
-        return {name.strip(): content.strip() for name, content in pairs}
-
-    @field_validator("responders", mode="before")
-    @classmethod
-    def _by_name(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
-        named = {name.strip(): place.strip() for name, _, place in pairs}
-        if len(named) < len(pairs) or not all((*named, *named.values())):
-            raise ValueError("give name=package.module:attribute or name=https://…, each name once")
-        return named
-
-    @field_validator("reasoning_tags", mode="after")
-    @classmethod
-    def _tags(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if value in (("off",), ("false",), ("0",), ("no",), ("none",)):
-            return ()
-        if value in (("on",), ("true",), ("1",), ("yes",)):
-            return ("think", "thinking")
-        return tuple(tag.strip("<>") for tag in value)
-
-    @field_validator(
-        *("signing_secrets", "models", "reasoning_tags", "responder_secrets", "upload_types"),
-        mode="before",
-    )
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part for part in (part.strip() for part in value.split(",")) if part)
-        return value
 
     @field_validator("signing_secrets")
     @classmethod

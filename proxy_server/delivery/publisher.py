@@ -16,6 +16,7 @@ from time import perf_counter
 
 import structlog
 
+from proxy_server.delivery.items import Item, waiting_for_state
 from proxy_server.delivery.resync import Resync
 from proxy_server.delivery.server_api import Publish, Published, ServerApi
 from proxy_server.delivery.ticks import Ticks
@@ -41,25 +42,6 @@ _SYNC = encode(SyncPublication())
 log = structlog.get_logger()
 
 
-class _Item:
-    """A publication on its way; `acknowledged` is its position, or why there is none."""
-
-    __slots__ = ("acknowledged", "failures", "give_up_at", "publish", "state")
-
-    def __init__(
-        self,
-        publish: Publish,
-        acknowledged: asyncio.Future[Position],
-        give_up_at: float,
-        state: str | None,
-    ) -> None:
-        self.publish = publish
-        self.state = state
-        self.acknowledged = acknowledged
-        self.give_up_at = give_up_at
-        self.failures = 0
-
-
 class Publisher:
     """Sends what streams hand over, and keeps at it while Centrifugo is away."""
 
@@ -68,7 +50,7 @@ class Publisher:
         self._loop = asyncio.get_running_loop()
         # A channel's queue. Its first item is ready, in flight, or held back after a failure; a
         # channel without items has no queue.
-        self._queues: dict[str, deque[_Item]] = {}
+        self._queues: dict[str, deque[Item]] = {}
         self._backlog = 0
         self._ready: dict[str, None] = {}
         self._batches: set[asyncio.Task[None]] = set()
@@ -105,11 +87,11 @@ class Publisher:
         ApiUnreachable.
         """
         queue = self._queues.get(channel)
-        if queue is not None and (waiting := _waiting(queue, state)) is not None:
+        if queue is not None and (waiting := waiting_for_state(queue, state)) is not None:
             waiting.publish = Publish(channel, data, key)
             waiting.give_up_at = self._loop.time() + seconds
             return waiting.acknowledged
-        item = _Item(
+        item = Item(
             Publish(channel, data, key),
             self._loop.create_future(),
             self._loop.time() + seconds,
@@ -167,8 +149,8 @@ class Publisher:
             self._batches.add(task)
             task.add_done_callback(self._batches.discard)
 
-    def _next_batch(self) -> list[_Item]:
-        batch: list[_Item] = []
+    def _next_batch(self) -> list[Item]:
+        batch: list[Item] = []
         size = 0
         for channel in self._ready:
             item = self._queues[channel][0]
@@ -180,7 +162,7 @@ class Publisher:
             del self._ready[item.publish.channel]
         return batch
 
-    async def _send(self, batch: list[_Item]) -> None:
+    async def _send(self, batch: list[Item]) -> None:
         began = perf_counter()
         try:
             results: list[Published] = await self._api.publish([item.publish for item in batch])
@@ -196,7 +178,7 @@ class Publisher:
         PUBLISH_SECONDS.observe(perf_counter() - began)
         BATCH_SIZE.observe(len(batch))
 
-    def _take(self, batch: list[_Item], results: list[Published]) -> None:
+    def _take(self, batch: list[Item], results: list[Published]) -> None:
         now = self._loop.time()
         self._backoff = 0.0
         for item, result in zip(batch, results, strict=True):
@@ -214,7 +196,7 @@ class Publisher:
             self._resync.outage_ends()
         self._flush()
 
-    def _acknowledge(self, item: _Item, position: Position, now: float) -> None:
+    def _acknowledge(self, item: Item, position: Position, now: float) -> None:
         if not item.acknowledged.done():
             item.acknowledged.set_result(position)
         self._acknowledged_at = now
@@ -223,7 +205,7 @@ class Publisher:
         self._resync.heard(item.publish.channel, now)
         self._advance(item.publish.channel)
 
-    def _give_up(self, item: _Item, error: Exception) -> None:
+    def _give_up(self, item: Item, error: Exception) -> None:
         if not item.acknowledged.done():
             item.acknowledged.set_exception(error)
             # Whoever only posted does not look; asyncio would call that an error never retrieved.
@@ -242,7 +224,7 @@ class Publisher:
         else:
             del self._queues[channel]
 
-    def _hold_back(self, item: _Item, error: ApiUnreachable, now: float) -> None:
+    def _hold_back(self, item: Item, error: ApiUnreachable, now: float) -> None:
         """This publication alone has failed: its channel waits."""
         channel = item.publish.channel
         self._note_failure([item], error, everything=now - self._acknowledged_at > _SILENT_SECONDS)
@@ -258,7 +240,7 @@ class Publisher:
         self._ready[channel] = None
         self._schedule()
 
-    def _wait(self, batch: list[_Item], error: ApiUnreachable) -> None:
+    def _wait(self, batch: list[Item], error: ApiUnreachable) -> None:
         """The whole call has failed: everything waits."""
         self._note_failure(batch, error, everything=True)
         self._ready.update((item.publish.channel, None) for item in batch)
@@ -276,7 +258,7 @@ class Publisher:
         self._flush()
 
     def _note_failure(
-        self, items: Iterable[_Item], error: ApiUnreachable, *, everything: bool
+        self, items: Iterable[Item], error: ApiUnreachable, *, everything: bool
     ) -> None:
         self._failing.update((item.publish.channel, None) for item in items)
         if not self._broken:
@@ -293,13 +275,3 @@ class Publisher:
     def _speak(self, channel: str) -> None:
         if channel not in self._queues:
             self.post(channel, _SYNC, uuid.uuid4().hex)
-
-
-def _waiting(queue: deque[_Item], state: str | None) -> _Item | None:
-    """The item of that state which is not on its way yet: the first one may be."""
-    if state is None:
-        return None
-    for at in range(len(queue) - 1, 0, -1):
-        if queue[at].state == state:
-            return queue[at]
-    return None
