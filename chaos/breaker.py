@@ -1,29 +1,24 @@
-"""Breaks the parts of a deployment, mends them, and waits until everybody is in step."""
+"""Breaks the parts of a deployment, and mends them."""
 
 import asyncio
 import math
 import random
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from time import monotonic, sleep
+from time import monotonic
 from typing import NamedTuple
 
 from bench.peers.hostile import METHODS
-from chaos.device import Device
-from chaos.ledger import Cause, Fault, Ledger, Recovery, Violation
+from chaos.hostile import be_hostile
+from chaos.in_step import InStep
+from chaos.ledger import Cause, Fault, Ledger
 from testbed.deployment import Deployment
-from testbed.hermetic import inherited
 from testbed.link import Link
 from testbed.process import NotReady, Process
 
-IN_STEP_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
-# what was on its way as a part broke may still arrive
-_IN_FLIGHT_SECONDS = 0.5
 _FEW_STARTS = 40
 # two seconds are between the checkpoints of a server; and it has to find Centrifugo again
 _CHECKPOINTS_SECONDS = 4.0
@@ -127,7 +122,7 @@ class Breaker:
                 group.create_task(self._break(second))
         kinds = [kind for kind in (name, second) if kind is not None]
         if not all(self.ways()[kind].borne for kind in kinds):
-            await self._in_step(" and ".join(kinds), monotonic())
+            await InStep(self.ledger).wait(" and ".join(kinds), monotonic())
 
     async def _break(self, name: str) -> None:
         way = self.ways()[name]
@@ -143,34 +138,6 @@ class Breaker:
             fault.end = monotonic()
             if not met:
                 self.ledger.faults.remove(fault)
-
-    async def _in_step(self, after: str, since: float, *, borne: bool = False) -> None:
-        """Waits until every device is live, and every answer has ended or grown since then."""
-        pending = set(self.ledger.devices)
-        heard_since = since + _IN_FLIGHT_SECONDS if borne else since
-        while pending := {one for one in pending if self._behind(one, heard_since)}:
-            if monotonic() - max(since, self.ledger.calm_since()) > IN_STEP_SECONDS:
-                break
-            await asyncio.sleep(_LOOK_SECONDS)
-        seconds = monotonic() - max(since, self.ledger.calm_since())
-        self.ledger.recoveries.append(Recovery(seconds, after, borne))
-
-    def _behind(self, device: Device, since: float) -> bool:
-        if device not in self.ledger.devices or device.away or device.idle:
-            return False
-        return not device.live or bool(device.view.silent(since))
-
-    async def watch(self) -> None:
-        """Looks for whoever waits although nothing has been broken for long, until cancelled."""
-        told: set[tuple[Device, str]] = set()
-        while True:
-            calm = self.ledger.calm_since()
-            for device in self.ledger.devices:
-                for message in _left_waiting(device, calm):
-                    if (device, message) not in told:
-                        told.add((device, message))
-                        self.ledger.violations.append(_left_open(device, message))
-            await asyncio.sleep(5 * _LOOK_SECONDS)
 
     @contextmanager
     def _cause(self, status: str) -> Iterator[None]:
@@ -208,7 +175,7 @@ class Breaker:
             await asyncio.to_thread(server.kill if kill else server.stop)
         if self.deployment.replicas > 1:
             after = "proxy server killed" if kill else "proxy server drained"
-            await self._in_step(after, gone_at, borne=True)
+            await InStep(self.ledger).wait(after, gone_at, borne=True)
         else:
             await asyncio.sleep(chance.uniform(0, 2))
         await asyncio.to_thread(_start, server)
@@ -291,7 +258,7 @@ class Breaker:
         """One calls a method on many sockets, eight times at once on each, as fast as he can."""
         arguments = [self.deployment.url, chance.choice(METHODS), str(_HOSTILE_SOCKETS)]
         seconds = chance.uniform(1, 4)
-        return await asyncio.to_thread(_be_hostile, arguments, seconds)
+        return await asyncio.to_thread(be_hostile, arguments, seconds)
 
     async def _frozen(self, link: Link, seconds: float) -> bool:
         held = link.held
@@ -324,46 +291,5 @@ def _start(process: Process) -> None:
     process.start()
 
 
-def _be_hostile(arguments: Sequence[str], seconds: float) -> bool:
-    """Whether he got in: he may not, where another part is broken."""
-    # not by the event loop's own means: uvloop forks
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench.peers.hostile", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=inherited(),
-    ) as process:
-        assert process.stdout is not None
-        try:
-            ready = process.stdout.readline()
-            sleep(seconds)
-        finally:
-            process.kill()
-    return bool(ready)
-
-
 def _lock(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN EXCLUSIVE")
-
-
-def _left_waiting(device: Device, calm_since: float) -> list[str]:
-    """Answers that stand still for too long; the empty name where the device is not live."""
-    long_ago = monotonic() - IN_STEP_SECONDS
-    calm_since = max(calm_since, device.home_since, device.disturbed_at or 0)
-    if device.idle or device.away or calm_since > long_ago:
-        return []
-    if device.live:
-        return device.view.silent(long_ago)
-    # it may open again in this moment, for another version that came into view
-    return [""] if device.behind_since <= long_ago else []
-
-
-def _left_open(device: Device, message: str) -> Violation:
-    state = "live" if device.live else f"not live ({device.refusal})"
-    details = f"nothing was broken for {IN_STEP_SECONDS:.0f} s, and nothing came; "
-    return Violation(
-        "messages left open",
-        f"{details}the device is {state}",
-        conversation=device.conversation or "",
-        message=message,
-    )

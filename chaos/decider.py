@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from chaos.connection import Json, Refused, Unanswered
 from chaos.device import Device, delays
+from chaos.findings import LEFT_OPEN, OTHER_PARTS
 from chaos.ledger import NOT_AS_DECIDED, TWO_DECISIONS, Cause, Ledger, Life, Violation
 from chaos.parts import comparable
-from chaos.verdict import LEFT_OPEN, OTHER_PARTS, WITHOUT_CAUSE
+from chaos.verdict import WITHOUT_CAUSE
 from chaos.view import Shown
 from testbed.approvals import ASKED, CALLS, DONE
 

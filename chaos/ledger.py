@@ -10,6 +10,8 @@ from chaos.device import Device
 from chaos.parts import Json
 from chaos.wire import Repeat
 
+FINAL = ("complete", "stopped", "failed", "interrupted")
+"""The statuses of an answer that has ended."""
 TWO_DECISIONS = "things decided twice"
 NOT_AS_DECIDED = "things done that were not decided so"
 _MODEL_BREAKS = ("/stall", "/cut", "/half")

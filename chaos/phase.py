@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 from chaos.breaker import Breaker
 from chaos.decider import Decider
+from chaos.in_step import InStep
 from chaos.ledger import Ledger
 from chaos.stored import look
-from chaos.user import COUNTS, User
+from chaos.talk import COUNTS
+from chaos.user import User
 from chaos.verdict import Verdict, judge
 from proxy_server.settings import Settings
 from testbed.deployment import Deployment
@@ -154,7 +156,7 @@ async def _live(
         for number in range(load.deciders)
     ]
     async with asyncio.TaskGroup() as group:
-        watching = group.create_task(breaker.watch())
+        watching = group.create_task(InStep(ledger).watch())
         breaking = group.create_task(breaker.run(enough, load.only))
         living = [group.create_task(user.run(enough)) for user in users]
         living += [group.create_task(decider.run(enough)) for decider in deciders]

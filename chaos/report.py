@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from centrifugo.build import binary
-from chaos.breaker import IN_STEP_SECONDS
-from chaos.ledger import Recovery, Violation
+from chaos.findings import LEFT_OPEN
+from chaos.in_step import IN_STEP_SECONDS
+from chaos.ledger import FINAL, Recovery, Violation
 from chaos.phase import SETTINGS, Result
-from chaos.verdict import FINAL, KINDS, LEFT_OPEN
+from chaos.verdict import KINDS
 from testbed import machine
 
 _MOST_VIOLATIONS = 30

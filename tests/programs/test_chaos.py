@@ -10,16 +10,13 @@ import pytest
 
 from chaos import report
 from chaos.breaker import Breaker
+from chaos.findings import DIFFERING, DOUBLED, LEFT_OPEN, LOST
 from chaos.ledger import Cause, Doubt, Exhibit, Fault, Ledger, Prompt, Recovery, Stop
 from chaos.phase import Load, Result, Setup, run_phase
 from chaos.stored import Row, Sent, Stored
 from chaos.verdict import (
-    DIFFERING,
-    DOUBLED,
     DUPLICATE_GENERATIONS,
     LEFT_BEHIND,
-    LEFT_OPEN,
-    LOST,
     NOT_COMPLETE,
     REFUSED_BUT_STORED,
     SLOW_STOPS,
