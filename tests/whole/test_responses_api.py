@@ -9,7 +9,7 @@ from testbed.client import Json
 from testbed.deployment import Deployment
 from testbed.text import text
 from testbed.waiting import until
-from tests.whole.test_faults import shown, stored, visitor
+from tests.whole.looking import shown, stored, visitor
 
 
 @pytest.fixture
