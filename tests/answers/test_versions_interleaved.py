@@ -21,15 +21,8 @@ from proxy_server.protocol.turns import OutboxEntry, View
 from proxy_server.store.messages import view
 from proxy_server.store.schema import generations, outbox
 from testbed.versions import PRESENT
-from tests.answers.test_interleavings import (
-    READERS,
-    SECOND,
-    TAKEN_OVER_SECONDS,
-    Centrifugo,
-    Clock,
-    Reader,
-    Server,
-)
+from tests.answers.test_interleavings import TAKEN_OVER_SECONDS
+from tests.answers.world import READERS, SECOND, Centrifugo, Clock, Reader, Server
 
 pytestmark = pytest.mark.timeout(300)
 
