@@ -9,6 +9,7 @@ from typing import TypeVar
 from tenacity import (
     AsyncRetrying,
     retry_if_exception_type,
+    stop_after_attempt,
     stop_after_delay,
     wait_fixed,
     wait_random_exponential,
@@ -22,6 +23,7 @@ _AGAIN = wait_random_exponential(multiplier=0.2, max=1)
 # The end of an answer that another server took over is stored within a moment of being told. A
 # client's call can wait that long: Centrifugo gives a proxied one a second by default.
 _CLOSING_SECONDS, _LOOK_SECONDS = 0.7, 0.05
+_LOOKS = round(_CLOSING_SECONDS / _LOOK_SECONDS)
 
 _T = TypeVar("_T")
 
@@ -51,7 +53,7 @@ async def once_closed(work: Callable[[], Awaitable[_T]]) -> _T:
     again = AsyncRetrying(
         retry=retry_if_exception_type(BeingClosed),
         wait=wait_fixed(_LOOK_SECONDS),
-        stop=stop_after_delay(_CLOSING_SECONDS),
+        stop=stop_after_attempt(_LOOKS) | stop_after_delay(_CLOSING_SECONDS),
         reraise=True,
     )
     return await _repeated(work, again)
