@@ -5,6 +5,7 @@ import signal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
+import pytest
 import websockets
 
 from run.found_models import offers
@@ -16,6 +17,7 @@ from tests.conftest import needs
 from tests.programs.running import Run, ends
 
 
+@pytest.mark.timeout(300)  # a model in this process's share of the machine
 async def test_the_local_model_answers_a_prompt_through_the_page(run: Run) -> None:
     needs(libgomp=machine.openmp() or None)
     process = run.start_and_wait()
