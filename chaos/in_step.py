@@ -12,6 +12,7 @@ _CALM = f"nothing was broken for {IN_STEP_SECONDS:.0f} s, and nothing came"
 _LOOK_SECONDS = 0.05
 # what was on its way as a part broke may still arrive
 _IN_FLIGHT_SECONDS = 0.5
+_STALL_SECONDS = 1.0
 
 
 class InStep:
@@ -37,7 +38,11 @@ class InStep:
     async def watch(self) -> None:
         """Looks for whoever waits although nothing has been broken for long, until cancelled."""
         told: set[tuple[Device, str]] = set()
+        looked_at = monotonic()
         while True:
+            if monotonic() - looked_at > _STALL_SECONDS:
+                self._ledger.stalls.append(monotonic())
+            looked_at = monotonic()
             calm = self._ledger.calm_since()
             for device in self._ledger.devices:
                 for message in _left_waiting(device, calm):

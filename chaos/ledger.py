@@ -154,6 +154,7 @@ class Ledger:
     """faults: those of the parts, where they met anything. disturbances: those of users' networks.
 
     deleted, titles: the conversations whose deletion or new name was acknowledged.
+    stalls: when this program had been given no time for a second or more; nor had the parts, then.
     """
 
     prompts: list[Prompt] = field(default_factory=list)
@@ -171,6 +172,7 @@ class Ledger:
     repeats: dict[tuple[str, int], Repeat] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     titles: dict[str, str] = field(default_factory=dict)
+    stalls: list[float] = field(default_factory=list)
     answers: int = 0
 
     def kinds(self) -> Counter[str]:
@@ -182,10 +184,13 @@ class Ledger:
         return [fault.kind for fault in self.faults if math.isinf(fault.end)]
 
     def calm_since(self) -> float:
-        """Since when nobody has to wait for the end of a fault: now, where somebody has to."""
+        """Since when nobody has to wait for the end of a fault: now, where somebody has to.
+
+        A machine that stood still is a fault as well.
+        """
         now = monotonic()
         ends = (fault.begin if fault.borne else min(fault.end, now) for fault in self.faults)
-        return max(ends, default=0.0)
+        return max([*ends, *self.stalls[-1:]], default=0.0)
 
     def calm(self, begin: float, end: float) -> bool:
         """Whether no part was broken at any moment between these."""

@@ -60,6 +60,7 @@ def table(results: Sequence[Result]) -> str:
     ):
         tally(name, tallies, _most_common(tallies))
     row("the model fell silent or broke off", [verdict.model_faults for verdict in verdicts])
+    row("moments when the machine stood still", [len(ledger.stalls) for ledger in ledgers])
     row("characters compared", [verdict.compared for verdict in verdicts])
     row("messages that may be on one side only", [verdict.not_compared for verdict in verdicts])
     for kind in KINDS:

@@ -62,7 +62,6 @@ def assert_plain(message: str) -> None:
     assert not any(internal in message for internal in INTERNALS)
 
 
-@pytest.mark.timeout(180)
 async def test_ten_thousand_malformed_requests(serverless: Deployment) -> None:
     """None crashes the server, is answered with its internals, or makes it ask the model."""
     with serverless.server(2, LOG_LEVEL="error") as server:

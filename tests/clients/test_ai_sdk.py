@@ -15,8 +15,6 @@ from testbed.waiting import until
 from tests.clients import node
 from tests.clients.conftest import SETTINGS
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture(params=["@ai-sdk/react", "ai-sdk-react-3"], ids=["7", "6"])
 def sdk(request: pytest.FixtureRequest) -> str:
@@ -138,7 +136,6 @@ async def test_only_what_runs_is_resumed(deployment: Deployment, sdk: str) -> No
     seen = await run("resumed", deployment.port, sdk=sdk)
     assert seen["unknown"] == ["ready", []]
     assert seen["types"] == ["start", "text-start", "text-delta", "text-end", "finish"]
-    assert seen["firstDelta"] > 2
     assert seen["text"] == text(60)
     assert seen["ended"] == ["ready", [["user", "/tokens 60 rate=40"]]]
     assert seen["events"] == ["resumed", "first-chunk", "ended complete"]

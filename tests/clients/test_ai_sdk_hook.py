@@ -3,14 +3,10 @@
 import asyncio
 from typing import Any
 
-import pytest
-
 from testbed.deployment import Deployment
 from testbed.link import Link
 from testbed.text import text
 from tests.clients import node
-
-pytestmark = pytest.mark.timeout(120)
 
 
 async def run(scenario: str, deployment: Deployment) -> Any:

@@ -1,13 +1,10 @@
 """assistant-ui's own runtime over the adapter and the hook, against the real parts."""
 
-import pytest
-
 from testbed.deployment import Deployment
 from testbed.text import text
 from tests.clients import node
 
 
-@pytest.mark.timeout(120)
 async def test_a_thread_is_begun_found_renamed_archived_and_deleted(deployment: Deployment) -> None:
     seen = await node.run("ai_sdk/assistant_ui.mjs", "threads", deployment.port)
     turn = [["user", "/tokens 20"], ["assistant", text(20)]]

@@ -9,8 +9,6 @@ from testbed.deployment import Deployment
 from tests.clients import node
 from tests.clients.conftest import SETTINGS
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:

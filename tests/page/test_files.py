@@ -11,8 +11,6 @@ from playwright.sync_api import FilePayload, Locator, expect
 from testbed.deployment import Deployment
 from tests.page.browser import Tab, Visitor
 
-pytestmark = pytest.mark.timeout(120)
-
 # brings files as a person's hand does, who holds them over the page or has copied them
 GIVE = """([how, name, type, base64]) => {
   const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));

@@ -12,8 +12,6 @@ from playwright.sync_api import Page, expect
 from testbed.deployment import Deployment
 from tests.page.browser import FRONTEND, SLOW, Tab, Visitor, model_paused, model_saying
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def ask(tab: Tab, *prompts: str) -> None:
     """In a new conversation."""

@@ -12,8 +12,6 @@ from testbed.shown_parts import MARKUP
 from tests.page.browser import FRONTEND, Tab, Visitor
 from tests.page.conftest import SETTINGS
 
-pytestmark = pytest.mark.timeout(180)
-
 AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
 
 

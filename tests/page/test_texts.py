@@ -6,8 +6,6 @@ from playwright.sync_api import Browser, expect
 from testbed.deployment import Deployment
 from tests.page.browser import WAIT_MILLISECONDS, Tab, Visitor, model_saying
 
-pytestmark = pytest.mark.timeout(120)
-
 FORMULAS = r"""
 The area is $\pi r^2$, and \(a_1\) costs $5 or $10:
 

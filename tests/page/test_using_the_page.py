@@ -13,8 +13,6 @@ from testbed.text import text
 from tests.conftest import needs
 from tests.page.browser import SLOW, Tab, Visitor, model_paused, model_saying, visiting, words
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.mark.quick
 def test_the_page_says_which_model_answers(visitor: Visitor) -> None:

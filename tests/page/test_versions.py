@@ -1,12 +1,9 @@
 """Edited prompts and versions in the page, by mouse and by keyboard, seen by another tab."""
 
-import pytest
 from playwright.sync_api import Locator, expect
 
 from testbed.text import text
 from tests.page.browser import Tab, Visitor
-
-pytestmark = pytest.mark.timeout(120)
 
 
 def version(message: Locator) -> Locator:

@@ -9,8 +9,6 @@ from testbed.deployment import Deployment
 from testbed.text import HOSTILE, text
 from tests.page.browser import SLOW, Visitor, model_paused, words
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def test_a_stranger_is_refused(visitor: Visitor, stranger: Visitor) -> None:
     own = visitor.open()

@@ -107,7 +107,6 @@ async def test_a_client_that_does_not_check_seq_is_found(*, careful: bool, tmp_p
     assert not (careful and results[-1])
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("module", [INTACT, "chaos.broken no-checkpoint"])
 async def test_a_server_without_checkpoints_is_found(module: str, tmp_path: Path) -> None:
     load = STEADY.but(
@@ -118,7 +117,6 @@ async def test_a_server_without_checkpoints_is_found(module: str, tmp_path: Path
     assert not (module == INTACT and found(result))
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("module", [INTACT, "chaos.broken no-idempotency-key"])
 async def test_a_server_without_idempotency_keys_is_found(module: str, tmp_path: Path) -> None:
     load = STEADY.but(only=("API replies lost",))

@@ -19,7 +19,6 @@ SETTINGS = {
     "LEASE_SECONDS": "2",
     "SHUTDOWN_GRACE_SECONDS": "0.5",
 }
-pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(scope="module")

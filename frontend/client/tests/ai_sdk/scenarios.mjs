@@ -149,7 +149,6 @@ async function resumed({ origin }) {
   return {
     unknown: [unknown.chat.status, shown(unknown.chat)],
     types: [...new Set(chunks.map(({ type }) => type))],
-    firstDelta: deltas[0].delta.split(" ").length,
     text: deltas.map(({ delta }) => delta).join(""),
     ended: [late.chat.status, shown(late.chat)],
     events: other.events,
