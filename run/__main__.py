@@ -57,7 +57,7 @@ def main() -> None:
     with _alone(ports.page):
         # before the first build of Centrifugo, which takes minutes
         for part in planned:
-            _refuse_if_taken(part)
+            _refuse_if_taken(part, ports)
         needed = parts(given, ports, _built(given))
         _run(needed, _address(needed[-1]), Asked(), [*_others(given), *_reloading(given)])
 
@@ -129,10 +129,13 @@ def _alone(port: int) -> Iterator[None]:
         yield
 
 
-def _refuse_if_taken(part: Part) -> None:
+def _refuse_if_taken(part: Part, ports: Ports) -> None:
     for port in part.ports:
         if _listens(part, port):
-            sys.exit(f"Port {port}, which {part.name} needs, is in use by another program.")
+            sys.exit(
+                f"Port {port}, which {part.name} needs, is in use by another program: end that, "
+                f"or choose another port with {ports.setting(port)}."
+            )
 
 
 def _wait_until_ready(part: Part, process: "subprocess.Popen[bytes]", asked: Asked) -> None:

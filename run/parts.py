@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from centrifugo.build import HERE as CENTRIFUGO
@@ -61,6 +61,11 @@ class Ports:
             metrics=int(settings.get("METRICS_PORT") or 9102),
             local_model=int(settings.get("LOCAL_MODEL_PORT") or 8012),
         )
+
+    def setting(self, port: int) -> str:
+        """The one that says which port this is."""
+        names = (f.name for f in fields(self) if getattr(self, f.name) == port)
+        return f"{next(names).upper()}_PORT"
 
 
 def parts(

@@ -58,7 +58,9 @@ def test_a_port_in_use_is_said_before_centrifugo_is_built(run: Run, tmp_path: Pa
         shutil.copytree(ROOT / package, run.folder / package)
     run.environment |= {"PATH": str(tmp_path), "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
     with socket.create_server(("127.0.0.1", run.ports.page)):
-        assert run.fails().startswith(f"Port {run.ports.page}, which the page needs, is in use")
+        said = run.fails()
+        assert said.startswith(f"Port {run.ports.page}, which the page needs, is in use")
+        assert "choose another port with PAGE_PORT" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
