@@ -43,6 +43,10 @@ quick: $(VENV)/.dev ## in a minute: the tests that need no server, and one of ea
 	$(BIN)/python -m centrifugo.build
 	$(BIN)/pytest -q -n 4 --quick $(ARGS)
 
+.PHONY: debian13
+debian13: ## all tests in Debian 13 with the image's Python, in a folder of its own: as root on a Debian
+	testbed/debian13.sh
+
 .PHONY: coverage
 coverage: $(VENV)/.dev machine ## runs the tests and says which branches none takes; fails below the bound
 	$(BIN)/python -m centrifugo.build

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# The README's test command in Debian 13 with its Python 3.13, which is the image's: in a folder of
+# its own, so that any Debian can do it. As root: debootstrap and chroot ask for that.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=${DEBIAN13:-$PWD/.cache/debian13}
+[ "$(id -u)" = 0 ] || { echo "This needs root, for chroot."; exit 1; }
+command -v debootstrap >/dev/null || apt-get install -qq --yes debootstrap >/dev/null
+
+if [ ! -e "$root/.made" ]; then
+  debootstrap --variant=minbase \
+    --include=python3,python3-venv,python3-dev,g++,git,make,ca-certificates,procps,adduser,nodejs,npm \
+    trixie "$root" >/dev/null
+  touch "$root/.made"
+fi
+
+# the network, the certificates and the registries are this machine's; so is Go, as Debian's is too old
+go=$(go env GOROOT)
+modules=$(go env GOMODCACHE)
+mkdir -p "$root$go" "$root$modules" "$root/root/.config"
+cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
+cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+for file in /etc/pip.conf /etc/npmrc /usr/etc/npmrc "$HOME/.npmrc" "$HOME/.config/pip/pip.conf"; do
+  [ ! -e "$file" ] || install -D -m 600 "$file" "$root/${file/#$HOME//root}"
+done
+
+mounts=()
+leave() {
+  for mounted in "${mounts[@]}"; do umount "$mounted"; done
+}
+trap leave EXIT
+for folder in /proc /dev /dev/pts /dev/shm "$go" "$modules"; do
+  mount --bind "$folder" "$root$folder"
+  mounts=("$root$folder" "${mounts[@]}")
+done
+
+rm -rf "$root/src"
+git clone --quiet . "$root/src"
+chroot "$root" /usr/bin/env -i HOME=/root LANG=C.UTF-8 \
+  PATH="$go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+  make -C /src test
