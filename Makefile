@@ -179,14 +179,18 @@ frontend/client/dist/client.js: frontend/node_modules/.installed $(CLIENT_SOURCE
 .PHONY: page
 page: frontend/page/dist/index.html frontend/client/dist/client.js ## builds the page and the client library
 
-examples/use-chat/node_modules/.installed: examples/use-chat/package.json frontend/client/dist/client.js
-	rm -rf examples/use-chat/node_modules/centrifugo-llm
-	cd examples/use-chat && npm install --no-audit --no-fund
+examples/%/node_modules/.installed: examples/%/package.json frontend/client/dist/client.js
+	rm -rf $(@D)/centrifugo-llm
+	cd examples/$* && npm install --no-audit --no-fund
 	@touch $@
 
 .PHONY: example
 example: examples/use-chat/node_modules/.installed ## an app with the AI SDK's useChat: http://localhost:5173, beside `make run`
 	cd examples/use-chat && npm run --silent dev
+
+.PHONY: example-assistant-ui
+example-assistant-ui: examples/assistant-ui/node_modules/.installed ## the same with assistant-ui's threads and composer
+	cd examples/assistant-ui && npm run --silent dev
 
 examples/node-route/node_modules/.installed: examples/node-route/package.json | $(VENV)/.node
 	cd examples/node-route && npm install --no-audit --no-fund --no-package-lock

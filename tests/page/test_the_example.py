@@ -1,4 +1,4 @@
-"""`examples/use-chat` in a browser, while an answer comes: a reload, a cut, a second tab."""
+"""The apps of `examples/` in a browser, while an answer comes: a reload, a cut, a second tab."""
 
 import shutil
 import subprocess
@@ -13,15 +13,15 @@ from testbed.process import Process
 from testbed.text import text
 from tests.page.browser import FRONTEND, WAIT_MILLISECONDS
 
-EXAMPLE = FRONTEND.parent / "examples" / "use-chat"
+EXAMPLES = FRONTEND.parent / "examples"
 PROMPT = "/tokens 120 rate=30"
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example, checked and built with the packages that the frontend's tests have."""
-    app = tmp_path_factory.mktemp("example") / "use-chat"
-    shutil.copytree(EXAMPLE, app, ignore=shutil.ignore_patterns("node_modules", "dist"))
+@pytest.fixture(scope="module", params=["use-chat", "assistant-ui"])
+def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An example, checked and built with the packages that the frontend's tests have."""
+    app: Path = tmp_path_factory.mktemp("example") / request.param
+    shutil.copytree(EXAMPLES / app.name, app, ignore=shutil.ignore_patterns("node_modules", "dist"))
     (app / "node_modules").symlink_to(FRONTEND / "node_modules")
     subprocess.run(["npm", "run", "--silent", "build"], cwd=FRONTEND / "client", check=True)
     subprocess.run(["npm", "run", "--silent", "build"], cwd=app, check=True, capture_output=True)
@@ -82,7 +82,7 @@ def test_an_answer_survives_a_reload_a_cut_and_a_second_tab(
     ask(other, "/tokens 7")
     shows(other, text(7), 1)
     shows(page, text(7), 1)
-    expect(page.get_by_role("link", name=PROMPT)).to_be_visible()
+    expect(page.get_by_role("navigation").get_by_text(PROMPT)).to_be_visible()
 
 
 def test_any_tab_stops_it(served: Process, context: BrowserContext) -> None:
