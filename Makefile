@@ -65,7 +65,7 @@ mutants: $(VENV)/.dev machine ## breaks the core in one place at a time, and cou
 	$(BIN)/python -m testbed.mutants $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.dev ## measures every figure beside its peers; with ARGS="--quick", in two minutes
+bench: machine $(VENV)/.dev frontend/node_modules/.installed ## measures every figure beside its peers; with ARGS="--quick", in two minutes
 	@$(BIN)/python -m centrifugo.build
 	@$(BIN)/python -m bench $(ARGS)
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import capacity, costs, delays, hostile, own, searches, sizes
+from bench import capacity, costs, delays, hostile, own, searches, sizes, transport
 from bench.jobs import Load
 from bench.load_process import LoadFailedError
 from bench.report import Report, Row, as_text
@@ -34,6 +34,7 @@ FIGURES: dict[str, Callable[[Site], list[Row]]] = {
     "own": own.own,
     "hostile": hostile.hostile,
     "searches": searches.searches,
+    "transport": transport.transport,
 }
 # what is no whole run must not take the place of one
 _TRIALS = Path(".cache/bench")

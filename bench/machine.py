@@ -2,11 +2,16 @@
 
 import os
 import platform
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from chaos.report import versions as parts_versions
+import msgspec
 
+from chaos.report import versions as parts_versions
+from testbed.machine import chromium
+
+_NODE_PACKAGES = Path(__file__).parent.parent / "frontend" / "package.json"
 _PACKAGES = (
     *("grpcio", "protobuf", "openai", "httpx2", "httpx", "aiohttp", "msgspec", "uvloop"),
     *("sqlalchemy", "asyncpg"),
@@ -30,4 +35,14 @@ def machine() -> dict[str, str]:
 
 def versions() -> dict[str, str]:
     """Of the parts that this machine has, and of the packages."""
-    return {**parts_versions(), **{name: version(name) for name in _PACKAGES}}
+    packages = {name: version(name) for name in _PACKAGES}
+    return {**parts_versions(), **packages, **_in_the_browser()}
+
+
+def _in_the_browser() -> dict[str, str]:
+    asked = msgspec.json.decode(_NODE_PACKAGES.read_bytes())["devDependencies"]
+    found = {name: asked[name] for name in ("ai", "react")}
+    if browser := chromium():
+        said = subprocess.run([browser, "--version"], capture_output=True, text=True, check=True)
+        found["Chromium"] = next(word for word in said.stdout.split() if word[:1].isdigit())
+    return found

@@ -79,6 +79,8 @@ class Site:
                     centrifugo_settings={
                         "CENTRIFUGO_RPC_PROXY_ENDPOINT": f"grpc://127.0.0.1:{self.echo.port}",
                         "CENTRIFUGO_RPC_WITHOUT_NAMESPACE_PROXY_ENABLED": "true",
+                        # pages come from ports that are chosen at random
+                        "CENTRIFUGO_CLIENT_ALLOWED_ORIGINS": "http://127.0.0.1:*",
                         # the peers' channels are anybody's
                         "CENTRIFUGO_CHANNEL_WITHOUT_NAMESPACE_ALLOW_SUBSCRIBE_FOR_CLIENT": "true",
                     },
