@@ -79,7 +79,7 @@ figures: bench bench-scale ## both, and the tables of docs/scaling.md from them:
 	@$(BIN)/python -m bench sizes
 
 .PHONY: chaos
-chaos: machine $(VENV)/.dev ## breaks every part at random and compares every text; ARGS="--help" for more
+chaos: machine $(VENV)/.dev frontend/client/dist/client.js ## breaks every part at random and compares every text; ARGS="--help" for more
 	@$(BIN)/python -m centrifugo.build
 	@$(BIN)/python -m chaos $(ARGS)
 

@@ -41,7 +41,8 @@ def main() -> int:
         faults=-(-options.faults // len(setups)),
         seconds=options.seconds,
         rounds=options.rounds,
-        deciders=_DECIDERS,
+        deciders=_DECIDERS if options.users else 0,
+        apps=options.apps,
     )
     print(f"seed {options.seed}", flush=True)
     results = []
@@ -104,6 +105,7 @@ def _options() -> argparse.Namespace:
     add("--faults", type=int, default=500, help="faults of the parts and of networks, at least")
     add("--rounds", type=int, default=5, help="how often each part breaks in each way, at least")
     add("--users", type=int, default=40, help="users at once")
+    add("--apps", type=int, default=6, help="users of apps with useChat, at once")
     add("--seconds", type=float, default=900, help="longest time of a phase")
     add("--api", choices=("grpc", "http"), default="grpc", help="how Centrifugo is called")
     add("--engine", choices=("memory", "redis"), help="Centrifugo's")

@@ -3,9 +3,10 @@
 import asyncio
 import itertools
 import json
+import random
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +15,8 @@ import websockets
 Json = dict[str, Any]
 
 _CALL_SECONDS = 8.0
+_FIRST_DELAY = 0.1
+_LAST_DELAY = 1.5
 # closing then sends a reset and no farewell
 _NO_LINGER = struct.pack("ii", 1, 0)
 # Centrifugo's own codes; those of the service begin at 400
@@ -36,6 +39,14 @@ class Refused(Exception):
     def without_effect(self) -> bool:
         """Whether the service itself said no; Centrifugo's "internal" tells nothing of it."""
         return self.code >= _FIRST_OWN_CODE
+
+
+def delays(chance: random.Random) -> Iterator[float]:
+    """How long to wait before each further try."""
+    delay = _FIRST_DELAY
+    while True:
+        yield delay * chance.uniform(0.5, 1)
+        delay = min(2 * delay, _LAST_DELAY)
 
 
 def fail_loudly(task: asyncio.Task[None]) -> None:

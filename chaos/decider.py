@@ -7,8 +7,8 @@ import uuid
 from time import monotonic
 from typing import Any, NamedTuple
 
-from chaos.connection import Json, Refused, Unanswered
-from chaos.device import Device, delays
+from chaos.connection import Json, Refused, Unanswered, delays
+from chaos.device import Device
 from chaos.findings import LEFT_OPEN, OTHER_PARTS
 from chaos.ledger import NOT_AS_DECIDED, TWO_DECISIONS, Cause, Ledger, Life, Violation
 from chaos.parts import comparable
@@ -71,7 +71,7 @@ class Decider:
         self._conversation, self._answer = session["conversation"], session["messages"][1]["id"]
         first.show(session)
         second = self._new_tab(first.token)
-        second.open(self._conversation)
+        second.turn_to(self._conversation)
         shown = await self._until("waiting")
         if shown.status != "waiting":
             await self._check(began)

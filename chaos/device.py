@@ -2,28 +2,18 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 from websockets import ConnectionClosed
 
-from chaos.connection import Connection, Json, Refused, Unanswered, fail_loudly
+from chaos.connection import Connection, Json, Refused, Unanswered, delays, fail_loudly
 from chaos.view import View
 from chaos.wire import Wire
 
-_FIRST_DELAY = 0.1
-_LAST_DELAY = 1.5
 _FORBIDDEN = 403
-
-
-def delays(chance: random.Random) -> Iterator[float]:
-    """How long to wait before each further try."""
-    delay = _FIRST_DELAY
-    while True:
-        yield delay * chance.uniform(0.5, 1)
-        delay = min(2 * delay, _LAST_DELAY)
 
 
 class Device:
@@ -93,6 +83,13 @@ class Device:
         """Whether it shows no conversation."""
         return self.conversation is None or self.gone
 
+    def open(self) -> int:
+        """How many answers it shows of which more is to come."""
+        return sum(1 for _ in self.view.open())
+
+    def silent(self, since: float) -> list[str]:
+        return self.view.silent(since)
+
     async def call(self, method: str, **data: Any) -> Json:
         """One try, once connected; raises Refused and Unanswered."""
         await self._connected.wait()
@@ -119,7 +116,7 @@ class Device:
         """What is shown may be another version than what is in view."""
         self._lost_track()
 
-    def open(self, conversation: str) -> None:
+    def turn_to(self, conversation: str) -> None:
         """Follows a conversation of which nothing is known yet."""
         self._turn_to(conversation)
 

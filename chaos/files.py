@@ -4,8 +4,8 @@ import asyncio
 import random
 from base64 import b64decode, b64encode
 
-from chaos.connection import Json, Refused, Unanswered
-from chaos.device import Device, delays
+from chaos.connection import Json, Refused, Unanswered, delays
+from chaos.device import Device
 
 NOT_WHOLE = "files that are not whole"
 _PIECE = 16_000

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import zip_longest
 
 from chaos.connection import Json
 from chaos.ledger import Violation
@@ -25,8 +26,11 @@ class Findings:
     def same_parts(
         self, kept: list[Json], found: list[Json], place: str, where: tuple[str, str, str]
     ) -> None:
-        if [comparable(part) for part in kept] != [comparable(part) for part in found]:
-            self.add(OTHER_PARTS, f"stored {short(str(kept))}, {place} {short(str(found))}", *where)
+        both = [[comparable(part) for part in parts] for parts in (kept, found)]
+        for at, (one, other) in enumerate(zip_longest(*both)):
+            if one != other:
+                self.add(OTHER_PARTS, f"part {at}: stored {one}, {place} {other}", *where)
+                return
 
     def compare(
         self, expected: str, actual: str, left: str, right: str, *where: str, early: bool = False

@@ -3,9 +3,9 @@
 import asyncio
 from time import monotonic
 
-from chaos.device import Device
 from chaos.findings import LEFT_OPEN
 from chaos.ledger import Ledger, Recovery, Violation
+from chaos.watched import Watched
 
 IN_STEP_SECONDS = 10.0
 _CALM = f"nothing was broken for {IN_STEP_SECONDS:.0f} s, and nothing came"
@@ -30,14 +30,14 @@ class InStep:
         seconds = monotonic() - max(since, self._ledger.calm_since())
         self._ledger.recoveries.append(Recovery(seconds, after, borne))
 
-    def _behind(self, device: Device, since: float) -> bool:
+    def _behind(self, device: Watched, since: float) -> bool:
         if device not in self._ledger.devices or device.away or device.idle:
             return False
-        return not device.live or bool(device.view.silent(since))
+        return not device.live or bool(device.silent(since))
 
     async def watch(self) -> None:
         """Looks for whoever waits although nothing has been broken for long, until cancelled."""
-        told: set[tuple[Device, str]] = set()
+        told: set[tuple[Watched, str]] = set()
         looked_at = monotonic()
         while True:
             if monotonic() - looked_at > _STALL_SECONDS:
@@ -52,20 +52,20 @@ class InStep:
             await asyncio.sleep(5 * _LOOK_SECONDS)
 
 
-def _left_waiting(device: Device, calm_since: float) -> list[str]:
+def _left_waiting(device: Watched, calm_since: float) -> list[str]:
     """Answers that stand still for too long; the empty name where the device is not live."""
     long_ago = monotonic() - IN_STEP_SECONDS
     calm_since = max(calm_since, device.home_since, device.disturbed_at or 0)
     if device.idle or device.away or calm_since > long_ago:
         return []
     if device.live:
-        return device.view.silent(long_ago)
+        return device.silent(long_ago)
     # it may open again in this moment, for another version that came into view
     return [""] if device.behind_since <= long_ago else []
 
 
 def left_open(
-    device: Device, message: str, when: str, user: str = "", conversation: str = ""
+    device: Watched, message: str, when: str, user: str = "", conversation: str = ""
 ) -> Violation:
     """message: that is open; none where the device is not in step."""
     state = "live" if device.live else f"not live ({device.refusal})"

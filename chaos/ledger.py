@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from chaos.device import Device
 from chaos.parts import Json
+from chaos.watched import Watched
 from chaos.wire import Repeat
 
 FINAL = ("complete", "stopped", "failed", "interrupted")
@@ -160,7 +161,7 @@ class Ledger:
     prompts: list[Prompt] = field(default_factory=list)
     exhibits: list[Exhibit] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
-    devices: set[Device] = field(default_factory=set)
+    devices: set[Watched] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     stops: list[Stop] = field(default_factory=list)

@@ -111,8 +111,8 @@ _STATES = {
 
 
 def comparable(part: Json) -> Json:
-    """Without the state of texts, and what is read of an input that is not complete."""
-    left_out = {"state"} if part["type"] in _TEXTS else set()
+    """Without the state and the id of texts, and what is read of an input that is not complete."""
+    left_out = {"state", "id"} if part["type"] in _TEXTS else set()
     if part.get("state") in ("input-streaming", "output-error"):
         left_out |= {"input", "rawInput"}
     return {name: value for name, value in part.items() if name not in left_out}

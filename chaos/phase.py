@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
+from chaos.app_user import AppUser
+from chaos.apps import Apps
 from chaos.breaker import Breaker
 from chaos.decider import Decider
 from chaos.in_step import InStep
@@ -61,7 +64,8 @@ class Load:
     the parts is to happen.
     only: the faults of the servers to choose from, by name and in this order; all by default.
     faulty: users have faults of their own, too. counts: how many tokens an answer may have.
-    deciders: further users, whose answers wait for them.
+    deciders: further users, whose answers wait for them. apps: further users, whose apps have the
+        AI SDK's `useChat`.
     """
 
     users: int
@@ -75,6 +79,7 @@ class Load:
     careful: bool = True
     counts: tuple[int, ...] = COUNTS
     deciders: int = 0
+    apps: int = 0
 
     def but(self, **changes: Any) -> "Load":
         """The same load with some values changed."""
@@ -155,11 +160,26 @@ async def _live(
         Decider(deployment.url, f"{seed}/decider {number}", ledger)
         for number in range(load.deciders)
     ]
-    async with asyncio.TaskGroup() as group:
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        apps = []
+        if load.apps:
+            program = await stack.enter_async_context(Apps(deployment.port, careful=load.careful))
+            apps = [
+                AppUser(
+                    program,
+                    f"{seed}/app {number}",
+                    ledger,
+                    faulty=load.faulty,
+                    pace=load.pace,
+                    counts=load.counts,
+                )
+                for number in range(load.apps)
+            ]
         watching = group.create_task(InStep(ledger).watch())
         breaking = group.create_task(breaker.run(enough, load.only))
-        living = [group.create_task(user.run(enough)) for user in users]
-        living += [group.create_task(decider.run(enough)) for decider in deciders]
+        living = [
+            group.create_task(one.run(enough)) for some in (users, deciders, apps) for one in some
+        ]
         until = monotonic() + load.seconds
         while not enough.is_set():
             await asyncio.sleep(_PROGRESS_SECONDS / 20)
@@ -189,7 +209,7 @@ def _missing(load: Load, ledger: Ledger, breaker: Breaker) -> list[str]:
 
 
 def _line(setup: Setup, ledger: Ledger, began: float) -> str:
-    open_answers = sum(1 for device in ledger.devices for _ in device.view.open())
+    open_answers = sum(device.open() for device in ledger.devices)
     return (
         f"[{setup}] {monotonic() - began:4.0f} s: {ledger.answers} answers, "
         f"{len(ledger.faults)} faults of the parts, {ledger.disturbances.total()} of networks, "

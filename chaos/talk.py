@@ -7,8 +7,8 @@ import uuid
 from time import monotonic
 from typing import Any
 
-from chaos.connection import Json, Refused, Unanswered
-from chaos.device import Device, delays
+from chaos.connection import Json, Refused, Unanswered, delays
+from chaos.device import Device
 from chaos.ledger import Cause, Doubt, Ledger, Prompt, Violation
 
 # a call without a reply has its effect within this time, or none
@@ -142,21 +142,28 @@ class Talk:
         return sessions[0]
 
     def _new_prompt(self) -> Prompt:
-        mark = uuid.UUID(int=self.chance.getrandbits(128), version=4).hex
-        count = self.chance.choice(self._counts)
-        command, more = f"/tokens {count}", ""
-        if self._faulty:
-            kind = self.chance.random()
-            if kind < 0.03:
-                command = f"/stall {count}"
-            elif kind < 0.06:
-                command = f"/{self.chance.choice(('cut', 'half'))} {count}"
-            elif kind < 0.09:
-                more = " after=1"
-        rate, seed = self.chance.choice((100, 150, 200, 300)), self.chance.randrange(_SEEDS)
-        text = f"{command} rate={rate} seed={seed} vary=1 mark={mark}{more}"
-        # a third of them from the responder whose answers have parts of all kinds
-        model = "parts" if int(mark[:4], 16) % 3 == 0 else ""
-        prompt = Prompt(self.name, mark, mark, text, model=model)
+        prompt = new_prompt(self.name, self.chance, self._counts, faulty=self._faulty)
         self._ledger.prompts.append(prompt)
         return prompt
+
+
+def new_prompt(
+    user: str, chance: random.Random, counts: tuple[int, ...], *, faulty: bool
+) -> Prompt:
+    """faulty: some are not for the model to answer well."""
+    mark = uuid.UUID(int=chance.getrandbits(128), version=4).hex
+    count = chance.choice(counts)
+    command, more = f"/tokens {count}", ""
+    if faulty:
+        kind = chance.random()
+        if kind < 0.03:
+            command = f"/stall {count}"
+        elif kind < 0.06:
+            command = f"/{chance.choice(('cut', 'half'))} {count}"
+        elif kind < 0.09:
+            more = " after=1"
+    rate, seed = chance.choice((100, 150, 200, 300)), chance.randrange(_SEEDS)
+    text = f"{command} rate={rate} seed={seed} vary=1 mark={mark}{more}"
+    # a third of them from the responder whose answers have parts of all kinds
+    model = "parts" if int(mark[:4], 16) % 3 == 0 else ""
+    return Prompt(user, mark, mark, text, model=model)

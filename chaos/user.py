@@ -131,7 +131,7 @@ class User:
         match event:
             case "second device":
                 self._second = self._new_device(self._device.token)
-                self._second.open(self._talk.conversation)
+                self._second.turn_to(self._talk.conversation)
             case "stop":
                 await self._stop()
             case "queue":

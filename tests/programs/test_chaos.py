@@ -1,6 +1,7 @@
 """Short runs of the chaos program are clean, and find what a missing mechanism loses or doubles."""
 
 import json
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from chaos import report
+from chaos.app_user import ANSWER_IN_USECHAT
 from chaos.breaker import Breaker
 from chaos.findings import DIFFERING, DOUBLED, LEFT_OPEN, LOST
 from chaos.ledger import Cause, Doubt, Exhibit, Fault, Ledger, Prompt, Recovery, Stop
@@ -60,10 +62,18 @@ STEADY = Load(
     users=4, answers=6, faults=2, rounds=2, seconds=30, pace=0.5, faulty=False, counts=(600,)
 )
 INTACT = "proxy_server"
+FRONTEND = Path(__file__).parent.parent.parent / "frontend"
 
 
 def found(result: Result) -> Counter[str]:
     return Counter(violation.kind for violation in result.verdict.violations)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built() -> None:
+    """The npm package, which the apps of the users have."""
+    build = ["npm", "run", "--silent", "build", "--workspace", "client"]
+    subprocess.run(build, cwd=FRONTEND, check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.timeout(200)
@@ -72,13 +82,15 @@ async def test_whatever_breaks_no_text_suffers(setup: Setup, tmp_path: Path) -> 
     if setup is THREE_REPLICAS:
         needs(redis=machine.redis_server(), postgresql=machine.postgres(), nginx=machine.nginx())
     only = FAULTS[setup]
-    load = Load(users=10, answers=40, faults=30, seconds=120, pace=2, only=only, deciders=3)
+    load = Load(users=10, answers=40, faults=30, seconds=120, pace=2, only=only)
+    load = load.but(deciders=3, apps=2)
     result = await run_phase(setup, load, seed="20261124", folder=tmp_path)
     assert result.verdict.violations == []
     assert result.missing == []
     assert result.verdict.statuses["complete"] > 10
     assert result.verdict.compared > 10_000
     assert result.ledger.actions["answer that waited"] > 5
+    assert result.ledger.actions[ANSWER_IN_USECHAT] > 5
 
 
 def test_each_fault_is_committed_in_the_runs_above(tmp_path: Path) -> None:
@@ -105,6 +117,14 @@ async def test_a_client_that_does_not_check_seq_is_found(*, careful: bool, tmp_p
             break
     assert bool(results[-1][LOST]) is not careful
     assert not (careful and results[-1])
+
+
+@pytest.mark.parametrize("careful", [True, False])
+async def test_a_transport_that_loses_chunks_is_found(*, careful: bool, tmp_path: Path) -> None:
+    load = STEADY.but(users=0, apps=4, careful=careful, faults=0, rounds=0, counts=(80,))
+    result = await run_phase(ONE_MACHINE, load, seed="1", folder=tmp_path)
+    assert bool(found(result)[LOST]) is not careful
+    assert not (careful and found(result))
 
 
 @pytest.mark.parametrize("module", [INTACT, "chaos.broken no-checkpoint"])

@@ -5,10 +5,10 @@ import { centrifugoChat } from "centrifugo-llm/ai-sdk";
 import WebSocket from "ws";
 
 /** An app's connection, as a visitor: with the same token it is another tab of that visitor's. */
-async function connected(origin, token) {
+async function connected(origin, token, websocket) {
   const visitor = { token };
   const centrifuge = new Centrifuge(`${origin.replace("http", "ws")}/connection/websocket`, {
-    websocket: WebSocket,
+    websocket,
     getData: async () => (visitor.token === undefined ? {} : { token: visitor.token }),
     // sockets are cut all the time
     minReconnectDelay: 50,
@@ -23,8 +23,8 @@ async function connected(origin, token) {
 }
 
 /** A tab: a connection of its own and a transport over it. */
-export async function tab(origin, { token, ...options } = {}) {
-  const connection = await connected(origin, token);
+export async function tab(origin, { token, websocket = WebSocket, ...options } = {}) {
+  const connection = await connected(origin, token, websocket);
   const events = [];
   const transport = centrifugoChat(connection.centrifuge, {
     onEvent: ({ type, status }) => events.push(status === undefined ? type : `${type} ${status}`),

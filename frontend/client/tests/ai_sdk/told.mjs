@@ -1,0 +1,262 @@
+/**
+ * Tabs of apps with `useChat`, told line by line what to do; the chaos program is their user. A line is
+ * `{"call": 1, "does": "send", "tab": "a", …}`, and its reply `{"call": 1, "gives": …}`. Unasked it says how each
+ * tab stands, `{"tab": "a", "stands": …}`, when that has changed.
+ */
+
+import { createInterface } from "node:readline";
+import { Chat } from "@ai-sdk/react";
+import { keepInStep } from "centrifugo-llm/in-step";
+import WebSocket from "ws";
+import * as app from "./app.mjs";
+import { textOf, until } from "./app.mjs";
+
+const OPEN = ["queued", "streaming", "waiting"];
+/** How long an app waits before it tries again to load what there is. */
+const AGAIN_MS = 300;
+const STANDING_MS = 50;
+
+const [origin, how] = process.argv.slice(2);
+const tabs = new Map();
+
+/** One tab with one chat. What was read in it stays known when the tab is loaded again. */
+class Tab {
+  #key;
+  #inStep;
+  #token;
+  #read = new Map();
+  #closed = new Map();
+  #grew = new Map();
+  #sockets = new Set();
+  #asking = Promise.resolve();
+  #sent = () => {};
+  #resumed = 0;
+  #leave = [];
+
+  constructor({ key, inStep, token }) {
+    this.#key = key;
+    this.#inStep = inStep;
+    this.#token = token;
+  }
+
+  async open() {
+    const sockets = this.#sockets;
+    class Socket extends WebSocket {
+      constructor(...options) {
+        super(...options);
+        sockets.add(this);
+        this.on("close", () => sockets.delete(this));
+      }
+    }
+    const opened = await app.tab(origin, {
+      token: this.#token,
+      websocket: Socket,
+      prepare: ({ body }) => body ?? {},
+      onEvent: ({ type, message }) => type === "sent" && this.#sent(message),
+    });
+    this.#token = opened.token;
+    this.transport = opened.transport;
+    this.centrifuge = opened.centrifuge;
+    const transport = how === "careless" ? losing(this.transport) : this.transport;
+    this.chat = new Chat({ id: this.#key, transport });
+    this.#leave = [this.chat["~registerMessagesCallback"](() => this.#look())];
+    if (this.#inStep) {
+      const step = keepInStep(this.chat, this.transport);
+      this.#leave.push(() => step.close());
+      await until(() => step.standing.value.loaded);
+    } else {
+      await this.#load();
+    }
+    return this.#token;
+  }
+
+  /** As the page is loaded again: the chat begins with what there is, and reads an answer that runs. */
+  async reload() {
+    this.close();
+    await this.open();
+    if (!this.#inStep) this.#asking = this.chat.resumeStream();
+  }
+
+  close() {
+    for (const leave of this.#leave) leave();
+    this.centrifuge.disconnect();
+  }
+
+  async cut() {
+    const present = [...this.#sockets];
+    for (const socket of present) socket.terminate();
+    await until(() => present.every((socket) => !this.#sockets.has(socket)));
+    return present.length;
+  }
+
+  /** Resolves once the prompt was accepted, or was refused. */
+  send({ id, text, model }) {
+    const prompt = { id, role: "user", parts: [{ type: "text", text }] };
+    const body = model === "" ? {} : { model };
+    return this.#ask(() => this.chat.sendMessage(prompt, { body }));
+  }
+
+  /** The last answer is made anew; where the last prompt was refused, it is sent again. */
+  again({ model }) {
+    return this.#ask(() => this.chat.regenerate({ body: model === "" ? {} : { model } }));
+  }
+
+  async #ask(start) {
+    const { chat } = this;
+    const sent = new Promise((resolve) => {
+      this.#sent = resolve;
+    });
+    this.#asking = start();
+    const answer = await Promise.race([sent, this.#asking.then(() => null)]);
+    if (answer !== null) return { answer, conversation: this.#conversation() };
+    const { code = 0, message = chat.status, temporary = true } = chat.error ?? {};
+    return { refused: { code, message, temporary } };
+  }
+
+  stop() {
+    return this.transport.stop(this.#key);
+  }
+
+  /** A prompt that was refused leaves the view. */
+  drop({ id }) {
+    this.chat.clearError();
+    this.chat.messages = this.chat.messages.filter((message) => message.id !== id);
+  }
+
+  /** Resolves once the chat is at rest and nothing in it is open. */
+  async rest() {
+    for (;;) {
+      const asking = this.#asking;
+      await asking;
+      if (asking !== this.#asking) continue;
+      if (this.#inStep) await until(() => this.#quiet());
+      if (this.#quiet()) return;
+      this.#resumed++;
+      await this.#load();
+      this.#asking = this.chat.resumeStream();
+    }
+  }
+
+  show() {
+    this.#look();
+    const { messages, status, error } = this.chat;
+    return {
+      conversation: this.#conversation(),
+      messages,
+      read: Object.fromEntries(this.#read),
+      closed: Object.fromEntries(this.#closed),
+      resumed: this.#resumed,
+      state: `${status}${error === undefined ? "" : `: ${error.message}`}`,
+    };
+  }
+
+  /** The open answers with when they last grew, and whether all that was published is here. */
+  stands() {
+    const conversation = this.transport.chat(this.#key).conversation.value;
+    const connected = this.centrifuge.state === "connected";
+    const open = this.chat.messages.filter(isOpen).map(({ id }) => [id, this.#grew.get(id)?.at]);
+    return {
+      conversation: conversation?.id ?? "",
+      live: connected && conversation?.sync.value === "live",
+      open: Object.fromEntries(open),
+    };
+  }
+
+  #conversation() {
+    return this.transport.chat(this.#key).conversation.value?.id ?? "";
+  }
+
+  #quiet() {
+    const { status, messages } = this.chat;
+    return (status === "ready" || status === "error") && !messages.some(isOpen);
+  }
+
+  async #load() {
+    const { chat } = this;
+    for (;;) {
+      try {
+        chat.messages = await this.transport.load(this.#key);
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      }
+    }
+  }
+
+  /** Keeps of what is shown the longest texts, and when each answer was first seen to have ended. */
+  #look() {
+    for (const message of this.chat.messages) {
+      if (message.role !== "assistant") continue;
+      const { id } = message;
+      // the AI SDK, and the client, put another object in place of one that has grown
+      if (this.#grew.get(id)?.message !== message) this.#grew.set(id, { message, at: monotonic() });
+      const text = textOf(message);
+      const texts = this.#read.get(id) ?? [];
+      if (text !== "") this.#read.set(id, texts);
+      if (texts.length > 0 && text.startsWith(texts.at(-1))) texts[texts.length - 1] = text;
+      else if (text !== "" && !texts.some((earlier) => earlier.startsWith(text))) texts.push(text);
+      const ended = message.metadata?.status !== undefined && !isOpen(message);
+      if (ended && !this.#closed.has(id)) this.#closed.set(id, monotonic());
+    }
+  }
+}
+
+/** A transport of which some chunks are lost: whoever watches must find out. */
+function losing(transport) {
+  return {
+    sendMessages: async (request) => (await transport.sendMessages(request)).pipeThrough(lossy()),
+    reconnectToStream: (request) => transport.reconnectToStream(request),
+  };
+}
+
+function lossy() {
+  let seen = 0;
+  return new TransformStream({
+    transform(chunk, controller) {
+      if (chunk.type !== "text-delta" || ++seen % 10 !== 5) controller.enqueue(chunk);
+    },
+  });
+}
+
+function isOpen({ metadata }) {
+  return OPEN.includes(metadata?.status);
+}
+
+/** In the clock that all programs of the machine share. */
+function monotonic() {
+  return Number(process.hrtime.bigint()) / 1e9;
+}
+
+async function perform({ does, tab, ...options }) {
+  if (does === "open") {
+    const opened = new Tab(options);
+    const token = await opened.open();
+    tabs.set(tab, opened);
+    return token;
+  }
+  const found = tabs.get(tab);
+  if (does === "close") {
+    tabs.delete(tab);
+    told.delete(tab);
+  }
+  return (await found[does](options)) ?? null;
+}
+
+const told = new Map();
+
+function tellStanding() {
+  for (const [tab, found] of tabs) {
+    const line = JSON.stringify({ tab, stands: found.stands() });
+    if (told.get(tab) === line) continue;
+    told.set(tab, line);
+    process.stdout.write(`${line}\n`);
+  }
+}
+
+setInterval(tellStanding, STANDING_MS);
+for await (const line of createInterface({ input: process.stdin })) {
+  const { call, ...asked } = JSON.parse(line);
+  // a failure here is one of the program: it ends, and says why
+  perform(asked).then((gives) => process.stdout.write(`${JSON.stringify({ call, gives })}\n`));
+}
+process.exit(0);
