@@ -141,6 +141,15 @@ async def test_only_what_runs_is_resumed(deployment: Deployment, sdk: str) -> No
     assert seen["events"] == ["resumed", "first-chunk", "ended complete"]
 
 
+async def test_an_answer_is_resumed_in_the_middle_of_a_tool(
+    deployment: Deployment, sdk: str
+) -> None:
+    asked = "/tokens 400 rate=80"
+    seen = await run("resumedInATool", deployment.port, sdk=sdk, prompt=asked)
+    assert seen["resumed"] == seen["inStep"] == seen["stored"]
+    assert seen["wrong"] == []
+
+
 async def test_a_reader_that_leaves_ends_nothing(deployment: Deployment, sdk: str) -> None:
     seen = await run("aborted", deployment.port, sdk=sdk)
     first = [["user", "/tokens 80 rate=40"], ["complete", text(80)]]

@@ -6,7 +6,7 @@
 import type { UIMessage } from "ai";
 import type { Chat } from "./ai_sdk/chats.ts";
 import { isSettled } from "./ai_sdk/decisions.ts";
-import { type AnyPart, isTool } from "./ai_sdk/replay.ts";
+import { type AnyPart, isTool, resumable } from "./ai_sdk/replay.ts";
 import { isRunning } from "./ai_sdk/requests.ts";
 import type { CentrifugoChatTransport } from "./ai_sdk/transport.ts";
 import type { Conversation } from "./conversation.ts";
@@ -161,7 +161,10 @@ class Step<M extends UIMessage> implements InStep {
       hasEarlier: conversation.hasEarlier,
       error: null,
     });
-    if (messages === this.#shown) return;
+    // a stream that is about to begin goes on with what is shown of some answers
+    const resuming = this.#chat.streams.value > 0 && running !== undefined;
+    const begun = resuming ? resumable(running) : running;
+    if (messages === this.#shown && begun === running) return;
     const { status } = this.#view;
     if (status === "submitted" || status === "streaming") {
       clearTimeout(this.#rest);
@@ -169,9 +172,11 @@ class Step<M extends UIMessage> implements InStep {
       if (this.#chat.streams.value === 0) this.#rest = setTimeout(() => this.#show(), REST);
       return;
     }
-    this.#shown = messages;
-    const shown = messages.map((message) => this.#withDecisions(this.#copy(message)));
-    this.#view.messages = [...shown, ...this.#unsent()];
+    this.#shown = begun === running ? messages : null;
+    const shown = messages.map((message) =>
+      this.#withDecisions(this.#copy(message === running ? (begun ?? message) : message)),
+    );
+    this.#view.messages = [...shown, ...this.#unsent(messages)];
   }
 
   /** Only what has changed is told: most publications change nothing of it. */
@@ -195,10 +200,10 @@ class Step<M extends UIMessage> implements InStep {
   }
 
   /** A prompt that was refused stays, so that the app can send it again. */
-  #unsent(): M[] {
+  #unsent(stored: readonly Message[]): M[] {
     const last = this.#view.messages.at(-1);
     if (this.#view.status !== "error" || last?.role !== "user") return [];
-    return this.#shown?.some(({ id }) => id === last.id) ? [] : [last];
+    return stored.some(({ id }) => id === last.id) ? [] : [last];
   }
 
   /** The AI SDK grows messages in place; ours stay as they are, and equal while nothing of them has changed. */

@@ -1,7 +1,7 @@
 /** What is there of a message, as the chunks that make it. */
 
 import type { UIMessageChunk } from "ai";
-import type { Message } from "../protocol.ts";
+import { isClosed, type Message } from "../protocol.ts";
 
 /** A part, by what is read of it here; parts and chunks of kinds that are not known pass through. */
 export interface AnyPart {
@@ -34,6 +34,22 @@ export function ending(message: Message): UIMessageChunk[] {
   if (status !== "complete") return [metadata(message), { type: "abort", reason: status ?? "" }];
   const finish = { type: "finish", finishReason: finish_reason, messageMetadata: message.metadata };
   return [finish as UIMessageChunk];
+}
+
+/**
+ * Of an answer that runs, what stands before a tool with which the AI SDK goes on as it resumes: it would add the
+ * whole stream to what it shows of such a message, in place of beginning anew.
+ */
+export function resumable(message: Message): Message {
+  const at = isClosed(message) ? -1 : parts(message).findIndex(isContinued);
+  return at < 0 ? message : { ...message, parts: message.parts.slice(0, at) };
+}
+
+function isContinued(part: AnyPart): boolean {
+  const { state, providerExecuted } = part;
+  if (!isTool(part)) return false;
+  if (state === "input-available") return providerExecuted === true;
+  return state === "input-streaming" || state === "approval-responded";
 }
 
 export function start({ id, metadata }: Message): UIMessageChunk {

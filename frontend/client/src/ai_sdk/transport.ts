@@ -9,6 +9,7 @@ import { isClosed, type Status, type WhenBusy } from "../protocol.ts";
 import { unlessAborted } from "../retry.ts";
 import { AnswerStream } from "./answer_stream.ts";
 import { type Chat, Chats } from "./chats.ts";
+import { resumable } from "./replay.ts";
 import { type Answer, isRunning, notThere, proceed, regenerate, revise, send } from "./requests.ts";
 
 export interface TransportOptions<M extends UIMessage = UIMessage> {
@@ -149,12 +150,16 @@ export class CentrifugoChatTransport<M extends UIMessage = UIMessage> implements
     }
   }
 
-  /** The latest messages of a chat, to begin `useChat` with; none where there is no such chat yet. */
+  /**
+   * The latest messages of a chat, to begin `useChat` with; none where there is no such chat yet. `resumeStream`
+   * brings the rest of an answer that runs.
+   */
   async load(chatId: string): Promise<M[]> {
     const chat = this.#chats.get(chatId);
     const release = chat.hold();
     try {
-      return ((await chat.find())?.state.value.messages ?? []) as unknown as M[];
+      const messages = (await chat.find())?.state.value.messages ?? [];
+      return messages.map((one) => (isRunning(one) ? resumable(one) : one)) as unknown as M[];
     } finally {
       release();
     }

@@ -4,8 +4,9 @@
  * Each scenario prints what the chats came to show, as JSON; whoever started it knows what it should be.
  */
 
+import { keepInStep } from "centrifugo-llm/in-step";
 import * as app from "./app.mjs";
-import { begun, shown, until } from "./app.mjs";
+import { begun, shown, textOf, until } from "./app.mjs";
 
 const { Chat } = await import(JSON.parse(process.argv[3]).sdk);
 await app.main({
@@ -14,6 +15,7 @@ await app.main({
   regenerated,
   edited,
   resumed,
+  resumedInATool,
   stopped,
   aborted,
   queued,
@@ -152,6 +154,38 @@ async function resumed({ origin }) {
     text: deltas.map(({ delta }) => delta).join(""),
     ended: [late.chat.status, shown(late.chat)],
     events: other.events,
+  };
+}
+
+/** As the documents say it for a page that is loaded again, while the arguments of a tool come. */
+async function resumedInATool({ origin, prompt }) {
+  const { chat, id, token } = await tab(origin, { model: "parts" });
+  const running = chat.sendMessage({ text: prompt });
+  await begun(chat, 5);
+  const other = await tab(origin, { id, token });
+  const calling = ({ state }) => state === "input-streaming";
+  const inStep = await tab(origin, { id, token });
+  const step = keepInStep(inStep.chat, inStep.transport);
+  await until(() => step.standing.value.loaded);
+  await other.transport.load(id);
+  const { state } = other.transport.chat(id).conversation.value;
+  await until(() => state.value.messages.at(-1).parts.some(calling));
+  other.chat.messages = structuredClone(await other.transport.load(id));
+  const reading = other.chat.resumeStream();
+  await until(() => inStep.chat.messages.at(-1)?.parts.some(calling));
+  const seen = [];
+  inStep.chat["~registerMessagesCallback"](() => {
+    const answer = inStep.chat.messages.findLast(({ role }) => role === "assistant");
+    seen.push(answer === undefined ? "" : textOf(answer));
+  });
+  await Promise.all([running, reading, inStep.chat.resumeStream()]);
+  const stored = await other.transport.load(id);
+  return {
+    resumed: shown(other.chat),
+    inStep: shown(inStep.chat),
+    stored: shown({ messages: stored }),
+    // texts that were shown and are no beginning of what there is
+    wrong: seen.filter((text) => !textOf(stored.at(-1)).startsWith(text)),
   };
 }
 
