@@ -16,7 +16,6 @@ from chaos.talk import new_prompt
 
 ANSWER_IN_USECHAT = "answer in useChat"
 _AGAIN_SECONDS = 0.5
-_EFFECT_SECONDS = 1.0
 # the shares of conversations, and of answers
 _IN_STEP, _MADE_ANEW = 0.6, 0.15
 _EVENTS = {"nothing": 30, "socket cut": 30, "reload": 20, "stop": 10}
@@ -97,7 +96,7 @@ class AppUser:
         if accepted and self._faulty:
             await asyncio.sleep(self._chance.uniform(0, 1.2))
             [event] = self._chance.choices(list(_EVENTS), list(_EVENTS.values()))
-            await self._happen(event, self._chance.choice(self._tabs))
+            await self._happen(event, self._chance.choice(self._tabs), prompt)
         await self._settled()
         if accepted and self._faulty and self._chance.random() < _MADE_ANEW:
             self._ledger.actions["regenerate"] += 1
@@ -126,7 +125,7 @@ class AppUser:
         self._ledger.actions[ANSWER_IN_USECHAT] += 1
         return True
 
-    async def _happen(self, event: str, tab: AppTab) -> None:
+    async def _happen(self, event: str, tab: AppTab, prompt: Prompt) -> None:
         match event:
             case "socket cut":
                 self._ledger.disturbances[event] += await tab.cut()
@@ -134,12 +133,10 @@ class AppUser:
                 self._ledger.disturbances[event] += 1
                 await tab.reload()
             case "stop":
-                self._ledger.actions[event] += 1
-                cause = Cause("stopped", monotonic(), conversation=self._conversation)
-                self._ledger.causes.append(cause)
-                # it may fail: then the answer goes on, or has ended
-                await tab.tell("stop")
-                cause.end = monotonic() + _EFFECT_SECONDS
+                self._ledger.causes.append(
+                    Cause("stopped", monotonic(), message=prompt.answer or "")
+                )
+                self._ledger.actions[event] += await tab.tell("stop")
 
     async def _settled(self) -> None:
         """Waits until every tab is at rest and shows every answer to its end."""

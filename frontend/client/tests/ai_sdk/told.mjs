@@ -113,8 +113,15 @@ class Tab {
     return { refused: { code, message, temporary } };
   }
 
-  stop() {
-    return this.transport.stop(this.#key);
+  /** False where the service was not reached in time: the answer goes on, or ends all the same. */
+  async stop() {
+    try {
+      await this.transport.stop(this.#key);
+      return true;
+    } catch (error) {
+      if (error.name !== "CallError") throw error;
+      return false;
+    }
   }
 
   /** A prompt that was refused leaves the view. */
