@@ -97,12 +97,12 @@ class AppUser:
             await asyncio.sleep(self._chance.uniform(0, 1.2))
             [event] = self._chance.choices(list(_EVENTS), list(_EVENTS.values()))
             await self._happen(event, self._chance.choice(self._tabs), prompt)
-        await self._settled()
+        await self._settled(prompt)
         if accepted and self._faulty and self._chance.random() < _MADE_ANEW:
             self._ledger.actions["regenerate"] += 1
             prompt.asked += 1
             await self._accepted(tab, prompt, await tab.tell("again", model=prompt.model))
-            await self._settled()
+            await self._settled(prompt)
 
     async def _accepted(self, tab: AppTab, prompt: Prompt, reply: Any) -> bool:
         """Asks again, as an app's button does, until the prompt is accepted or given up."""
@@ -138,10 +138,10 @@ class AppUser:
                 )
                 self._ledger.actions[event] += await tab.tell("stop")
 
-    async def _settled(self) -> None:
-        """Waits until every tab is at rest and shows every answer to its end."""
+    async def _settled(self, prompt: Prompt) -> None:
+        """Waits until every tab is at rest and shows every answer to its end, also the last one."""
         for tab in self._tabs:
-            await tab.tell("rest")
+            await tab.tell("rest", answer=prompt.answer or "")
 
     async def _give_up(self) -> None:
         for tab in self._tabs:

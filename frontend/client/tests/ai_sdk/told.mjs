@@ -130,13 +130,14 @@ class Tab {
     this.chat.messages = this.chat.messages.filter((message) => message.id !== id);
   }
 
-  /** Resolves once the chat is at rest and nothing in it is open. */
-  async rest() {
+  /** Resolves once the chat is at rest, nothing in it is open, and that answer is there, whoever asked for it. */
+  async rest({ answer }) {
+    const there = () => answer === "" || this.chat.messages.some(({ id }) => id === answer);
     for (;;) {
       const asking = this.#asking;
       await asking;
       if (asking !== this.#asking) continue;
-      if (this.#inStep) await until(() => this.#quiet());
+      if (this.#inStep) await until(() => this.#quiet() && there());
       if (this.#quiet()) return;
       this.#resumed++;
       await this.#load();
