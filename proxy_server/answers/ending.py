@@ -80,7 +80,7 @@ class Ending:
         """
         growing = self._progress.growing
         chunks = growing.add(within(said, self._most_bytes - growing.bytes))
-        metadata = self._assignment.metadata(outcome.status)
+        metadata = self._progress.metadata(outcome.status)
         metadata.finish_reason = outcome.finish_reason
         metadata.usage = added(self._assignment.usage, usage)
         metadata.error = outcome.error
