@@ -125,7 +125,7 @@ def published_chunks(data: bytes) -> PublishedChunks | None:
 
 
 def _typed(chunk: Raw) -> Chunk:
-    found = _chunk.decode(chunk)
+    found: TypedChunk = _chunk.decode(chunk)
     if isinstance(found, _Telling) and found.message_metadata is not None:
         # with the fields that are not known here
         metadata = bytes(_told.decode(chunk).message_metadata)

@@ -55,8 +55,9 @@ async def with_contents(
 ) -> Sequence[Message]:
     """The conversation with the contents of its uploads: data URLs, and text for texts.
 
-    of_any_kind: also those that no model's API takes. Older files beyond
-    `most_bytes`, and those that are gone, become a line that says so. Raises ResponderFailed where the prompt's own files cannot be given.
+    of_any_kind: also those that no model's API takes. Older files beyond `most_bytes`, and those
+    that are gone, become a line that says so. Raises ResponderFailed where the prompt's own files
+    cannot be given.
     """
     if not any(_is_upload(part) for message in history for part in message.parts):
         return history
