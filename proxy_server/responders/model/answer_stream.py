@@ -221,5 +221,5 @@ _REASONS: dict[str, FinishReason] = {
         ),
         "content-filter",
     ),
-    **dict.fromkeys(("tool_calls", "function_call", "tool_use"), "tool-calls"),
+    **dict.fromkeys(("tool_calls", "tool-calls", "function_call", "tool_use"), "tool-calls"),
 }
