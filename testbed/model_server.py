@@ -1,7 +1,8 @@
-"""A server of OpenAI's two APIs: the prompt chooses what it does, and it knows what it sent.
+"""A server of OpenAI's two APIs, and a route of the AI SDK's, `/api/chat`.
 
-The last message is `/command [count] [name=value …]`; anything else is answered with five tokens,
-or with a title where it asks for one:
+The prompt chooses what it does, and it knows what it sent. The last message is
+`/command [count] [name=value …]`; anything else is answered with five tokens, or with a title where
+it asks for one:
 
     /tokens 60           that many tokens of testbed.text, 100 in a second
       finish=length      the finish reason
@@ -32,7 +33,7 @@ from typing import Any
 import uvloop
 from aiohttp import web
 
-from testbed.model_formats import CHAT, DONE, RESPONSES, Format, Piece, event, pieces
+from testbed.model_formats import CHAT, DONE, RESPONSES, UI, Format, Piece, event, pieces
 from testbed.model_tools import call_of, prompt_above, said_with_tools
 from testbed.text import HOSTILE, tokens
 
@@ -97,12 +98,15 @@ class Model:
     async def chat(self, request: web.Request) -> web.StreamResponse:
         return await self._complete(request, CHAT)
 
+    async def route(self, request: web.Request) -> web.StreamResponse:
+        return await self._complete(request, UI)
+
     async def responses(self, request: web.Request) -> web.StreamResponse:
         return await self._complete(request, RESPONSES)
 
     async def _complete(self, request: web.Request, spoken: Format) -> web.StreamResponse:
         asked = await request.json()
-        prompt = prompt_of(prompt_above(asked) or spoken.contents(asked)[-1])
+        prompt = prompt_of((spoken is not UI and prompt_above(asked)) or spoken.contents(asked)[-1])
         command, *words = prompt.split() if prompt.startswith("/") else (command_for(prompt),)
         if calling := call_of(prompt):
             words = calling.options.split()
@@ -141,6 +145,8 @@ class Model:
             return web.Response(text="<html>hello</html>", content_type="text/html")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
+        if spoken.begin:
+            await response.write(spoken.begin)
         if command in ("/tokens", "/stall", "/cut", "/half"):
             count = numbers[0] if numbers else 5
             await stream(request, response, spoken, count, options, record)
@@ -254,6 +260,7 @@ def main(port: int) -> None:
     app = web.Application(client_max_size=16 << 20)
     app.router.add_post("/v1/chat/completions", model.chat)
     app.router.add_post("/v1/responses", model.responses)
+    app.router.add_post("/api/chat", model.route)
     app.router.add_get("/sent", model.sent)
     app.router.add_get("/asked", model.asked)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
