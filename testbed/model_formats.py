@@ -94,9 +94,12 @@ class UiMessages:
 
     def end(self, finish: str) -> bytes:
         metadata = {"usage": {"inputTokens": 7, "outputTokens": 9}}
-        ended = [{"type": "text-end", "id": "0"}, {"type": "finish-step"}]
-        last = {"type": "finish", "finishReason": finish, "messageMetadata": metadata}
-        return b"".join(map(_data, [*ended, last])) + DONE
+        ended: list[dict[str, Any]] = [
+            {"type": "text-end", "id": "0"},
+            {"type": "finish-step"},
+            {"type": "finish", "finishReason": finish, "messageMetadata": metadata},
+        ]
+        return b"".join(map(_data, ended)) + DONE
 
 
 Format = ChatCompletions | Responses | UiMessages
