@@ -13,6 +13,7 @@ it asks for one:
       size=20            that many tokens' text in each chunk
       mark=abc           under which name /sent keeps what was sent; default: the prompt
     /stall 5, /cut 5, /half 5      then nothing more, a closed connection, half an event
+    /split 5, /error 5, /abort 5, /done 5, /gzip 5      ends as odd servers make them: odd_ends.py
     /silent, /empty, /not-sse, /crlf, /bytes, /surrogates, /reasoning, /hostile, /status 429 3
     /call NAME {"some": "arguments"}   a call of that tool; then it says what the tool gave
 
@@ -35,6 +36,7 @@ from aiohttp import web
 
 from testbed.model_formats import CHAT, DONE, RESPONSES, UI, Format, Piece, event, pieces
 from testbed.model_tools import call_of, prompt_above, said_with_tools
+from testbed.odd_ends import ODD_ENDS
 from testbed.text import HOSTILE, tokens
 
 _RATE = 100.0
@@ -144,12 +146,23 @@ class Model:
         if command == "/not-sse":
             return web.Response(text="<html>hello</html>", content_type="text/html")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        if command == "/gzip":
+            response.enable_compression(web.ContentCoding.gzip)
+            # the paced pieces go past what compresses
+            options["rate"] = "0"
         await response.prepare(request)
         if spoken.begin:
             await response.write(spoken.begin)
-        if command in ("/tokens", "/stall", "/cut", "/half"):
+        odd = ODD_ENDS.get(command)
+        if odd or command in ("/tokens", "/stall", "/cut", "/half"):
             count = numbers[0] if numbers else 5
             await stream(request, response, spoken, count, options, record)
+        if odd:
+            await response.write(odd.said)
+            record.whole = odd.whole
+            if odd.cut and request.transport is not None:
+                request.transport.close()
+            return response
         for piece in record.events or oddities(spoken).get(command, []):
             await response.write(piece)
         if command in ("/stall", "/silent"):
@@ -187,7 +200,7 @@ def oddities(spoken: Format) -> dict[str, list[bytes]]:
 
 
 _OWN = {"/call", "/tokens", "/stall", "/cut", "/half", "/silent", "/not-sse", "/status"}
-COMMANDS = _OWN | oddities(CHAT).keys()
+COMMANDS = _OWN | oddities(CHAT).keys() | ODD_ENDS.keys()
 
 
 async def stream(
