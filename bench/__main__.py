@@ -12,7 +12,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import capacity, costs, delays, hostile, own, searches, sizes, transport
+from bench import (
+    apis,
+    capacity,
+    commits,
+    costs,
+    delays,
+    hostile,
+    own,
+    searches,
+    sizes,
+    transport,
+)
 from bench.jobs import Load
 from bench.load_process import LoadFailedError
 from bench.report import Report, Row, as_text
@@ -32,6 +43,8 @@ FIGURES: dict[str, Callable[[Site], list[Row]]] = {
     "growth": costs.growth,
     "start": costs.start,
     "own": own.own,
+    "apis": apis.apis,
+    "commits": commits.commits,
     "hostile": hostile.hostile,
     "searches": searches.searches,
     "transport": transport.transport,

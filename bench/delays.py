@@ -42,7 +42,7 @@ def delays(site: Site) -> list[Row]:
     bound = Settings.model_fields["coalesce_seconds"].default * 1e3 + 5
     return [
         _row("added time to the first token, 1 stream", first_alone, 5),
-        _row("added time to the first token, 50 streams", first, 10, 30),
+        added_to_the_first("added time to the first token, 50 streams", first),
         _row("delay of later tokens, 50 streams", later, bound, 100),
     ]
 
@@ -51,6 +51,10 @@ def _while_steady(run: Run) -> tuple[list[float], list[float]]:
     """The delays between the end of the first answer and the beginning of the last."""
     first_end = min(one.ended_at for one in run.shown)
     return run.delays(first_end, max(one.replied_at for one in run.shown) + run.load.after)
+
+
+def added_to_the_first(figure: str, seconds: list[float]) -> Row:
+    return _row(figure, seconds, 10, 30)
 
 
 def _row(figure: str, seconds: list[float], half: float, most: float | None = None) -> Row:
@@ -79,6 +83,11 @@ def calls(site: Site) -> list[Row]:
             echo=echo,
         )
     ]
+
+
+def send_seconds(site: Site) -> list[float]:
+    """How long the replies of `ai:send` took, one after another."""
+    return asyncio.run(_calls(site.deployment.url, 50 if site.quick else 300))[0]
 
 
 async def _calls(url: str, count: int) -> tuple[list[float], list[float]]:

@@ -1,8 +1,11 @@
 """What answers of somebody's own Python cost: one that never waits, and an agent of PydanticAI."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from bench.costs import MICRO
+from bench.delays import added_to_the_first
 from bench.jobs import Load
 from bench.report import Row
 from bench.runs import Run
@@ -10,6 +13,8 @@ from bench.site import Site
 
 # The longest that an answer may be is 200,000 characters with the usual settings.
 _FAST = Load(streams=20, tokens=20_000, spread=2)
+# As many answers a second as where the model's own first tokens are measured.
+_FIRST = Load(streams=300, tokens=250, spread=30, at_random=True)
 _AGENT_STREAMS = 40
 
 
@@ -19,10 +24,18 @@ def own(site: Site) -> list[Row]:
 
 def _fast(site: Site) -> list[Row]:
     load = Load(streams=5, tokens=15_000, spread=0.5) if site.quick else _FAST
-    with _serving(site, "fast", "bench.fast:answer", models=False) as fast:
+    first = replace(_FIRST, streams=60, spread=6) if site.quick else _FIRST
+    began = Path(site.folder) / "began"
+    settings = {"RESPONDER": "bench.fast:answer", "BENCH_BEGAN": str(began)}
+    with serving(site, "fast", settings, models=False) as fast:
         fast.run(Load(streams=2, tokens=50, spread=0.1))
         run = fast.run(load)
+        began.unlink()
+        shown = fast.run(first).shown
     site.used += fast.used[1:]
+    lines = (line.split() for line in began.read_text().splitlines())
+    yielded = {int(seed): float(moment) for seed, moment in lines}
+    added = [one.arrivals[0][0] - yielded[number] for number, one in enumerate(shown)]
     rate = load.all_tokens / run.seconds
     return [
         Row.of(
@@ -37,6 +50,11 @@ def _fast(site: Site) -> list[Row]:
             f"{run.cost_per_token * MICRO:.1f} µs",
             microseconds=run.cost_per_token * MICRO,
         ),
+        added_to_the_first(
+            f"added time to the first token of a responder that never waits, "
+            f"{first.streams / first.spread:.0f} answers a second",
+            added,
+        ),
     ]
 
 
@@ -44,7 +62,7 @@ def _agent(site: Site) -> list[Row]:
     load = Load(streams=_AGENT_STREAMS, tokens=100 if site.quick else 500)
     plain = site.run(load)
     alone = site.floor(load, "agent")
-    with _serving(site, "agent", "bench.pydantic_agent:agent", models=True) as agents:
+    with serving(site, "agent", {"RESPONDER": "bench.pydantic_agent:agent"}) as agents:
         agents.run(Load(streams=2, tokens=50, spread=0.1))
         through = agents.run(load)
     site.used += agents.used[1:]
@@ -75,8 +93,15 @@ def _beside(plain: Run) -> Row:
     return Row.of(figure, f"{cost:.1f} µs", paces=[plain.pace], microseconds=cost)
 
 
-def _serving(site: Site, name: str, place: str, *, models: bool) -> Site:
-    """Parts of its own, with a server whose answers are made there."""
+def serving(
+    site: Site,
+    name: str,
+    settings: Mapping[str, str],
+    *,
+    models: bool = True,
+    model_of: Site | None = None,
+) -> Site:
+    """Parts of its own, with a server of those settings."""
     folder = Path(site.folder) / name
     folder.mkdir()
-    return Site(folder, site.quick, {"RESPONDER": place}, models=models)
+    return Site(folder, site.quick, settings, models=models, model_of=model_of)

@@ -52,12 +52,14 @@ class Site:
     shares the others.
 
     models: whether the answers come of the model server, which says when it wrote what.
+    model_of: the site whose model server that is, where it is not its own.
     """
 
     folder: Path
     quick: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     models: bool = True
+    model_of: "Site | None" = None
     used: list[Used] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -97,6 +99,10 @@ class Site:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    @property
+    def _model(self) -> Deployment:
+        return (self.model_of or self).deployment
 
     @property
     def model_url(self) -> str:
@@ -141,7 +147,7 @@ class Site:
             job,
             [tested.name],
             self._parts(tested),
-            self.deployment.model_port if self.models else None,
+            self._model.model_port if self.models else None,
             processes=self._load_processes,
         )
         self.used.append(Used.in_run(run))
@@ -179,5 +185,5 @@ class Site:
         return {
             tested.name: tested.pid,
             "Centrifugo": self.deployment.centrifugo.pid,
-            "model": self.deployment.model.pid,
+            "model": self._model.model.pid,
         }

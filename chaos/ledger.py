@@ -10,12 +10,13 @@ from chaos.device import Device
 from chaos.parts import Json
 from chaos.watched import Watched
 from chaos.wire import Repeat
+from testbed.odd_ends import BREAKS
 
 FINAL = ("complete", "stopped", "failed", "interrupted")
 """The statuses of an answer that has ended."""
 TWO_DECISIONS = "things decided twice"
 NOT_AS_DECIDED = "things done that were not decided so"
-_MODEL_BREAKS = ("/stall", "/cut", "/half")
+_MODEL_BREAKS = ("/stall", "/cut", "/half", "/not-sse", *BREAKS)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 from chaos.connection import Json, Refused, Unanswered, delays
 from chaos.device import Device
 from chaos.ledger import Cause, Doubt, Ledger, Prompt, Violation
+from testbed.odd_ends import ODD_ENDS
 
 # a call without a reply has its effect within this time, or none
 _LATE_SECONDS = 10.0
@@ -17,6 +18,8 @@ _LATE_SECONDS = 10.0
 _EFFECT_SECONDS = 1.0
 # few texts, so that the model server keeps few
 COUNTS = (40, 80, 120, 200, 300, 400)
+# As odd servers end, or reply with something else.
+_ODD = (*ODD_ENDS, "/not-sse")
 _SEEDS = 12
 _VANISHING = (0, 0.002, 0.01, 0.03)
 
@@ -152,6 +155,8 @@ def new_prompt(
 ) -> Prompt:
     """faulty: some are not for the model to answer well."""
     mark = uuid.UUID(int=chance.getrandbits(128), version=4).hex
+    # a third of them from the responder whose answers have parts of all kinds
+    by_parts = int(mark[:4], 16) % 3 == 0
     count = chance.choice(counts)
     command, more = f"/tokens {count}", ""
     if faulty:
@@ -162,8 +167,8 @@ def new_prompt(
             command = f"/{chance.choice(('cut', 'half'))} {count}"
         elif kind < 0.09:
             more = " after=1"
+        elif kind < 0.15 and not by_parts:
+            command = f"{chance.choice(_ODD)} {count}"
     rate, seed = chance.choice((100, 150, 200, 300)), chance.randrange(_SEEDS)
     text = f"{command} rate={rate} seed={seed} vary=1 mark={mark}{more}"
-    # a third of them from the responder whose answers have parts of all kinds
-    model = "parts" if int(mark[:4], 16) % 3 == 0 else ""
-    return Prompt(user, mark, mark, text, model=model)
+    return Prompt(user, mark, mark, text, model="parts" if by_parts else "")

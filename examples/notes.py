@@ -19,8 +19,10 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from proxy_server import CannotAnswer, Message, Turn, Usage, text_of
 
-MOST_SECTIONS = 4
-MOST_CHARACTERS = 2000
+# Together with the last few messages, what a small model can read.
+MOST_SECTIONS = 3
+MOST_CHARACTERS = 1000
+MOST_MESSAGES = 3
 INSTRUCTION = "Answer from these notes alone, and say so where they do not have the answer.\n\n"
 
 
@@ -35,7 +37,7 @@ class Notes:
         self.folder = folder
         self.model = model
 
-    async def answer(self, turn: Turn) -> AsyncIterator[str | Usage]:
+    async def answer(self, turn: Turn) -> AsyncIterator[str | Usage | dict[str, str]]:
         found = self.search(turn.text)
         if not found:
             raise CannotAnswer("The notes have nothing about that.")
@@ -46,7 +48,7 @@ class Notes:
                 model=self.model,
                 messages=[
                     {"role": "system", "content": INSTRUCTION + passages},
-                    *map(as_asked, turn.messages),
+                    *map(as_asked, turn.messages[-MOST_MESSAGES:]),
                 ],
                 stream=True,
                 stream_options={"include_usage": True},
@@ -57,9 +59,14 @@ class Notes:
                     if chunk.usage:
                         yield Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
         except OpenAIError as error:
-            raise CannotAnswer("The model cannot be reached. Try again.", str(error)) from error
-        files = dict.fromkeys(section.file for section in found)
-        yield "\n\nFrom " + ", ".join(f"`{file}`" for file in files)
+            raise CannotAnswer("The model did not answer. Try again.", str(error)) from error
+        for file in dict.fromkeys(section.file for section in found):
+            yield {
+                "type": "source-document",
+                "sourceId": file,
+                "mediaType": "text/markdown",
+                "title": file,
+            }
 
     async def close(self) -> None:
         await self.client.close()

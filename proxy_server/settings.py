@@ -181,7 +181,8 @@ class Settings(BaseSettings):
     )
     context_file_bytes: _Count = Field(
         20_000_000,
-        description="How much of a conversation's files the model is given, newest first",
+        description="How much of a conversation's files the model, or a route, is given, newest "
+        "first",
     )
     max_answer_bytes: _Count = Field(
         500_000,

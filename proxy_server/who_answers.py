@@ -34,6 +34,7 @@ def _own(settings: Settings, place: str) -> Responder:
         TimeLimits(settings.first_token_seconds, settings.idle_seconds),
         connections=settings.max_generations,
         reasoning_tags=settings.reasoning_tags,
+        file_bytes=settings.context_file_bytes,
     )
 
 

@@ -19,12 +19,19 @@ _CHAT = {
 _ITEM = {"item_id": "msg_68a1f0c2d4e8819e", "output_index": 0, "content_index": 0}
 
 
+def _data(value: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+
+
 class Piece(NamedTuple):
     text: str
     event: bytes
 
 
 class ChatCompletions:
+    begin = b""
+    """All events before those of the text."""
+
     def contents(self, asked: dict[str, Any]) -> list[Any]:
         """What the messages of a request say: a string each, or a list of parts."""
         return [message.get("content") for message in asked["messages"]]
@@ -42,6 +49,8 @@ class ChatCompletions:
 
 
 class Responses:
+    begin = b""
+
     def contents(self, asked: dict[str, Any]) -> list[Any]:
         return [item["content"] for item in asked["input"]]
 
@@ -61,8 +70,40 @@ class Responses:
         return _typed("response.incomplete", response=response | why)
 
 
-Format = ChatCompletions | Responses
-CHAT, RESPONSES = ChatCompletions(), Responses()
+class UiMessages:
+    """Of a route, as the AI SDK answers `useChat`."""
+
+    begin = b"".join(
+        _data(chunk)
+        for chunk in ({"type": "start"}, {"type": "start-step"}, {"type": "text-start", "id": "0"})
+    )
+
+    def contents(self, asked: dict[str, Any]) -> list[Any]:
+        return [
+            "".join(part["text"] for part in message["parts"] if part["type"] == "text")
+            for message in asked["messages"]
+        ]
+
+    def text(self, text: str) -> bytes:
+        return _data({"type": "text-delta", "id": "0", "delta": text})
+
+    def reasoning(self, text: str) -> bytes:
+        started = {"type": "reasoning-start", "id": "1"}
+        said = {"type": "reasoning-delta", "id": "1", "delta": text}
+        return b"".join(map(_data, (started, said, {"type": "reasoning-end", "id": "1"})))
+
+    def end(self, finish: str) -> bytes:
+        metadata = {"usage": {"inputTokens": 7, "outputTokens": 9}}
+        ended: list[dict[str, Any]] = [
+            {"type": "text-end", "id": "0"},
+            {"type": "finish-step"},
+            {"type": "finish", "finishReason": finish, "messageMetadata": metadata},
+        ]
+        return b"".join(map(_data, ended)) + DONE
+
+
+Format = ChatCompletions | Responses | UiMessages
+CHAT, RESPONSES, UI = ChatCompletions(), Responses(), UiMessages()
 
 
 def event(delta: dict[str, Any] | None, finish: str | None = None) -> bytes:
@@ -83,7 +124,3 @@ def _texts(all_tokens: Sequence[str], size: int) -> list[str]:
 
 def _typed(kind: str, **fields: Any) -> bytes:
     return f"event: {kind}\n".encode() + _data({"type": kind, "sequence_number": 4, **fields})
-
-
-def _data(value: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"

@@ -1,7 +1,8 @@
-"""A server of OpenAI's two APIs: the prompt chooses what it does, and it knows what it sent.
+"""A server of OpenAI's two APIs, and a route of the AI SDK's, `/api/chat`.
 
-The last message is `/command [count] [name=value …]`; anything else is answered with five tokens,
-or with a title where it asks for one:
+The prompt chooses what it does, and it knows what it sent. The last message is
+`/command [count] [name=value …]`; anything else is answered with five tokens, or with a title where
+it asks for one:
 
     /tokens 60           that many tokens of testbed.text, 100 in a second
       finish=length      the finish reason
@@ -12,6 +13,7 @@ or with a title where it asks for one:
       size=20            that many tokens' text in each chunk
       mark=abc           under which name /sent keeps what was sent; default: the prompt
     /stall 5, /cut 5, /half 5      then nothing more, a closed connection, half an event
+    /split 5, /error 5, /abort 5, /done 5, /gzip 5      ends as odd servers make them: odd_ends.py
     /silent, /empty, /not-sse, /crlf, /bytes, /surrogates, /reasoning, /hostile, /status 429 3
     /call NAME {"some": "arguments"}   a call of that tool; then it says what the tool gave
 
@@ -32,8 +34,9 @@ from typing import Any
 import uvloop
 from aiohttp import web
 
-from testbed.model_formats import CHAT, DONE, RESPONSES, Format, Piece, event, pieces
+from testbed.model_formats import CHAT, DONE, RESPONSES, UI, Format, Piece, event, pieces
 from testbed.model_tools import call_of, prompt_above, said_with_tools
+from testbed.odd_ends import ODD_ENDS
 from testbed.text import HOSTILE, tokens
 
 _RATE = 100.0
@@ -97,12 +100,15 @@ class Model:
     async def chat(self, request: web.Request) -> web.StreamResponse:
         return await self._complete(request, CHAT)
 
+    async def route(self, request: web.Request) -> web.StreamResponse:
+        return await self._complete(request, UI)
+
     async def responses(self, request: web.Request) -> web.StreamResponse:
         return await self._complete(request, RESPONSES)
 
     async def _complete(self, request: web.Request, spoken: Format) -> web.StreamResponse:
         asked = await request.json()
-        prompt = prompt_of(prompt_above(asked) or spoken.contents(asked)[-1])
+        prompt = prompt_of((spoken is not UI and prompt_above(asked)) or spoken.contents(asked)[-1])
         command, *words = prompt.split() if prompt.startswith("/") else (command_for(prompt),)
         if calling := call_of(prompt):
             words = calling.options.split()
@@ -140,10 +146,23 @@ class Model:
         if command == "/not-sse":
             return web.Response(text="<html>hello</html>", content_type="text/html")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        if command == "/gzip":
+            response.enable_compression(web.ContentCoding.gzip)
+            # the paced pieces go past what compresses
+            options["rate"] = "0"
         await response.prepare(request)
-        if command in ("/tokens", "/stall", "/cut", "/half"):
+        if spoken.begin:
+            await response.write(spoken.begin)
+        odd = ODD_ENDS.get(command)
+        if odd or command in ("/tokens", "/stall", "/cut", "/half"):
             count = numbers[0] if numbers else 5
             await stream(request, response, spoken, count, options, record)
+        if odd:
+            await response.write(odd.said)
+            record.whole = odd.whole
+            if odd.cut and request.transport is not None:
+                request.transport.close()
+            return response
         for piece in record.events or oddities(spoken).get(command, []):
             await response.write(piece)
         if command in ("/stall", "/silent"):
@@ -181,7 +200,7 @@ def oddities(spoken: Format) -> dict[str, list[bytes]]:
 
 
 _OWN = {"/call", "/tokens", "/stall", "/cut", "/half", "/silent", "/not-sse", "/status"}
-COMMANDS = _OWN | oddities(CHAT).keys()
+COMMANDS = _OWN | oddities(CHAT).keys() | ODD_ENDS.keys()
 
 
 async def stream(
@@ -254,6 +273,7 @@ def main(port: int) -> None:
     app = web.Application(client_max_size=16 << 20)
     app.router.add_post("/v1/chat/completions", model.chat)
     app.router.add_post("/v1/responses", model.responses)
+    app.router.add_post("/api/chat", model.route)
     app.router.add_get("/sent", model.sent)
     app.router.add_get("/asked", model.asked)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)

@@ -16,7 +16,7 @@ from proxy_server.errors import StoreUnavailable
 from proxy_server.protocol.chunks import Chunk, MessageMetadata
 from proxy_server.protocol.closing import closing_entry, step_entry
 from proxy_server.protocol.events import FinishReason
-from proxy_server.protocol.messages import Metadata, Status, Usage, added
+from proxy_server.protocol.messages import Metadata, Part, Status, Usage, added
 from proxy_server.protocol.turns import Assignment, Finished, OutboxEntry
 from proxy_server.protocol.waiting import denied, is_to_wait
 from proxy_server.store.ends import BY_PROMPT
@@ -80,13 +80,14 @@ class Ending:
         """
         growing = self._progress.growing
         chunks = growing.add(within(said, self._most_bytes - growing.bytes))
-        metadata = self._assignment.metadata(outcome.status)
+        metadata = self._progress.metadata(outcome.status)
         metadata.finish_reason = outcome.finish_reason
         metadata.usage = added(self._assignment.usage, usage)
         metadata.error = outcome.error
-        parts = growing.parts()
+        ending, parts = growing.ended(outcome.status)
         if outcome.status == "complete" and is_to_wait(parts, outcome.finish_reason):
-            entry, rested = await self._rest(chunks, metadata)
+            # what is open ends for one that waits as it does for one that is complete
+            entry, rested = await self._rest([*chunks, *ending], parts, metadata)
             if rested.how == "rests":
                 self._note("waiting", entry, usage)
                 return Finished(None, rested.summary), entry
@@ -95,16 +96,19 @@ class Ending:
                 return None
             denials = denied(parts, BY_PROMPT.reason)
             chunks += growing.add([Added(chunk, 0) for chunk in denials])
-        return await self._close(chunks, metadata, outcome.status, usage, go_on)
+            ending, parts = growing.ended(outcome.status)
+        chunks = [*chunks, *ending]
+        return await self._close(chunks, parts, metadata, outcome.status, usage, go_on)
 
-    async def _rest(self, chunks: list[Chunk], metadata: Metadata) -> tuple[OutboxEntry, Rested]:
-        ending, parts = self._progress.growing.ended("waiting")
+    async def _rest(
+        self, chunks: list[Chunk], parts: Sequence[Part], metadata: Metadata
+    ) -> tuple[OutboxEntry, Rested]:
         rests = msgspec.structs.replace(metadata, status="waiting", finish_reason=None)
         entry = step_entry(
             self._assignment.conversation_id,
             self._assignment.message_id,
             self._progress.published + 1,
-            [*chunks, *ending, MessageMetadata(rests)],
+            [*chunks, MessageMetadata(rests)],
         )
         return entry, await self._until_stored(
             lambda: self._waiting.rest(self._assignment, parts, rests, entry)
@@ -113,17 +117,17 @@ class Ending:
     async def _close(
         self,
         chunks: list[Chunk],
+        parts: list[Part],
         metadata: Metadata,
         status: Status,
         usage: Usage | None,
         go_on: Callable[[], bool],
     ) -> Ended | None:
-        ending, parts = self._progress.growing.ended(status)
         closing = closing_entry(
             self._assignment.conversation_id,
             self._assignment.message_id,
             self._progress.published + 1,
-            [*chunks, *ending],
+            chunks,
             metadata,
             prompt=self._assignment.prompt,
             after=self._assignment.after,

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
+import msgspec
 import structlog
 
 from proxy_server import telemetry
@@ -16,7 +17,7 @@ from proxy_server.answers.deadline import Deadline
 from proxy_server.answers.ending import Ended, Ending, Outcome
 from proxy_server.answers.heartbeat import Heartbeat
 from proxy_server.answers.history import History
-from proxy_server.answers.incoming import Incoming
+from proxy_server.answers.incoming import Incoming, bad_chunk
 from proxy_server.answers.pacing import Pacing
 from proxy_server.answers.progress import Progress
 from proxy_server.answers.retries import until_it_succeeds
@@ -24,7 +25,15 @@ from proxy_server.answers.said import Said, portions, within
 from proxy_server.delivery.publisher import Publisher
 from proxy_server.errors import ApiRejected, ApiUnreachable, ResponderFailed, StoreUnavailable
 from proxy_server.protocol.chunks import Chunk, Start
-from proxy_server.protocol.events import Event, Finish, FinishReason, Piece, Reasoning, Text
+from proxy_server.protocol.events import (
+    Event,
+    Finish,
+    FinishReason,
+    Given,
+    Piece,
+    Reasoning,
+    Text,
+)
 from proxy_server.protocol.messages import Usage
 from proxy_server.protocol.sessions import Position
 from proxy_server.protocol.turns import Assignment
@@ -144,7 +153,7 @@ class Generation:
             self._bill.accepted = True
             await self._acknowledge()
             async for batch in events:
-                for said in portions(self._take(batch)):
+                for said in self._portions(self._take(batch)):
                     if self.progress.published == before:
                         telemetry.FIRST_TOKEN_SECONDS.observe(monotonic() - began)
                     if not_yet := services.heartbeat.alive():
@@ -159,11 +168,15 @@ class Generation:
                     await services.pacing.pause()
                     await self._acknowledge()
 
+    def _portions(self, said: Sequence[Said]) -> Sequence[Sequence[Said]]:
+        """What each publication adds; metadata alone is one that adds nothing else."""
+        return portions(said) or ([[]] if self.progress.given.waits else ())
+
     def _grow(self, said: Sequence[Said]) -> bool:
         """Publishes as much of it as there is room for; whether that was all."""
         growing = self.progress.growing
         fitting = within(said, self._services.most_bytes - growing.bytes)
-        self._publish(growing.add(fitting))
+        self._publish([*self.progress.given_chunks(), *growing.add(fitting)])
         whole = fitting is said
         del self._unsent[: len(said)]
         return whole
@@ -181,6 +194,8 @@ class Generation:
                         said.append(event)
                 case Piece():
                     said += incoming.take(event.chunk)
+                case Given():
+                    self._give(event)
                 case Usage():
                     self._bill.usage = event
                 case Finish():
@@ -189,6 +204,12 @@ class Generation:
             said += incoming.end()
         self._bill.events += len(said)
         return said
+
+    def _give(self, given: Given) -> None:
+        try:
+            self.progress.given.add(given.metadata)
+        except (ValueError, TypeError, RecursionError, msgspec.MsgspecError) as error:
+            raise bad_chunk(f"metadata: {error}") from error
 
     async def _prompt(self) -> Prompt:
         """What the responder is given: an accepted prompt outlasts an outage of the database."""

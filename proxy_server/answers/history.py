@@ -2,7 +2,7 @@
 
 from proxy_server.answers.patient_files import PatientFiles
 from proxy_server.protocol.files import Files, upload_id_of
-from proxy_server.protocol.messages import FilePart, Message, Metadata, TextPart
+from proxy_server.protocol.messages import FilePart, Message, TextPart
 from proxy_server.protocol.turns import FIRST_ANSWER, FIRST_PROMPT, Assignment
 from proxy_server.responders.files import is_text
 from proxy_server.store.database import Store
@@ -39,7 +39,7 @@ class History:
             assignment.message_id,
             "assistant",
             assignment.parts,
-            Metadata(assignment.created_at, "streaming", assignment.model, usage=assignment.usage),
+            assignment.metadata("streaming"),
         )
         cost = await _cost(so_far, self.files_of(assignment.user))
         return [*await self._before(assignment, self._characters - cost), so_far]

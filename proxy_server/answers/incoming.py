@@ -26,6 +26,11 @@ _MOST_BYTES = 200_000
 _KINDS: dict[str, type[Text] | type[Reasoning]] = {"text": Text, "reasoning": Reasoning}
 
 
+def bad_chunk(details: str) -> ResponderFailed:
+    """What fails an answer whose responder said what no client could take."""
+    return ResponderFailed("bad_chunk", _BAD_CHUNK, details)
+
+
 class Incoming:
     """What comes from one responder.
 
@@ -91,8 +96,7 @@ class Incoming:
 
     def _fail(self, kind: object, problem: str, error: Exception) -> NoReturn:
         """Says what and where, without the value, which is part of the answer."""
-        details = f"chunk {self._count}, {str(kind)[:100]!r}: {problem}"
-        raise ResponderFailed("bad_chunk", _BAD_CHUNK, details) from error
+        raise bad_chunk(f"chunk {self._count}, {str(kind)[:100]!r}: {problem}") from error
 
     def _take(self, chunk: Json, size: int) -> Sequence[Said]:
         kind: str = chunk["type"]

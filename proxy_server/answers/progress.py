@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from proxy_server.answers.growing_message import GrowingMessage
-from proxy_server.protocol.chunks import Chunk
+from proxy_server.protocol.chunks import Chunk, MessageMetadata
 from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.given import GivenMetadata
+from proxy_server.protocol.messages import Metadata, Status, metadata_with
 from proxy_server.protocol.publications import ChunksPublication, idempotency_key
 from proxy_server.protocol.sessions import Position
 from proxy_server.protocol.turns import Assignment, Checkpoint
@@ -18,12 +20,14 @@ class Progress:
 
     def __init__(self, assignment: Assignment) -> None:
         self.growing = GrowingMessage(assignment.parts)
+        self.given = GivenMetadata(assignment.stored)
         self.published = self.acknowledged = assignment.seq
         self.checkpoint_due = False
         """Whether a checkpoint must not wait: clients cannot follow from the last one."""
         self.position = assignment.position
         self._assignment = assignment
         self._stored = assignment.seq
+        self._given_before = self._stored_given = self.given.acknowledged
 
     def next_publication(self, chunks: Sequence[Chunk]) -> tuple[bytes, str]:
         """The next publication as JSON, and its idempotency key."""
@@ -35,6 +39,15 @@ class Progress:
             publication.after = self._assignment.after
         return encode(publication), idempotency_key(message_id, self.published)
 
+    def metadata(self, status: Status) -> Metadata:
+        """The message's, with all that its responder has given."""
+        return self.given.within(self._assignment.metadata(status))
+
+    def given_chunks(self) -> list[Chunk]:
+        """What tells of metadata that was given and not sent yet."""
+        streaming = self._assignment.metadata("streaming")
+        return [MessageMetadata(metadata_with(streaming, more)) for more in self.given.send()]
+
     def acknowledge(self, position: Position) -> None:
         """The last publication stands there."""
         history_lost = self.position.epoch not in ("", position.epoch)
@@ -44,19 +57,27 @@ class Progress:
         self.position = position
         self.acknowledged = self.published
         self.growing.mark()
+        self.given.mark()
 
     def checkpoint(self) -> Checkpoint | None:
         """The answer as far as it is acknowledged, if that is further than the last one given."""
         if self.acknowledged == self._stored:
             return None
         self._stored = self.acknowledged
+        given = self.given.acknowledged
+        metadata = None
+        if given is not self._stored_given:
+            metadata = metadata_with(self._assignment.metadata("streaming"), given)
+        self._stored_given = given
         return Checkpoint(
             self._assignment.message_id,
             self.acknowledged,
             self.growing.published(),
             self.position,
+            metadata,
         )
 
     def checkpoint_again(self) -> None:
         """The last checkpoint that was given may not have been stored."""
         self._stored = self._assignment.seq
+        self._stored_given = self._given_before

@@ -9,7 +9,9 @@ from proxy_server.answers.retries import until_it_succeeds
 from proxy_server.delivery.announcements import Announcements
 from proxy_server.delivery.server_api import History, ServerApi
 from proxy_server.errors import ApiRejected, ApiUnreachable, PositionLost, StoreUnavailable
+from proxy_server.protocol.chunks import MessageMetadata
 from proxy_server.protocol.closing import closing_entry
+from proxy_server.protocol.given import GivenMetadata
 from proxy_server.protocol.messages import Metadata
 from proxy_server.protocol.publications import published_chunks
 from proxy_server.protocol.turns import Assignment, Finished, OutboxEntry
@@ -46,12 +48,10 @@ class Takeover:
         answered: who is told of the end and asks, or wants the answer anew, must not be told that
         it is being made.
         """
-        metadata = assignment.metadata("interrupted")
-        metadata.finish_reason = "other"
-        found = await self._publish(assignment, metadata)
+        found = await self._publish(assignment)
         if found is None:
             return None
-        finished = await self._store(assignment, found, metadata, go_on=go_on)
+        finished = await self._store(assignment, found, go_on=go_on)
         if finished is not None:
             telemetry.GENERATIONS.labels("interrupted").inc()
             log.info(
@@ -65,7 +65,7 @@ class Takeover:
             )
         return finished
 
-    async def _publish(self, assignment: Assignment, metadata: Metadata) -> "ReadBack | None":
+    async def _publish(self, assignment: Assignment) -> "ReadBack | None":
         """Publishes the end until it stands in the channel, and gives all that stands before it.
 
         None where it is not this server's to publish any more.
@@ -82,7 +82,7 @@ class Takeover:
                 break
             if not await self._is_ours(assignment):
                 return None
-            closing = found.closing(metadata)
+            closing = found.closing()
             if not found.seq:
                 self._announcements.joined(assignment)
             try:
@@ -108,9 +108,10 @@ class Takeover:
         return message_id in leases
 
     async def _store(
-        self, assignment: Assignment, found: "ReadBack", metadata: Metadata, *, go_on: bool
+        self, assignment: Assignment, found: "ReadBack", *, go_on: bool
     ) -> Finished | None:
         _, parts = found.growing.ended("interrupted")
+        metadata = found.metadata()
         return await until_it_succeeds(
             lambda: self._turns.finish(assignment, parts, metadata, None, go_on=go_on),
             StoreUnavailable,
@@ -145,6 +146,7 @@ class ReadBack:
 
     def __init__(self, assignment: Assignment) -> None:
         self.growing = GrowingMessage(assignment.parts)
+        self._given = GivenMetadata(assignment.stored)
         self.seq = assignment.seq
         self.closed = False
         self._whole = True
@@ -170,15 +172,23 @@ class ReadBack:
         self.closed = publication.closes
         if self._whole:
             self.growing.replay(publication.chunks)
+            for chunk in publication.chunks:
+                if isinstance(chunk, MessageMetadata):
+                    self._given.replay(chunk.message_metadata)
 
-    def closing(self, metadata: Metadata) -> OutboxEntry:
+    def metadata(self) -> Metadata:
+        metadata = self._given.within(self.assignment.metadata("interrupted"))
+        metadata.finish_reason = "other"
+        return metadata
+
+    def closing(self) -> OutboxEntry:
         """The publication that closes the message after this."""
         return closing_entry(
             self.assignment.conversation_id,
             self.assignment.message_id,
             self.seq + 1,
             self.growing.ended("interrupted")[0],
-            metadata,
+            self.metadata(),
             prompt=self.assignment.prompt,
             after=self.assignment.after,
         )

@@ -30,11 +30,20 @@ class Piece(NamedTuple):
     chunk: Mapping[str, Any]
 
 
+class Given(NamedTuple):
+    """Metadata for the message, merged into what was given before: a JSON object.
+
+    Fields that the service has itself (`created_at`, `status`, `usage`, …) are left out.
+    """
+
+    metadata: Mapping[str, Any]
+
+
 class Finish(NamedTuple):
     """The end, and why; nothing follows."""
 
     reason: FinishReason
 
 
-Event = Text | Reasoning | Piece | Usage | Finish
+Event = Text | Reasoning | Piece | Given | Usage | Finish
 """`Usage` replaces what was said of it before."""

@@ -1,5 +1,6 @@
 """Messages as clients see them: the AI SDK's `UIMessage`, with metadata of our own."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -145,3 +146,13 @@ def part_type(part: Part) -> str:
 def decode_metadata(raw: str) -> Metadata:
     """Fields that are not known here are kept as they came."""
     return _metadata.decode(raw.encode())
+
+
+def more_of(metadata: Metadata) -> dict[str, Any]:
+    """Its fields that are not known here: of a responder, or of a newer version."""
+    return _metadata.more_of(metadata)
+
+
+def metadata_with(metadata: Metadata, more: Mapping[str, Any]) -> Metadata:
+    """The same with these in place of the fields that are not known here."""
+    return _metadata.having(metadata, more)

@@ -6,8 +6,8 @@ from typing import NamedTuple, get_args
 import msgspec
 from msgspec import Raw, Struct, field
 
-from proxy_server.protocol.chunks import CLOSING, Chunk, TypedChunk
-from proxy_server.protocol.messages import Message
+from proxy_server.protocol.chunks import CLOSING, Chunk, Closing, MessageMetadata, Start, TypedChunk
+from proxy_server.protocol.messages import Message, decode_metadata
 from proxy_server.protocol.sessions import Summary
 from proxy_server.protocol.shapes import WrongShapeError, checked, is_known
 
@@ -79,13 +79,19 @@ class _RawChunks(Struct, tag="chunks", tag_field="type"):
     chunks: list[Raw]
 
 
+class _RawMetadata(Struct, rename="camel"):
+    message_metadata: Raw
+
+
 class _Kind(Struct):
     type: str = field(default="")
 
 
 _published = msgspec.json.Decoder(_RawChunks)
 _kind = msgspec.json.Decoder(_Kind)
+_told = msgspec.json.Decoder(_RawMetadata)
 _chunk = msgspec.json.Decoder(TypedChunk)
+_Telling = Start | MessageMetadata | Closing
 _TYPED = frozenset(kind.__struct_config__.tag for kind in get_args(TypedChunk))
 
 
@@ -118,12 +124,21 @@ def published_chunks(data: bytes) -> PublishedChunks | None:
     return PublishedChunks(found.message, found.seq, [*_known(found.chunks)], closes)
 
 
+def _typed(chunk: Raw) -> Chunk:
+    found: TypedChunk = _chunk.decode(chunk)
+    if isinstance(found, _Telling) and found.message_metadata is not None:
+        # with the fields that are not known here
+        metadata = bytes(_told.decode(chunk).message_metadata)
+        found.message_metadata = decode_metadata(metadata.decode())
+    return found
+
+
 def _known(chunks: Iterable[Raw]) -> Iterator[Chunk]:
     for chunk in chunks:
         try:
             kind = _kind.decode(chunk).type
             if kind in _TYPED:
-                yield _chunk.decode(chunk)
+                yield _typed(chunk)
             elif is_known(kind):
                 yield checked(msgspec.json.decode(chunk))
         except (msgspec.ValidationError, WrongShapeError):

@@ -133,12 +133,16 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """An answer as of one acknowledged publication: its text, its number and its position."""
+    """An answer as of one acknowledged publication: its text, its number and its position.
+
+    metadata: where its responder has given any that is not stored yet.
+    """
 
     message_id: str
     seq: int
     parts: list[Part]
     position: Position
+    metadata: Metadata | None = None
 
 
 @dataclass(frozen=True, slots=True)

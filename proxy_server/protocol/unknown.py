@@ -1,5 +1,6 @@
 """Fields that a newer version wrote: whoever reads a value and writes it again must lose none."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +28,20 @@ class Keeping(Generic[_S]):
             return found
         unknown = tuple(name for name in _raw_fields.decode(raw) if name not in self._names)
         return msgspec.json.decode(raw, type=_with(self._known, unknown)) if unknown else found
+
+    def more_of(self, found: _S) -> dict[str, Any]:
+        """The fields, and their values, that it does not know."""
+        names = zip(found.__struct_fields__, found.__struct_encode_fields__, strict=True)
+        more = [(field, name) for field, name in names if name not in self._names]
+        return {name: msgspec.json.decode(getattr(found, field)) for field, name in more}
+
+    def having(self, found: _S, more: Mapping[str, Any]) -> _S:
+        """The same with these in place of the fields that it does not know."""
+        known = {field: getattr(found, field) for field in self._known.__struct_fields__}
+        unknown = _with(self._known, tuple(more)) if more else self._known
+        values = (Raw(_encoder.encode(value)) for value in more.values())
+        fields = unknown.__struct_fields__[len(known) :]
+        return unknown(**known, **dict(zip(fields, values, strict=True)))
 
 
 def is_whole(found: object, raw: bytes) -> bool:

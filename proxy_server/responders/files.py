@@ -51,12 +51,13 @@ def without_files(history: Sequence[Message]) -> list[Message]:
 
 
 async def with_contents(
-    history: Sequence[Message], files: Files, most_bytes: int
+    history: Sequence[Message], files: Files, most_bytes: int, *, of_any_kind: bool = False
 ) -> Sequence[Message]:
     """The conversation with the contents of its uploads: data URLs, and text for texts.
 
-    Older files beyond `most_bytes`, and those that are gone, become a line that says so. Raises
-    ResponderFailed where the prompt's own files cannot be given.
+    of_any_kind: also those that no model's API takes. Older files beyond `most_bytes`, and those
+    that are gone, become a line that says so. Raises ResponderFailed where the prompt's own files
+    cannot be given.
     """
     if not any(_is_upload(part) for message in history for part in message.parts):
         return history
@@ -73,7 +74,9 @@ async def with_contents(
             info = await files.about(part.url)
             left -= info.bytes if info else 0
             if left >= 0:
-                parts.append(await _given(part, files, is_prompt=is_prompt))
+                parts.append(
+                    await _given(part, files, is_prompt=is_prompt, of_any_kind=of_any_kind)
+                )
             elif is_prompt:
                 raise ResponderFailed(
                     "files",
@@ -100,9 +103,9 @@ def _is_upload(part: Part) -> bool:
     return isinstance(part, FilePart) and upload_id_of(part.url) is not None
 
 
-async def _given(part: FilePart, files: Files, *, is_prompt: bool) -> Part:
+async def _given(part: FilePart, files: Files, *, is_prompt: bool, of_any_kind: bool) -> Part:
     kind = part.media_type
-    if not (kind == PDF or kind.startswith("image/") or is_text(kind)):
+    if not (of_any_kind or kind == PDF or kind.startswith("image/") or is_text(kind)):
         if is_prompt:
             raise ResponderFailed("files", f"The model cannot be given files of the kind {kind}.")
         return _note(part, "is of a kind that cannot be given")

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from proxy_server.errors import BeingClosed, Busy
-from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.sessions import Position
 from proxy_server.protocol.turns import Assignment, Checkpoint
 from proxy_server.store import admissions
+from proxy_server.store import checkpoints as stored
 from proxy_server.store.assignments import assignment_of
+from proxy_server.store.checkpoints import HELD
 from proxy_server.store.database import Store
 from proxy_server.store.schema import TAKEN_OVER, generations, now
 
@@ -49,28 +50,14 @@ _CLAIM = (
 _CLAIM_AT = _CLAIM.values(
     position_offset=sa.bindparam("offset"), position_epoch=sa.bindparam("epoch")
 )
-_HELD = sa.and_(
-    generations.c.message == sa.bindparam("of_message"),
-    generations.c.runner == sa.bindparam("of_runner"),
-)
-_END = sa.delete(generations).where(_HELD)
+_END = sa.delete(generations).where(HELD)
 _THIS = generations.c.message == sa.bindparam("of_message")
 _STOPPING = sa.select(generations.c.message).where(
     generations.c.message.in_(sa.bindparam("of_messages", expanding=True)),
     generations.c.stop == "stopped",
 )
 _ASK_TO_STOP = sa.update(generations).where(_THIS).values(stop="stopped")
-_GIVE_BACK = sa.update(generations).where(_HELD).values(status="queued", runner=None, lease=None)
-_CHECKPOINT = (
-    sa.update(generations)
-    .where(_HELD)
-    .values(
-        seq=sa.bindparam("new_seq"),
-        parts=sa.bindparam("new_parts"),
-        position_offset=sa.bindparam("offset"),
-        position_epoch=sa.bindparam("epoch"),
-    )
-)
+_GIVE_BACK = sa.update(generations).where(HELD).values(status="queued", runner=None, lease=None)
 _SILENT = sa.and_(generations.c.status == "streaming", generations.c.lease < now())
 # In these, which every server runs each second, PostgreSQL is given a value to compare with, and
 # not a clock that moves or a parameter: only then it asks the clock once and uses an index.
@@ -215,19 +202,8 @@ class Leases:
         return await self._store.read(work)
 
     async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> None:
-        rows = [
-            {
-                "of_message": checkpoint.message_id,
-                "of_runner": self.runner,
-                "new_seq": checkpoint.seq,
-                "new_parts": encode(checkpoint.parts).decode(),
-                "offset": checkpoint.position.offset,
-                "epoch": checkpoint.position.epoch,
-            }
-            for checkpoint in sorted(checkpoints, key=lambda checkpoint: checkpoint.message_id)
-        ]
         await self._store.write(
-            lambda connection: connection.execute(_CHECKPOINT, rows), reserved=True
+            lambda connection: stored.store(connection, self.runner, checkpoints), reserved=True
         )
 
     async def give_back(self, message_id: str) -> None:

@@ -31,6 +31,9 @@ _ADD: dict[str, Any] = {
     "sqlite": sqlite.insert(searched).values(_VALUES).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(searched).values(_VALUES).on_conflict_do_nothing(),
 }
+# Three of these are part of each first answer: the driver takes them for two thirds of the time.
+_COLUMNS = ["id", "owner", "conversation", "ordinal"]
+_SQLITE_ADD = _ADD["sqlite"].compile(dialect=sqlite.dialect(), column_keys=_COLUMNS)
 _REMOVE_TITLE = sa.delete(searched).where(
     searched.c.conversation == sa.bindparam("of_conversation"), searched.c.ordinal == TITLE
 )
@@ -187,8 +190,18 @@ def _add(
         "of_words": indexed(user, text),
     }
     moment = int(at * 1000) * _MILLISECOND + kind
-    add = _ADD[connection.dialect.name]
+    add = _add_in_sqlite if connection.dialect.name == "sqlite" else _add_in_postgresql
     for _ in range(_TRIES):
         row["id"] = moment + random.getrandbits(_CHANCE)
-        if connection.execute(add, row).rowcount:
+        if add(connection, row):
             return
+
+
+def _add_in_sqlite(connection: sa.Connection, row: dict[str, Any]) -> bool:
+    """Whether it was added: its id may be taken."""
+    values = tuple(row[name] for name in _SQLITE_ADD.positiontup)
+    return bool(connection.exec_driver_sql(str(_SQLITE_ADD), values).rowcount)
+
+
+def _add_in_postgresql(connection: sa.Connection, row: dict[str, Any]) -> bool:
+    return bool(connection.execute(_ADD["postgresql"], row).rowcount)

@@ -9,6 +9,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 MOST_CHARACTERS = 64_000
@@ -67,6 +68,7 @@ def is_unspaced(element: str) -> bool:
     return not element.isascii() and _UNSPACED.match(element) is not None
 
 
+@lru_cache(maxsize=1_000)
 def mark_of(owner: str) -> str:
     """Stands before each word of a user's texts, so that a look-up meets nobody else's."""
     digest = hashlib.blake2b(owner.encode(), digest_size=5).digest()
@@ -76,7 +78,9 @@ def mark_of(owner: str) -> str:
 def indexed(owner: str, text: str) -> str:
     """What the index holds of a text: each word once, between spaces."""
     mark = mark_of(owner)
-    words = set(_words(fold(composed(text[:MOST_CHARACTERS]))))
+    # most words of a text come again: each is looked at once
+    chunks = set(fold(composed(text[:MOST_CHARACTERS])).split())
+    words = set(_words(" ".join(chunks)))
     return " ".join(mark + word for word in words)
 
 

@@ -10,7 +10,7 @@ const text = (id, ...deltas) => [
 ];
 const call = { toolCallId: "call-1", toolName: "search" };
 const CHUNKS = [
-  { type: "start" },
+  { type: "start", messageMetadata: { tea: { kind: "green" }, model: "theirs" } },
   { type: "start-step" },
   { type: "reasoning-start", id: "r" },
   { type: "reasoning-delta", id: "r", delta: "Let me look." },
@@ -32,7 +32,12 @@ const CHUNKS = [
   ...text("1", "Another."),
   { type: "file", mediaType: "text/plain", url: "data:text/plain,tea" },
   { type: "finish-step" },
-  { type: "finish", finishReason: "stop" },
+  { type: "message-metadata", messageMetadata: { tea: { degrees: 80 } } },
+  {
+    type: "finish",
+    finishReason: "stop",
+    messageMetadata: { usage: { inputTokens: 12, outputTokens: 7 }, took: [1, 2] },
+  },
 ];
 const app = new Hono();
 
@@ -50,7 +55,7 @@ app.get("/parts", async (context) => {
   let last;
   for await (const message of readUIMessageStream({ stream: ReadableStream.from(CHUNKS) }))
     last = message;
-  return context.json(last.parts);
+  return context.json(last);
 });
 
 serve({ fetch: app.fetch, hostname: "127.0.0.1", port: Number(process.env.PORT) });

@@ -69,8 +69,12 @@ async def test_echo(notes: Deployment) -> None:
 async def test_notes_answer_with_their_sources(notes: Deployment) -> None:
     client = await notes.connect()
     question = "/tokens 20 seed=77 mark=whale"
-    answer = await client.follow(await client.rpc("ai:send", text=question))
-    assert answer["text"] == text(20, 77) + "\n\nFrom `sea/whales.md`"
+    session = await client.rpc("ai:send", text=question)
+    answer = await client.follow(session)
+    assert answer["text"] == text(20, 77)
+    opened = await client.rpc("ai:open", conversation=session["conversation"])
+    [_, source] = opened["messages"][-1]["parts"]
+    assert (source["type"], source["title"]) == ("source-document", "sea/whales.md")
     metadata = answer["closing"]["messageMetadata"]
     assert (metadata["status"], metadata["model"]) == ("complete", "notes")
     assert "estimated" not in metadata["usage"]

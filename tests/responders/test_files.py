@@ -16,6 +16,7 @@ from proxy_server.responders.model.openai_client import Server
 from proxy_server.responders.model.openai_responses import input_of
 from proxy_server.responders.python.turn import Turn
 from proxy_server.responders.responder import Prompt
+from proxy_server.responders.routes.route import RouteResponder, TimeLimits
 from tests.responders.serving import serving
 from tests.responders.streams import END, HELLO
 
@@ -134,6 +135,48 @@ async def test_the_responses_api_is_given_the_same_in_its_own_words() -> None:
         "filename": "a.pdf",
         "file_data": "data:application/pdf;base64,JVBERg==",
     }
+
+
+async def test_a_route_is_given_what_the_ai_sdk_can_read() -> None:
+    """Data URLs as `useChat` posts them, and texts as text: few models take them as files."""
+    bodies: list[Json] = []
+
+    async def reply(request: web.Request) -> web.Response:
+        bodies.append(await request.json())
+        return web.Response(text="Seen.")
+
+    history = [message("user", PDF), message("user", TextPart("look"), PNG, TEXT, ZIP, GONE)]
+    async with serving("/", reply) as url:
+        limits = TimeLimits(first_token_seconds=5, idle_seconds=5)
+        route = RouteResponder(url, [], limits, connections=1, file_bytes=20)
+        async with route.answer(prompt(*history)) as answer:
+            assert [event async for events in answer for event in events]
+        with pytest.raises(ResponderFailed) as failed:
+            async with route.answer(prompt(message("user", PNG, PNG, PNG))):
+                raise AssertionError("its files are too large")
+        await route.close()
+    assert failed.value.reason == "files"
+    [body] = bodies
+    assert [sent["parts"] for sent in body["messages"]] == [
+        [{"type": "text", "text": "[The file a.pdf is left out here.]"}],
+        [
+            {"type": "text", "text": "look"},
+            {
+                "type": "file",
+                "mediaType": "image/png",
+                "url": "data:image/png;base64,cGljdHVyZQ==",
+                "filename": "a.png",
+            },
+            {"type": "text", "text": '<file name="a\'b.csv">\nä;b\n</file>'},
+            {
+                "type": "file",
+                "mediaType": "application/zip",
+                "url": "data:application/zip;base64,UEs=",
+                "filename": "a.zip",
+            },
+            {"type": "text", "text": "[The file gone.png is not there any more.]"},
+        ],
+    ]
 
 
 async def test_older_files_beyond_the_bound_are_left_out_and_said_to_be() -> None:

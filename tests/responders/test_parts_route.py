@@ -40,8 +40,16 @@ async def test_the_parts_are_those_of_the_ai_sdk(serverless: Deployment, tmp_pat
                 return message if opened["generation"] is None else None
 
             message = await until(ended)
-    assert message["metadata"]["status"] == "complete", server.log_text()[-2000:]
-    assert [without_state(part) for part in message["parts"]] == [*map(without_state, expected)]
+    metadata = message["metadata"]
+    assert metadata["status"] == "complete", server.log_text()[-2000:]
+    parts = expected["parts"]
+    assert [without_state(part) for part in message["parts"]] == [*map(without_state, parts)]
+    # the service's own fields are its own
+    given = expected["metadata"]
+    assert given["took"] == metadata["took"] == [1, 2]
+    assert given["tea"] == metadata["tea"] == {"kind": "green", "degrees": 80}
+    assert metadata["model"] == "chat"
+    assert metadata["usage"] == {"input_tokens": 12, "output_tokens": 7}
 
 
 def without_state(part: dict[str, Any]) -> dict[str, Any]:

@@ -129,6 +129,8 @@ export interface Metadata {
   error?: string;
   /** Where there are several versions: the ids of all in the order in which they were made, its own among them. */
   versions?: readonly string[];
+  /** What whoever made the answer gave beside these. */
+  [given: string]: unknown;
 }
 
 export interface Message {

@@ -4,7 +4,8 @@
  *
  * A case is publications (`pieces`, lists of chunks). `sdk` has the parts after each of them; `ours` those of our own
  * reducer; `resumed` what ours shows at the end when it begins with the parts that the case gives for each of them;
- * `replayed` what the AI SDK makes of `whole` parts as the transport gives them. Or a case is the beginning of a JSON
+ * `replayed` what the AI SDK makes of `whole` parts as the transport gives them. `metadata` has the message's after each
+ * publication, by both. Or a case is the beginning of a JSON
  * `text`: its value, as both read it.
  */
 
@@ -26,11 +27,14 @@ async function bySdk(pieces) {
     onError: (error) => errors.push(String(error)),
   });
   const shown = [];
+  const metadata = [];
   for await (const message of stream) {
-    const at = message.metadata?.[AT];
-    if (at !== undefined) shown[at] ??= structuredClone(message.parts);
+    const { [AT]: at, ...known } = message.metadata ?? {};
+    if (at === undefined) continue;
+    shown[at] ??= structuredClone(message.parts);
+    metadata[at] ??= structuredClone(known);
   }
-  return { shown, errors };
+  return { shown, metadata, errors };
 }
 
 async function ours() {
@@ -53,13 +57,15 @@ async function ours() {
 const { applyChunks, blankMessage, difference, parsePartialJson } = await ours();
 
 function byUs(pieces, parts = []) {
-  const shown = [];
-  let message = { ...blankMessage("a"), parts };
-  for (const chunks of pieces) {
+  return shownByUs(pieces, parts).map((message) => message.parts);
+}
+
+function shownByUs(pieces, parts = [], metadata = {}) {
+  let message = { ...blankMessage("a"), parts, metadata };
+  return pieces.map((chunks) => {
     message = applyChunks(message, chunks);
-    shown.push(message.parts);
-  }
-  return shown;
+    return message;
+  });
 }
 
 /** As JSON has it; half a surrogate, which it cannot send, becomes U+FFFD. */
@@ -88,6 +94,10 @@ for (const { pieces, checkpoints = [], whole, text } of JSON.parse(readFileSync(
       sdk: sdk.shown,
       errors: sdk.errors,
       ours: byUs(pieces),
+      metadata: {
+        sdk: sdk.metadata,
+        ours: shownByUs(pieces).map((message) => message.metadata),
+      },
       resumed: checkpoints.map((parts, at) => byUs(pieces.slice(at + 1), parts).at(-1) ?? parts),
       ...(whole && { replayed: await replayed(whole) }),
     }),

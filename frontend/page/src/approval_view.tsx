@@ -1,4 +1,4 @@
-/** A call that the user is to allow: all that it would be done with, and two buttons. */
+/** A call that the user is to allow: all that it would be done with, two buttons, and a field for why not. */
 
 import type { Conversation, Message, ToolPart } from "centrifugo-llm";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -10,6 +10,7 @@ import { ValueView } from "./value_view.tsx";
 
 /** A longer one has a box of its own. */
 const LONGEST_REASON = 500;
+const LONGEST_WHY_NOT = 500;
 
 interface ApprovalProps {
   part: ToolPart;
@@ -20,15 +21,21 @@ interface ApprovalProps {
 export function ApprovalView({ part, message, conversation }: ApprovalProps) {
   const [sending, setSending] = useState(false);
   const card = useRef<HTMLDivElement>(null);
+  const whyNot = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => () => leave(card.current), []);
   const { approval, input } = part;
   const reason = approval?.requestReason ?? "";
   const name = toolName(part);
-  const decide = (approved: boolean) => {
+  const decide = (decision: { approved: boolean; reason?: string }) => {
     if (sending || approval === undefined || conversation === null) return;
     setSending(true);
-    const approvals = [{ id: approval.id, approved }];
+    const approvals = [{ id: approval.id, ...decision }];
     report(conversation.continue(message.id, { approvals }).finally(() => setSending(false)));
+  };
+  const deny = (event: Event) => {
+    event.preventDefault();
+    const typed = whyNot.current?.value.trim();
+    decide({ approved: false, ...(typed && { reason: typed }) });
   };
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for a form, and this asks one thing
@@ -46,21 +53,30 @@ export function ApprovalView({ part, message, conversation }: ApprovalProps) {
       {approval?.descriptor !== undefined && (
         <ValueView label="Details" of={name} value={approval.descriptor} />
       )}
-      <div class="decisions">
+      {/* Enter in the field denies, as its reason is for that alone */}
+      <form class="decisions" onSubmit={deny}>
         {/* not disabled: that would lose the focus */}
-        <button type="button" class="button" aria-disabled={sending} onClick={() => decide(true)}>
-          Approve
-        </button>
         <button
           type="button"
-          class="button quiet"
+          class="button"
           aria-disabled={sending}
-          onClick={() => decide(false)}
+          onClick={() => decide({ approved: true })}
         >
+          Approve
+        </button>
+        <button type="submit" class="button quiet" aria-disabled={sending}>
           Deny
         </button>
+        <input
+          ref={whyNot}
+          dir="auto"
+          autocomplete="off"
+          maxLength={LONGEST_WHY_NOT}
+          aria-label="Why not (optional)"
+          placeholder="Why not (optional)"
+        />
         <span role="status">{sending && "Sending…"}</span>
-      </div>
+      </form>
     </div>
   );
 }

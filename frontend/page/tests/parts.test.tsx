@@ -157,6 +157,18 @@ describe("an approval", () => {
     expect(proceed.mock.calls).toEqual([["m", { approvals: [{ id: "ask", approved: false }] }]]);
   });
 
+  test("is denied with a reason, by the key that ends a line as well", async () => {
+    const { proceed, conversation } = decided();
+    await show([asking("ask")], "waiting", conversation);
+    const field = root.querySelector<HTMLInputElement>("input[aria-label='Why not (optional)']");
+    if (field === null) throw new Error("there is no field");
+    field.value = "  Too dear ";
+    // what a browser does with Enter in a field
+    await act(async () => field.form?.requestSubmit());
+    const approvals = [{ id: "ask", approved: false, reason: "Too dear" }];
+    expect(proceed.mock.calls).toEqual([["m", { approvals }]]);
+  });
+
   test("hides nothing of what it asks: no mark that turns or joins words unseen", async () => {
     const input = { to: "anna\u202emoc.live\u200b", file: "a\u{e0041}", name: "می‌خواهم 👩‍💻" };
     await show([asking("ask", { input })], "waiting");

@@ -12,7 +12,15 @@ from collections.abc import Sequence
 from typing import Literal
 
 from proxy_server.errors import ResponderFailed
-from proxy_server.protocol.events import Event, Finish, FinishReason, Piece, Reasoning, Text
+from proxy_server.protocol.events import (
+    Event,
+    Finish,
+    FinishReason,
+    Given,
+    Piece,
+    Reasoning,
+    Text,
+)
 from proxy_server.protocol.messages import Usage
 from proxy_server.responders.characters import Characters
 from proxy_server.responders.model.chat_payloads import Event as ReadEvent
@@ -22,7 +30,7 @@ from proxy_server.responders.model.framing import Frames, OversizedError, Payloa
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.model.source import Source
 
-Said = Text | Reasoning | Piece
+Said = Text | Reasoning | Piece | Given
 
 
 class AnswerStream(ABC):
@@ -213,5 +221,5 @@ _REASONS: dict[str, FinishReason] = {
         ),
         "content-filter",
     ),
-    **dict.fromkeys(("tool_calls", "function_call", "tool_use"), "tool-calls"),
+    **dict.fromkeys(("tool_calls", "tool-calls", "function_call", "tool_use"), "tool-calls"),
 }

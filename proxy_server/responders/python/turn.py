@@ -1,12 +1,15 @@
 """What a responder written in Python is given: who asks, and what was said."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from proxy_server.errors import CannotAnswer
+from proxy_server.protocol.events import Given
 from proxy_server.protocol.files import Files, NoFiles, from_data_url, upload_id_of
 from proxy_server.protocol.messages import Message, TextPart, Usage
 from proxy_server.protocol.turns import Trigger
@@ -90,6 +93,22 @@ class Turn:
     def reported(self) -> list[Usage]:
         """What `report_usage` was told; the last one counts."""
         return []
+
+    @cached_property
+    def given(self) -> list[Given]:
+        """What `report_metadata` was told and was not sent yet."""
+        return []
+
+    def report_metadata(self, metadata: Mapping[str, Any]) -> None:
+        """JSON for the message's metadata, beside and never over the service's own fields.
+
+        It is merged into what was given before, and goes out with what is yielded next.
+        Raises TypeError and ValueError for what is no object of JSON.
+        """
+        copy = msgspec.json.decode(msgspec.json.encode(metadata))
+        if not isinstance(copy, dict):
+            raise TypeError("metadata is an object, with names")
+        self.given.append(Given(copy))
 
     def report_usage(
         self,

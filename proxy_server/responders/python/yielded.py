@@ -15,8 +15,8 @@ from proxy_server.responders.python.halves import Halves
 from proxy_server.responders.python.turn import Turn
 
 _DELTAS = ("text-delta", "reasoning-delta")
-# The service says these itself: it starts and ends messages.
-_OURS = frozenset(("start", "message-metadata", "done"))
+# The service starts and ends messages itself: of these it takes the metadata alone.
+_FRAMES = frozenset(("start", "message-metadata", "finish", "done"))
 _REASONS: tuple[FinishReason, ...] = (
     "stop",
     "length",
@@ -52,6 +52,8 @@ class Yielded:
 
     def take(self) -> list[Event]:
         taken, self._list, self.characters = self._list, [], 0
+        taken += self._turn.given
+        self._turn.given.clear()
         reported = self._turn.reported
         if len(reported) > self._reported:
             self._reported = len(reported)
@@ -97,17 +99,26 @@ class Yielded:
             raise _wrong("a chunk without a type")
         if kind in _DELTAS:
             self._add_delta(kind, chunk)
-        elif kind == "finish":
-            reason = chunk.get("finishReason", "stop")
-            self.finish_reason = reason if reason in _REASONS else "other"
+        elif kind in _FRAMES:
+            if kind == "finish":
+                reason = chunk.get("finishReason", "stop")
+                self.finish_reason = reason if reason in _REASONS else "other"
+            if (given := chunk.get("messageMetadata")) is not None:
+                self._give(kind, given)
         elif kind in ("error", "abort"):
             raise _wrong(f"the chunk {kind}: {str(chunk.get('errorText', ''))[:500]}")
-        elif kind not in _OURS:
+        else:
             self._list += map(Piece, self._halves.end(kind, chunk.get("id")))
             sent, size = _as_sent(kind, chunk)
             self._list.append(Piece(sent))
             self.characters += size
             self.spoke = True
+
+    def _give(self, kind: str, metadata: Mapping[str, Any]) -> None:
+        try:
+            self._turn.report_metadata(metadata)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise _wrong(f"a chunk {kind} whose metadata is no JSON: {error}") from error
 
     def _add_delta(self, kind: str, chunk: Mapping[str, Any]) -> None:
         """More of a text that has an id; whether there is such a one is seen later."""

@@ -13,11 +13,14 @@ from proxy_server.responders.responder import Prompt
 _fields = msgspec.json.Decoder(dict[str, Raw])
 
 
-def body_of(prompt: Prompt) -> bytes:
-    """As JSON. What the client sent beside its prompt stands beside the rest, and never over it."""
+def body_of(prompt: Prompt, history: Sequence[Message]) -> bytes:
+    """As JSON, with that history.
+
+    What the client sent beside its prompt stands beside the rest, and never over it.
+    """
     asked: dict[str, Any] = {
         "id": prompt.key or prompt.conversation_id,
-        "messages": _messages(prompt.history),
+        "messages": _messages(history),
         **_trigger(prompt),
         "turn": {
             "user": prompt.user,

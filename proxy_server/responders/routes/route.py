@@ -10,6 +10,7 @@ import httpx2
 
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Event
+from proxy_server.responders.files import with_contents
 from proxy_server.responders.model.failures import first_token_timeout
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.model.source import Source
@@ -46,7 +47,8 @@ class RouteResponder:
     """A responder over one address.
 
     secrets: sign the requests; connections: the most at once, each answer holds one.
-    reasoning_tags: those looked for in chat completions.
+    reasoning_tags: those looked for in chat completions; file_bytes: how much of a conversation's
+    files the route is given.
     Raises ResponderUnusable for an address that is none for this.
     """
 
@@ -58,10 +60,12 @@ class RouteResponder:
         *,
         connections: int,
         reasoning_tags: Sequence[str] = (),
+        file_bytes: int = 20_000_000,
     ) -> None:
         self._address = RouteAddress.of(place, has_secret=bool(secrets))
         self._signer = RouteSigner(secrets)
         self._limits = limits
+        self._file_bytes = file_bytes
         self._tags = tuple(reasoning_tags)
         self._transport = Transport(connections, reuse_seconds=_REUSE_SECONDS)
 
@@ -75,7 +79,7 @@ class RouteResponder:
         limit = TimeLimit(limits.first_token_seconds)
         try:
             with limit:
-                response = await self._asked(body_of(prompt))
+                response = await self._asked(await self._body(prompt))
         except TimeoutError as error:
             raise first_token_timeout(limits.first_token_seconds) from error
         try:
@@ -90,6 +94,12 @@ class RouteResponder:
         finally:
             limit.close()
             await response.aclose()
+
+    async def _body(self, prompt: Prompt) -> bytes:
+        history = await with_contents(
+            prompt.history, prompt.files, self._file_bytes, of_any_kind=True
+        )
+        return body_of(prompt, history)
 
     async def _asked(self, body: bytes) -> httpx2.Response:
         """Asks again where no connection came about, and never what may have arrived."""

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from proxy_server.errors import CannotAnswer, ResponderFailed
-from proxy_server.protocol.events import Piece
+from proxy_server.protocol.events import Given, Piece
 from proxy_server.protocol.messages import Usage
 from proxy_server.responders.model.answer_stream import Said
 from proxy_server.responders.model.chat_payloads import count
@@ -19,8 +19,8 @@ from proxy_server.responders.model.source import Source
 from proxy_server.responders.python.halves import Halves
 
 _DELTAS = ("text-delta", "reasoning-delta")
-# The service says these itself: it starts messages.
-_OURS = ("start", "message-metadata")
+# The service starts messages itself: of these it takes the metadata alone.
+_METADATA = ("start", "message-metadata")
 # Of those that are no word by themselves.
 _FRAMES = frozenset(
     (
@@ -82,11 +82,11 @@ class RouteStream(ChatStream):
         elif kind == "abort":
             self._failure = ResponderFailed("broken_off", BROKEN_OFF, "an abort chunk")
         elif kind == "finish":
-            self._note_usage(chunk)
+            self._take_metadata(chunk, said)
             reason = chunk.get("finishReason")
             self._end_for(reason if isinstance(reason, str) and reason else "stop")
-        elif kind in _OURS:
-            self._note_usage(chunk)
+        elif kind in _METADATA:
+            self._take_metadata(chunk, said)
         elif isinstance(kind, str):
             self._add_piece(chunk, said)
 
@@ -116,10 +116,11 @@ class RouteStream(ChatStream):
     def _held_back(self) -> list[Said]:
         return [*super()._held_back(), *map(Piece, self._halves.rest())]
 
-    def _note_usage(self, chunk: dict[str, Any]) -> None:
+    def _take_metadata(self, chunk: dict[str, Any], said: list[Said]) -> None:
         metadata = chunk.get("messageMetadata")
         if isinstance(metadata, dict):
             self._usage = _usage_of(metadata.get("usage")) or self._usage
+            said.append(Given(_mended(metadata)))
 
 
 def _told(sentence: object) -> ResponderFailed:
