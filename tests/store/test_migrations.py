@@ -85,15 +85,15 @@ def _run(statement: str, connection: sa.Connection) -> None:
 
 
 def described(connection: sa.Connection) -> dict[str, Any]:
-    """All that the database says of its tables."""
+    """All that the database says of its tables; the order of columns means nothing."""
     inspector = sa.inspect(connection)
     return {
         table: {
-            "columns": [
-                column | {"type": repr(column["type"])}
+            "columns": {
+                column["name"]: column | {"type": repr(column["type"])}
                 for column in inspector.get_columns(table)
                 if column["name"] not in RETIRED.get(table, ())
-            ],
+            },
             "key": inspector.get_pk_constraint(table)["constrained_columns"],
             "unique": [one["column_names"] for one in inspector.get_unique_constraints(table)],
             "indexes": {
