@@ -1,5 +1,7 @@
 """Who answers, and what clients are told of it: by the settings."""
 
+from collections.abc import Callable
+
 from msgspec import UNSET
 
 from proxy_server.protocol.requests import Model
@@ -15,6 +17,10 @@ from proxy_server.settings import Card, Settings
 
 # Titles ask for answers of their own, beside those of users.
 _SPARE_CONNECTIONS = 10
+_APIS: dict[str, Callable[[Server], Responder]] = {
+    "chat": OpenAIChat,
+    "responses": OpenAIResponses,
+}
 
 
 def responder_of(settings: Settings) -> Responder:
@@ -44,8 +50,7 @@ def card_of(name: str, settings: Settings) -> Model:
 
 
 def _model(settings: Settings) -> Responder:
-    api = OpenAIResponses if settings.openai_api == "responses" else OpenAIChat
-    return api(
+    return _APIS[settings.openai_api](
         Server(
             base_url=settings.openai_base_url,
             api_key=settings.openai_api_key.get_secret_value(),

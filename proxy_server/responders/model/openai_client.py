@@ -21,13 +21,13 @@ from proxy_server.responders.files import (
     with_contents,
     without_files,
 )
-from proxy_server.responders.model.chat_request import without_oldest
 from proxy_server.responders.model.failures import (
     first_token_timeout,
     is_too_long,
     refused,
     takes_no_files,
 )
+from proxy_server.responders.model.history import without_oldest
 from proxy_server.responders.model.source import Source
 from proxy_server.responders.model.time_limit import TimeLimit
 from proxy_server.responders.model.transport import Transport

@@ -9,12 +9,11 @@ from proxy_server.errors import CannotAnswer, ResponderFailed
 from proxy_server.protocol.events import Piece
 from proxy_server.protocol.messages import Usage
 from proxy_server.responders.model.answer_stream import Said
-from proxy_server.responders.model.chat_payloads import count
 from proxy_server.responders.model.chat_stream import ChatStream
 from proxy_server.responders.model.failures import BROKEN_OFF
 from proxy_server.responders.model.framing import Payload
+from proxy_server.responders.model.payloads import count, decoded_object
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
-from proxy_server.responders.model.responses_payloads import read
 from proxy_server.responders.model.source import Source
 from proxy_server.responders.python.halves import Halves
 
@@ -62,7 +61,7 @@ class RouteStream(ChatStream):
             super()._take_one(payload, said)
             return
         try:
-            found, stray = read(payload.data)
+            found, stray = decoded_object(payload.data)
         except ResponderFailed as failure:
             self._failure = failure
             return
