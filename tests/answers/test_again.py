@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def server(serverless: Deployment, number: int, run: str, responder: str = "again") -> Process:
-    return serverless.server(number, RESPONDER=f"tests.responders.own:{responder}", RUN=run)
+    return serverless.server(number, RESPONDER=f"tests.responders.python.own:{responder}", RUN=run)
 
 
 async def begun(client: Client) -> tuple[Json, list[Json]]:

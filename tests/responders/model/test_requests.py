@@ -23,8 +23,8 @@ from proxy_server.protocol.messages import (
 from proxy_server.responders.model.openai_chat import OpenAIChat
 from proxy_server.responders.model.openai_client import Server
 from proxy_server.responders.responder import Prompt
+from tests.responders.model.streams import END, HELLO, WORLD
 from tests.responders.serving import serving
-from tests.responders.streams import END, HELLO, WORLD
 
 Json = dict[str, Any]
 LONG_WORDS = "the words of a conversation"

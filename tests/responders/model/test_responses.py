@@ -16,9 +16,9 @@ from proxy_server.responders.model.openai_client import Server
 from proxy_server.responders.model.openai_responses import OpenAIResponses, input_of
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.model.responses_stream import ResponsesStream
-from tests.responders.responses_streams import END, HELLO, STREAMS, WORLD, Answer
+from tests.responders.model.responses_streams import END, HELLO, STREAMS, WORLD, Answer
+from tests.responders.model.test_streams import PROMPT, TAGS, Answered, Cut, check, listened
 from tests.responders.serving import serving
-from tests.responders.test_streams import PROMPT, TAGS, Answered, Cut, check, listened
 
 
 async def heard(stream: ResponsesStream) -> tuple[Answered, tuple[str, ...]]:

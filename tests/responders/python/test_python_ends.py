@@ -10,8 +10,8 @@ from proxy_server.protocol.encoding import encode
 from testbed.deployment import Deployment
 from testbed.door import Door
 from testbed.waiting import until
-from tests.responders import own
 from tests.responders.asking import NEUTRAL, OWN, Serve, asked, begun, ended, said
+from tests.responders.python import own
 
 
 @pytest.mark.parametrize(

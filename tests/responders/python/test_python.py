@@ -13,8 +13,8 @@ from proxy_server.protocol.messages import ReasoningPart, TextPart
 from testbed.deployment import Deployment
 from testbed.door import Door
 from testbed.waiting import until
-from tests.responders import own
 from tests.responders.asking import GUIDE, OWN, Serve, asked, ended, said
+from tests.responders.python import own
 
 
 async def test_the_smallest_one_answers(serve: Serve) -> None:

@@ -16,7 +16,7 @@ from proxy_server.protocol.messages import Message, Metadata, Part, TextPart, Us
 from proxy_server.responders.responder import Prompt
 from proxy_server.responders.routes.route import RouteResponder, TimeLimits
 from testbed.ports import free_port
-from tests.responders.routes import REPLIES, Reply
+from tests.responders.routes.replies import REPLIES, Reply
 from tests.responders.serving import Handler, serving
 
 SECRETS = [

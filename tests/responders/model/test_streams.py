@@ -19,8 +19,8 @@ from proxy_server.responders.model.openai_client import Server
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.model.source import Source
 from proxy_server.responders.responder import Prompt
+from tests.responders.model.streams import STREAMS, Stream
 from tests.responders.serving import serving
-from tests.responders.streams import STREAMS, Stream
 
 PROMPT = Prompt(
     "anna", "conversation", "answer", "test", [Message("p", "user", [TextPart("a")], Metadata(0))]

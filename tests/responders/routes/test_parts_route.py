@@ -13,7 +13,7 @@ from testbed.process import Process
 from testbed.waiting import until
 
 HERE = Path(__file__).parent
-PACKAGES = HERE.parent.parent / "frontend" / "node_modules"
+PACKAGES = HERE.parents[2] / "frontend" / "node_modules"
 
 
 async def test_the_parts_are_those_of_the_ai_sdk(serverless: Deployment, tmp_path: Path) -> None:
