@@ -1,4 +1,4 @@
-"""Who answers, and what clients are told of it: by the settings."""
+"""Who answers, and what clients read of it: by the settings."""
 
 from collections.abc import Callable
 
@@ -44,7 +44,7 @@ def _own(settings: Settings, place: str) -> Responder:
 
 
 def card_of(name: str, settings: Settings) -> Model:
-    """What clients are told of a model."""
+    """What clients read of a model."""
     card = settings.model_cards.get(name, Card())
     return Model(name, card.input, card.title or UNSET)
 

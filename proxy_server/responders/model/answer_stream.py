@@ -41,7 +41,7 @@ class AnswerStream(ABC):
         self._heard = False
         self._spoke = False
         self._has_words = False
-        self._state: Literal["reading", "ended", "told"] = "reading"
+        self._state: Literal["reading", "ended", "given"] = "reading"
         self._failure: ResponderFailed | None = None
 
     def __aiter__(self) -> "AnswerStream":
@@ -51,9 +51,9 @@ class AnswerStream(ABC):
         while self._state == "reading" and self._failure is None:
             if said := await self._next():
                 return said
-        if self._state == "told":
+        if self._state == "given":
             raise self._failure or StopAsyncIteration
-        self._state = "told"
+        self._state = "given"
         return self._last()
 
     async def _next(self) -> list[Said]:

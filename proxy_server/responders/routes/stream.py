@@ -77,7 +77,7 @@ class RouteStream(ChatStream):
         if kind in _DELTAS:
             self._grow(chunk, said, stray=stray)
         elif kind == "error":
-            self._failure = _told(chunk.get("errorText"))
+            self._failure = _failed_with(chunk.get("errorText"))
         elif kind == "abort":
             self._failure = ResponderFailed("broken_off", BROKEN_OFF, "an abort chunk")
         elif kind == "finish":
@@ -121,7 +121,7 @@ class RouteStream(ChatStream):
             self._usage = _usage_of(metadata.get("usage")) or self._usage
 
 
-def _told(sentence: object) -> ResponderFailed:
+def _failed_with(sentence: object) -> ResponderFailed:
     """The route is the operator's own, and masks by itself what nobody is to read."""
     if not isinstance(sentence, str) or not (words := " ".join(sentence.split())):
         return ResponderFailed("responder", BROKEN_OFF, "an error chunk without a text")

@@ -95,7 +95,7 @@ async def test_it_is_given_the_conversation(chat: PythonResponder, model: ModelS
     assert (first["content"], second["content"]) == ("One.", "Two.")
 
 
-async def test_what_the_model_refuses_is_told_in_our_words(chat: PythonResponder) -> None:
+async def test_what_the_model_refuses_is_said_in_our_words(chat: PythonResponder) -> None:
     with pytest.raises(ResponderFailed) as failed:
         await events(chat, prompt("/status 401"))
     assert failed.value.sentence == "The model's provider does not accept this service's key."

@@ -86,7 +86,7 @@ async def test_it_is_given_the_conversation(chat: PythonResponder, model: ModelS
     assert "One." in reply["content"]
 
 
-async def test_what_the_model_refuses_is_told_in_our_words(chat: PythonResponder) -> None:
+async def test_what_the_model_refuses_is_said_in_our_words(chat: PythonResponder) -> None:
     with pytest.raises(ResponderFailed) as failed:
         await events(chat, prompt("/status 401"))
     assert failed.value.reason == "status_401"

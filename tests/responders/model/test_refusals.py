@@ -40,7 +40,7 @@ from tests.responders.serving import serving
         (402, {"error": {"message": "credits"}}, "The model's provider asks for payment"),
     ],
 )
-async def test_a_refusal_is_told_truly_and_logged_without_a_word_of_the_conversation(
+async def test_a_refusal_is_explained_truly_and_logged_without_a_word_of_the_conversation(
     status: int, body: object, sentence: str
 ) -> None:
     async with asking(Provider((status, body))) as responder:
@@ -93,7 +93,7 @@ async def test_a_sign_of_life_renews_the_wait(sign: str) -> None:
         (HELLO, "idle_timeout", "The model fell silent for 0.2 seconds."),
     ],
 )
-async def test_which_limit_ended_an_answer_is_told(said: str, reason: str, sentence: str) -> None:
+async def test_which_limit_ended_an_answer_is_said(said: str, reason: str, sentence: str) -> None:
     closed = asyncio.Event()
 
     async def complete(request: web.Request) -> web.StreamResponse:

@@ -135,8 +135,8 @@ async def test_one_that_swallows_its_end_and_speaks_on_is_ended(serve: Serve) ->
     assert not [line for line in logs if line["event"].startswith("responder")]
 
 
-async def test_a_server_with_one_left_behind_still_ends(serverless: Deployment) -> None:
-    with serverless.server(2, RESPONDER=f"{OWN}:swallows") as server:
+async def test_a_server_with_one_left_behind_still_ends(infrastructure: Deployment) -> None:
+    with infrastructure.server(2, RESPONDER=f"{OWN}:swallows") as server:
         async with Door(server.port) as door:
             session = await door.rpc("anna", "ai:send", text="Hi")
 
