@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from time import monotonic
 
+from chaos.device import Device
 from chaos.findings import LEFT_OPEN
 from chaos.ledger import Ledger, Recovery, Violation
 from chaos.watched import Watched
