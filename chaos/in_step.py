@@ -1,8 +1,10 @@
 """Whether all devices show what there is: waited for after a fault, and watched all the time."""
 
 import asyncio
+from collections.abc import Iterable
 from time import monotonic
 
+from chaos.device import Device
 from chaos.findings import LEFT_OPEN
 from chaos.ledger import Ledger, Recovery, Violation
 from chaos.watched import Watched
@@ -71,3 +73,11 @@ def left_open(
     state = "live" if device.live else f"not live ({device.refusal})"
     where = conversation or device.conversation or ""
     return Violation(LEFT_OPEN, f"{when}; the device is {state}", user, where, message)
+
+
+async def all_shown(devices: Iterable[Device], seconds: float) -> None:
+    """Waits until they show every answer to its end. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        for device in devices:
+            while not device.gone and (not device.live or any(device.view.open())):
+                await asyncio.sleep(_LOOK_SECONDS)

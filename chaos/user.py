@@ -8,7 +8,7 @@ from time import monotonic
 from chaos.connection import Refused, Unanswered
 from chaos.device import Device
 from chaos.files import NOT_WHOLE, bring_and_fetch
-from chaos.in_step import left_open
+from chaos.in_step import all_shown, left_open
 from chaos.ledger import Cause, Doubt, Ledger, Stop, Violation
 from chaos.talk import COUNTS, Talk
 
@@ -268,10 +268,7 @@ class User:
 
     async def _settled(self) -> None:
         """Waits until every device of this user shows every answer to its end."""
-        async with asyncio.timeout(_SETTLED_SECONDS):
-            for device in self._all_devices():
-                while not device.gone and (not device.live or any(device.view.open())):
-                    await asyncio.sleep(_LOOK_SECONDS)
+        await all_shown(self._all_devices(), _SETTLED_SECONDS)
 
     def _give_up(self) -> None:
         for device in self._all_devices():

@@ -1,7 +1,7 @@
 """Streams LLM answers over the Centrifugo connection that a browser already holds.
 
-What others may use stands here: the service as an App, its Settings, and what a responder is given
-and gives. `proxy_server.testing` has what their tests need.
+What others may use stands here: the service as an App, its Settings, what its chat is given, and
+what a responder is given and gives. `proxy_server.testing` has what their tests need.
 """
 
 from importlib import import_module
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from proxy_server.app import App
+    from proxy_server.chat.prompts import NewPrompt
     from proxy_server.errors import CannotAnswer, Refusal, ResponderFailed
     from proxy_server.protocol.events import Event, Finish, Piece, Reasoning, Text
-    from proxy_server.protocol.messages import Message, Usage
+    from proxy_server.protocol.messages import FilePart, Message, TextPart, Usage
     from proxy_server.responders.python.decisions import Decision
     from proxy_server.responders.python.turn import Turn, text_of
     from proxy_server.responders.responder import Prompt, Responder
@@ -22,8 +23,10 @@ _WHERE = {
     "CannotAnswer": "errors",
     "Decision": "responders.python.decisions",
     "Event": "protocol.events",
+    "FilePart": "protocol.messages",
     "Finish": "protocol.events",
     "Message": "protocol.messages",
+    "NewPrompt": "chat.prompts",
     "Piece": "protocol.events",
     "Prompt": "responders.responder",
     "Reasoning": "protocol.events",
@@ -32,6 +35,7 @@ _WHERE = {
     "ResponderFailed": "errors",
     "Settings": "settings",
     "Text": "protocol.events",
+    "TextPart": "protocol.messages",
     "Turn": "responders.python.turn",
     "Usage": "protocol.messages",
     "text_of": "responders.python.turn",
@@ -42,8 +46,10 @@ __all__ = [
     "CannotAnswer",
     "Decision",
     "Event",
+    "FilePart",
     "Finish",
     "Message",
+    "NewPrompt",
     "Piece",
     "Prompt",
     "Reasoning",
@@ -52,6 +58,7 @@ __all__ = [
     "ResponderFailed",
     "Settings",
     "Text",
+    "TextPart",
     "Turn",
     "Usage",
     "text_of",

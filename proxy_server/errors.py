@@ -10,7 +10,7 @@ Refusal                 reaches the client: code, temporary, one sentence for a 
  ├─ LimitReached        429, temporary
  ├─ OurFault            500, temporary
  └─ Unavailable         503, temporary
-Failure                 an edge did not do its part; decided on by the caller, told in the log
+Failure                 an edge did not do its part; decided on by the caller, logged
  ├─ ResponderFailed     the model's provider refused, broke off or kept silent
  │   └─ CannotAnswer    a responder of somebody's own has a sentence for who asked
  ├─ ResponderUnusable   RESPONDER names nothing that answers; the text is for an operator
@@ -46,7 +46,7 @@ class NoUser(Refusal):
 
 
 class Forbidden(Refusal):
-    """Not this user's, or not there: one answer for both, so that it tells nobody what exists."""
+    """Not this user's, or not there: one answer for both, so that nobody learns what exists."""
 
     code = 403
     sentence = "There is no such conversation, or it is not yours."

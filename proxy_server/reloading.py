@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 def serve_and_reload(places: Iterable[str], grace_seconds: float) -> int:
-    """Runs one server after the other until it is told to end; the last one's exit status.
+    """Runs one server after the other until it is asked to end; the last one's exit status.
 
     places: what the settings name in Python; grace_seconds: what running answers are given.
     Raises ResponderUnusable where there is nothing to watch.
@@ -32,15 +32,15 @@ def serve_and_reload(places: Iterable[str], grace_seconds: float) -> int:
     if not modules:
         raise ResponderUnusable("--reload needs RESPONDER=package.module:attribute, to watch that")
     _folders(modules)
-    told = threading.Event()
+    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: told.set())
+        signal.signal(number, lambda *_: stop.set())
     server = _Server()
-    for changed in _changes(modules, told):
+    for changed in _changes(modules, stop):
         if changed:
             log.info("reloading", files=sorted(changed))
             server.end(grace_seconds)
-            if not told.is_set():
+            if not stop.is_set():
                 server = _Server()
         else:
             server.look()
@@ -72,14 +72,14 @@ class _Server:
             return self._process.wait()
 
 
-def _changes(modules: Sequence[str], told: threading.Event) -> Iterator[set[str]]:
-    """The files that changed, and nothing from time to time, until the end is told."""
-    while not told.is_set():
+def _changes(modules: Sequence[str], stop: threading.Event) -> Iterator[set[str]]:
+    """The files that changed, and nothing from time to time, until the end is asked for."""
+    while not stop.is_set():
         folders = _folders(modules)
         for changes in watch(
             *folders,
             watch_filter=PythonFilter(),
-            stop_event=told,
+            stop_event=stop,
             raise_interrupt=False,
             recursive=False,
             rust_timeout=_LOOK_MILLISECONDS,

@@ -41,7 +41,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
 class Card(BaseModel):
-    """What clients are told of a model besides its name."""
+    """What clients read of a model besides its name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

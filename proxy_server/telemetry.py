@@ -1,4 +1,4 @@
-"""What Prometheus is told: counters and histograms that the other modules feed."""
+"""What Prometheus reads: counters and histograms that the other modules feed."""
 
 from time import monotonic
 

@@ -1,5 +1,7 @@
 """For tests of what embeds or extends this service: a Centrifugo in memory, a scripted responder.
 
+from proxy_server import App, NewPrompt, Text, TextPart
+
 app = App(settings, responder=ScriptedResponder([Text("Hello")]), centrifugo=InMemoryCentrifugo())
 async with app:
     session = await app.chat.send("anna", NewPrompt([TextPart("Hi")]))

@@ -1,4 +1,6 @@
-"""Who answers, and what clients are told of it: by the settings."""
+"""Who answers, and what clients read of it: by the settings."""
+
+from collections.abc import Callable
 
 from msgspec import UNSET
 
@@ -15,6 +17,10 @@ from proxy_server.settings import Card, Settings
 
 # Titles ask for answers of their own, beside those of users.
 _SPARE_CONNECTIONS = 10
+_APIS: dict[str, Callable[[Server], Responder]] = {
+    "chat": OpenAIChat,
+    "responses": OpenAIResponses,
+}
 
 
 def responder_of(settings: Settings) -> Responder:
@@ -39,14 +45,13 @@ def _own(settings: Settings, place: str) -> Responder:
 
 
 def card_of(name: str, settings: Settings) -> Model:
-    """What clients are told of a model."""
+    """What clients read of a model."""
     card = settings.model_cards.get(name, Card())
     return Model(name, card.input, card.title or UNSET)
 
 
 def _model(settings: Settings) -> Responder:
-    api = OpenAIResponses if settings.openai_api == "responses" else OpenAIChat
-    return api(
+    return _APIS[settings.openai_api](
         Server(
             base_url=settings.openai_base_url,
             api_key=settings.openai_api_key.get_secret_value(),

@@ -33,7 +33,7 @@ TESTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "access/channels.py": (("tests/access/test_ownership.py",), ()),
     "access/signatures.py": (("tests/access/test_ownership.py",), ()),
     "access/limits.py": (("tests/access/test_call_limits.py",), ()),
-    "responders/model/time_limit.py": (("tests/responders/test_time_limit.py",), ()),
+    "responders/model/time_limit.py": (("tests/responders/model/test_time_limit.py",), ()),
 }
 _MOST_SECONDS = 900
 # what tests import must not be found in the tree itself

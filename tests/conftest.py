@@ -49,7 +49,7 @@ def needs(**found: object) -> None:
 
 # tests of these start parts by themselves
 _PROGRAMS = ("tests/programs", "tests/page", "tests/clients", "tests/whole")
-_SERVERS = {"deployment", "serverless"}
+_SERVERS = {"deployment", "infrastructure"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -86,10 +86,10 @@ def deployment(
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def serverless(
+def infrastructure(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
-    """All parts but a proxy server: each test starts and breaks its own."""
+    """Centrifugo, a model and a database, without a proxy server: each test starts its own."""
     if request.param == "postgresql":
         needs(postgresql=machine.postgres())
     folder = tmp_path_factory.mktemp(f"servers-{request.param}")
@@ -100,14 +100,14 @@ def serverless(
 
 
 @pytest.fixture
-def empty(serverless: Deployment, tmp_path: Path) -> Callable[[], Awaitable[str]]:
+def empty(infrastructure: Deployment, tmp_path: Path) -> Callable[[], Awaitable[str]]:
     """Makes databases with nothing in them, and gives their addresses."""
 
     async def make() -> str:
         name = f"empty_{uuid.uuid4().hex}"
-        if serverless.postgresql is None:
+        if infrastructure.postgresql is None:
             return f"sqlite:///{tmp_path}/{name}.db"
-        url = serverless.server_settings["DATABASE_URL"]
+        url = infrastructure.server_settings["DATABASE_URL"]
         engine = create_async_engine(
             url.replace("postgresql:", "postgresql+asyncpg:"), isolation_level="AUTOCOMMIT"
         )

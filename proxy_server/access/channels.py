@@ -35,7 +35,7 @@ class Channels:
         return self._prefix + conversation
 
     def of_user(self, user: str) -> list[str]:
-        """The user's own channel under each secret; clients are told the first.
+        """The user's own channel under each secret; clients get the first.
 
         While secrets are rotated a client may still follow a name under the old one, so what is
         meant for the user goes to all of them.

@@ -53,9 +53,9 @@ class Again:
         )
 
     async def accept(self, assignment: Assignment) -> Accepted | None:
-        """Stores an answer to come in place of the closed one, and tells; None where it cannot be.
+        """Stores an answer to come in place of the closed one, and publishes that.
 
-        Raises StoreUnavailable: it may have been stored all the same.
+        None where it cannot be. Raises StoreUnavailable: it may have been stored all the same.
         """
         channel = self._channels.of_conversation(assignment.conversation_id)
         try:

@@ -2,13 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from time import monotonic
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import structlog
 
-from proxy_server import telemetry
 from proxy_server.answers.progress import Progress
 from proxy_server.answers.retries import until_it_succeeds
 from proxy_server.answers.said import Added, Said, within
@@ -27,8 +25,14 @@ _T = TypeVar("_T")
 
 log = structlog.get_logger()
 
-Ended = tuple[Finished, OutboxEntry]
-"""An end as stored, and what tells of it."""
+
+class Ended(NamedTuple):
+    """An end as stored, the publication that says it, and what was used here."""
+
+    finished: Finished
+    entry: OutboxEntry
+    status: Status
+    usage: Usage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,6 @@ class Ending:
         turns: Turns,
         waiting: Waiting,
         most_bytes: int,
-        began: float,
     ) -> None:
         self._assignment = assignment
         self._progress = progress
@@ -64,7 +67,6 @@ class Ending:
             message=assignment.message_id,
             user=assignment.user,
         )
-        self._began = began
 
     async def store(
         self,
@@ -89,8 +91,7 @@ class Ending:
             # what is open ends for one that waits as it does for one that is complete
             entry, rested = await self._rest([*chunks, *ending], parts, metadata)
             if rested.how == "rests":
-                self._note("waiting", entry, usage)
-                return Finished(None, rested.summary), entry
+                return Ended(Finished(None, rested.summary), entry, "waiting", usage)
             if rested.how == "lost":
                 self._log.warning("lease_lost")
                 return None
@@ -141,25 +142,11 @@ class Ending:
         if finished is None:
             self._log.warning("lease_lost")
             return None
-        self._note(status, closing, usage)
-        return finished, closing
+        return Ended(finished, closing, status, usage)
 
     async def _until_stored(self, store: Callable[[], Awaitable[_T]]) -> _T:
         return await until_it_succeeds(
             store,
             StoreUnavailable,
             lambda error: self._log.warning("end_not_stored_yet", error=str(error)),
-        )
-
-    def _note(self, status: Status, entry: OutboxEntry, usage: Usage | None) -> None:
-        telemetry.GENERATIONS.labels(status).inc()
-        if usage is not None:
-            telemetry.TOKENS.labels("input").inc(usage.input_tokens)
-            telemetry.TOKENS.labels("output").inc(usage.output_tokens)
-        self._log.info(
-            "generation_ended",
-            status=status,
-            seconds=round(monotonic() - self._began, 3),
-            characters=self._progress.growing.size(),
-            publications=entry.version,
         )

@@ -98,6 +98,14 @@ class Generation:
         None where it goes on elsewhere: the lease was lost, or this server ends before it began.
         """
         began = monotonic()
+        ended = await self._answer(slot, began, go_on)
+        if ended is not None:
+            self._note(ended, began)
+        return ended
+
+    async def _answer(
+        self, slot: asyncio.Semaphore, began: float, go_on: Callable[[], bool]
+    ) -> Ended | None:
         outcome = await self._outcome(slot, began)
         if outcome.status == "interrupted":
             if self.deadline.reason == "lost":
@@ -113,7 +121,6 @@ class Generation:
             turns=services.turns,
             waiting=services.waiting,
             most_bytes=services.most_bytes,
-            began=began,
         )
         said = [*self._unsent, *self._incoming.end()]
         paid = self._bill.paid(failed=outcome.status == "failed")
@@ -248,6 +255,19 @@ class Generation:
             self.progress.checkpoint_due = False
             with suppress(StoreUnavailable):
                 await self._services.checkpoints.store([self.progress])
+
+    def _note(self, ended: Ended, began: float) -> None:
+        telemetry.GENERATIONS.labels(ended.status).inc()
+        if ended.usage is not None:
+            telemetry.TOKENS.labels("input").inc(ended.usage.input_tokens)
+            telemetry.TOKENS.labels("output").inc(ended.usage.output_tokens)
+        self._log.info(
+            "generation_ended",
+            status=ended.status,
+            seconds=round(monotonic() - began, 3),
+            characters=self.progress.growing.size(),
+            publications=ended.entry.version,
+        )
 
     def _failed(self, reason: str, details: str) -> None:
         telemetry.MODEL_FAILURES.labels(reason).inc()

@@ -1,4 +1,4 @@
-"""A growing assistant message: what was said of it, and the chunks that tell of that."""
+"""A growing assistant message: what was said of it, and the chunks that publish it."""
 
 from collections.abc import Iterable, Sequence
 

@@ -77,7 +77,7 @@ class OutboxRelay:
         for entry, user, summary in await outbox.overdue(self._store, _LOOK_LIMIT):
             if entry.key in self._sending:
                 continue
-            log.warning("told_late", conversation=entry.conversation_id, entry=entry.id)
+            log.warning("published_late", conversation=entry.conversation_id, entry=entry.id)
             if entry.deleted_for is not None:
                 self.delete(entry)
                 continue

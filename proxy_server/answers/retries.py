@@ -20,7 +20,7 @@ from proxy_server.protocol.turns import View
 
 # random, so that many answers do not come back in one instant
 _AGAIN = wait_random_exponential(multiplier=0.2, max=1)
-# The end of an answer that another server took over is stored within a moment of being told. A
+# The end of an answer that another server took over is stored within a moment of being published. A
 # client's call can wait that long: Centrifugo gives a proxied one a second by default.
 _CLOSING_SECONDS, _LOOK_SECONDS = 0.7, 0.05
 _LOOKS = round(_CLOSING_SECONDS / _LOOK_SECONDS)
@@ -33,7 +33,7 @@ async def until_it_succeeds(
     error: type[Exception],
     failed: Callable[[Exception], object] = repr,
 ) -> _T:
-    """Repeats the work while it raises that error; `failed` is told of the first time."""
+    """Repeats the work while it raises that error; `failed` is called the first time."""
     try:
         return await work()
     except error as raised:
@@ -66,8 +66,8 @@ async def _repeated(work: Callable[[], Awaitable[_T]], again: AsyncRetrying) -> 
     raise AssertionError("the last attempt returns or raises")
 
 
-async def closed_if_told(view: Callable[[], Awaitable[View]]) -> View:
-    """A view as clients know it: an answer of which they were told the end is closed in it."""
+async def closed_if_published(view: Callable[[], Awaitable[View]]) -> View:
+    """A view as clients know it: an answer whose end was published is closed in it."""
     seen: list[View] = []
 
     async def look() -> View:

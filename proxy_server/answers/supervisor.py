@@ -168,9 +168,8 @@ class Supervisor:
             # it may be the reply to the end that was lost, and then the next one is begun
             self._may_have_more = True
             return
-        finished, closing = ended
-        self._relay.send(closing)
-        self._follow_up(assignment, finished)
+        self._relay.send(ended.entry)
+        self._follow_up(assignment, ended.finished)
 
     def _follow_up(self, assignment: Assignment, finished: Finished) -> None:
         if finished.summary is not None:

@@ -45,7 +45,7 @@ class Takeover:
 
         Published first, unlike the end of an answer that was made here: what was published until
         then is known for sure only once the end stands behind it. But only once the database has
-        answered: who is told of the end and asks, or wants the answer anew, must not be told that
+        answered: who hears of the end and asks, or wants the answer anew, must not read that
         it is being made.
         """
         found = await self._publish(assignment)

@@ -84,8 +84,8 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
         except Exception as error:
             return proxy_pb2.ConnectResponse(error=self._refused("Connect", "", error))
         _WELCOMED.inc()
-        told = {"token": visitor.token, "user": visitor.user, "model": self._model}
-        reply = encode(told)
+        connected = {"token": visitor.token, "user": visitor.user, "model": self._model}
+        reply = encode(connected)
         return proxy_pb2.ConnectResponse(
             result=proxy_pb2.ConnectResult(user=visitor.user, data=reply)
         )
@@ -188,7 +188,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
 
 
 def _as_refusal(error: Exception) -> tuple[Refusal, str]:
-    """What the client is told, and the event of the log."""
+    """What the client gets, and the event of the log."""
     match error:
         case Unavailable(__cause__=ApiUnreachable() | ApiRejected()):
             return error, "centrifugo_api_failed"
@@ -201,7 +201,7 @@ def _as_refusal(error: Exception) -> tuple[Refusal, str]:
 
 
 def _log_unseen(task: "asyncio.Future[Any]") -> None:
-    """The browser left before its call failed: nobody else tells of it."""
+    """The browser left before its call failed: nobody else logs it."""
     error = None if task.cancelled() else task.exception()
     if isinstance(error, StoreUnavailable):
         log.warning("store_unavailable", error=str(error))

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from proxy_server.access.callers import Caller
 from proxy_server.access.channels import Channels
 from proxy_server.answers.outbox_relay import OutboxRelay
-from proxy_server.answers.retries import closed_if_told, once_closed
+from proxy_server.answers.retries import closed_if_published, once_closed
 from proxy_server.answers.supervisor import Supervisor
 from proxy_server.answers.titles import title_of
 from proxy_server.chat.checks import Checks
@@ -33,7 +33,7 @@ from proxy_server.store.turns import Turns
 from proxy_server.store.versions import Versions
 from proxy_server.store.waiting import Waiting
 
-_TELLING_SECONDS = 1.0
+_PUBLISH_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -163,7 +163,7 @@ class Chat:
         try:
             with self._supervisor.admission(wanted.message_id, Caller(wanted.user, address)):
                 continued = await once_closed(lambda: self._waiting.decide(wanted))
-                self._tell(wanted.user, continued)
+                self._announce(wanted.user, continued)
         except Unavailable:
             # no place to go on is no reason to be silent on what was decided before
             found = await self._waiting.settled(wanted)
@@ -178,10 +178,10 @@ class Chat:
         self._checks.deliverable()
         chosen = await once_closed(lambda: self._versions.choose(user, conversation_id, message_id))
         if chosen is not None:
-            told = self._relay.send(chosen.entry)
+            published = self._relay.send(chosen.entry)
             self._announcements.summary(user, chosen.summary)
             # a courtesy: who follows from the reply on need not hear of it once more
-            await asyncio.wait([told], timeout=_TELLING_SECONDS)
+            await asyncio.wait([published], timeout=_PUBLISH_SECONDS)
         return await self.open(user, conversation_id, None, limit)
 
     async def stop(self, user: str, conversation_id: str, message_id: str | None = None) -> bool:
@@ -201,7 +201,7 @@ class Chat:
             raise NotFound("There is no conversation of that key.")
         self._checks.owned(user, conversation_id)
         since = await self._checks.top(self._channels.of_conversation(conversation_id))
-        view = await closed_if_told(
+        view = await closed_if_published(
             lambda: messages.view(self._store, user, conversation_id, limit)
         )
         return self._session(conversation_id, view, since)
@@ -221,7 +221,7 @@ class Chat:
         if accepted.status == "streaming":
             self._supervisor.start(assignment)
 
-    def _tell(self, user: str, continued: Continued) -> None:
+    def _announce(self, user: str, continued: Continued) -> None:
         """What follows from a decision; from one that was stored before, nothing."""
         if continued.entry is not None:
             self._relay.send(continued.entry)

@@ -22,7 +22,7 @@ from proxy_server.store.search import Found
 from proxy_server.store.turns import Turns
 
 _CURSOR = re.compile(r"([0-9]{1,19})", re.ASCII)
-# The index tells which texts have the words, and not whether they stand as they are asked for:
+# The index knows which texts have the words, and not whether they stand as they are asked for:
 # after so many looks the next page goes on.
 _MOST_LOOKS = 4
 # A deletion is stored by then; to wait for its publication is a courtesy to other tabs.

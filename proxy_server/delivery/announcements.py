@@ -23,7 +23,7 @@ _MOST_REMOVED = 1_000
 class Announcements:
     """Tells those who look on what has changed besides a text.
 
-    Each has a key that follows from what it is, so that Centrifugo drops what two servers tell.
+    Each has a key that follows from what it is, so that Centrifugo drops what two servers publish.
     What is not in the outbox may be lost with its server: a reader finds it in an answer's first
     publication, or sees by `after` or `version` that something is missing or old.
     """
@@ -52,13 +52,15 @@ class Announcements:
 
     def entry(self, entry: OutboxEntry, *, urgent: bool = False) -> list[asyncio.Future[Position]]:
         """What the outbox holds; the one on the conversation's own channel comes last."""
-        told: list[asyncio.Future[Position]] = []
+        published: list[asyncio.Future[Position]] = []
         if entry.deleted_for is not None:
             deleted = DeletedPublication(entry.conversation_id)
-            told += self._to_user(entry.deleted_for, deleted, f"{entry.conversation_id}:deleted")
+            published += self._to_user(
+                entry.deleted_for, deleted, f"{entry.conversation_id}:deleted"
+            )
         channel = self._channels.of_conversation(entry.conversation_id)
         last = self._publisher.post(channel, entry.data, entry.key, urgent=urgent, state=entry.id)
-        return [*told, last]
+        return [*published, last]
 
     def summary(self, user: str, summary: Summary) -> None:
         """How a conversation stands in its user's list."""

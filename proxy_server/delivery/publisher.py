@@ -79,7 +79,7 @@ class Publisher:
     ) -> asyncio.Future[Position]:
         """Takes a publication over and tries for so many seconds to have it acknowledged.
 
-        state: what it tells the newest of, if it does: it takes the place of an older one that
+        state: what it is the newest state of, if of any: it takes the place of an older one that
             still waits.
 
         One that is not urgent goes with the next that is, or on the next tick: alone it would

@@ -1,7 +1,7 @@
 """Channels that fell silent around an outage of Centrifugo's broker: they speak once more.
 
 Acknowledged is not yet delivered: what is published while Centrifugo finds its Redis again stands
-in the channel's history, but no subscriber is told. Centrifugo sees the hole with the channel's
+in the channel's history, but no subscriber gets it. Centrifugo sees the hole with the channel's
 next publication, and makes the client recover.
 """
 

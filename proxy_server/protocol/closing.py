@@ -37,7 +37,7 @@ def closing_entry(
 def step_entry(
     conversation_id: str, message_id: str, seq: int, chunks: Sequence[Chunk]
 ) -> OutboxEntry:
-    """A publication within a message that waits or goes on, stored with what it tells of.
+    """A publication within a message that waits or goes on, stored with what it publishes.
 
     Its id is its own: the next one may be stored before Centrifugo is known to have it.
     """

@@ -173,4 +173,4 @@ class AllModels(Struct):
 
 
 class Done(Struct):
-    """Nothing to tell but that it is stored."""
+    """Nothing but that it is stored."""

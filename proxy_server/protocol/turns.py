@@ -181,7 +181,7 @@ class Finished:
 class View:
     """Messages, oldest first; the answer being made, and the position of its checkpoint.
 
-    being_closed: that answer was taken over: its end may be told already, and is not stored yet.
+    being_closed: that answer was taken over: its end may be published, and is not stored yet.
     """
 
     title: str
@@ -208,7 +208,7 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Continued:
-    """What a decision came to: what to show and, where it was new, what tells others of it.
+    """What a decision came to: what to show and, where it was new, what publishes it to others.
 
     assignment: the answer, where it goes on now.
     """

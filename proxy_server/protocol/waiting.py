@@ -1,4 +1,4 @@
-"""What an answer waits for, what was decided of it, and the chunks that tell of that."""
+"""What an answer waits for, what was decided of it, and the chunks that publish it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -112,8 +112,8 @@ def _done(output: ToolOutput) -> Decision:
     return Decision(output.tool_call_id, output=output.output)
 
 
-def told(decision: Decision) -> Json:
-    """The chunk that tells of it."""
+def chunk_of(decision: Decision) -> Json:
+    """The chunk that publishes it."""
     call = {"toolCallId": decision.tool_call_id}
     if decision.approval_id is not None:
         reason = {} if decision.reason is None else {"reason": decision.reason}
@@ -133,9 +133,9 @@ def denied(parts: Iterable[Part], reason: str) -> list[Json]:
     chunks: list[Json] = []
     for call in open_calls(parts):
         if call.approval_id is None:
-            chunks.append(told(Decision(call.tool_call_id, error_text=f"{NOT_DONE} {reason}")))
+            chunks.append(chunk_of(Decision(call.tool_call_id, error_text=f"{NOT_DONE} {reason}")))
             continue
-        chunks.append(told(Decision(call.tool_call_id, call.approval_id, False, reason)))
+        chunks.append(chunk_of(Decision(call.tool_call_id, call.approval_id, False, reason)))
         chunks.append({"type": "tool-output-denied", "toolCallId": call.tool_call_id})
     return chunks
 

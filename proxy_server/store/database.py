@@ -56,7 +56,7 @@ class Store:
         """Runs work in a transaction: an exception rolls it back.
 
         With `owner`, no other such transaction for the same user runs beside it: what it counts
-        and checks holds until its end. Such work is `lasting`: a user is told of it, and no power
+        and checks holds until its end. Such work is `lasting`: a user hears of it, and no power
         cut takes that back. Signs of life and checkpoints need not be waited for. `reserved` is for
         what must go on however busy users keep the database: the signs of life of this process.
         """

@@ -34,7 +34,7 @@ _LEAVE = sa.delete(generations).where(
 
 
 def cancel(connection: sa.Connection, row: sa.Row[Any], why: Why) -> OutboxEntry | None:
-    """Ends the answer, and gives what tells of it; None where it is being made by now."""
+    """Ends the answer, and gives what publishes that; None where it is being made by now."""
     if not connection.execute(_LEAVE, {"of_message": row.message}).rowcount:
         return None
     closing = _end(connection, row, why)
@@ -43,13 +43,13 @@ def cancel(connection: sa.Connection, row: sa.Row[Any], why: Why) -> OutboxEntry
 
 
 def make_way(connection: sa.Connection, rows: Iterable[sa.Row[Any]]) -> list[OutboxEntry]:
-    """Ends those that wait, because a prompt came; gives what tells of that."""
+    """Ends those that wait, because a prompt came; gives what publishes that."""
     ended = [cancel(connection, row, BY_PROMPT) for row in rows if row.status == "waiting"]
     return [closing for closing in ended if closing is not None]
 
 
 def put_away(connection: sa.Connection, rows: Iterable[sa.Row[Any]]) -> None:
-    """Ends those that wait and are about to leave the view: nobody needs to be told of it."""
+    """Ends those that wait and are about to leave the view: nobody needs to hear of it."""
     for row in rows:
         if connection.execute(_LEAVE, {"of_message": row.message}).rowcount:
             _end(connection, row, BY_PROMPT)

@@ -24,8 +24,9 @@ MOST_VERSIONS = 50
 
 # SQLite and PostgreSQL take some 32,000 parameters
 _MOST_IDS = 1_000
-_MOVED = ("owner", "id", "conversation", "ordinal", "role", "parts", "metadata")
 _h, _m = hidden_messages, messages
+# `made` is not there for messages of before there were versions
+_MOVED = [column.name for column in _m.c if column.name in _h.c and column.name != "made"]
 _before = messages.alias("before")
 _OWNER = _h.c.owner == sa.bindparam("of_owner")
 _IN_VIEW = (_m.c.conversation == sa.bindparam("of_conversation")) & (

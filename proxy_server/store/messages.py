@@ -288,7 +288,7 @@ def _view(conversation: Owned, rows: Sequence[sa.Row[Any]]) -> View:
             state = GenerationState(message.id, row.seq, row.generation)
             since = Position(row.position_offset, row.position_epoch)
         if row.generation == "waiting":
-            # all that is told of it is in its row, which may be older than the channel's history
+            # all that is published of it is in its row, perhaps older than the channel's history
             since = None
         being_closed = being_closed or row.stop == TAKEN_OVER
     named = conversation.title, found, state, since, cursor, conversation.key

@@ -50,19 +50,19 @@ class Overdue(NamedTuple):
 
 
 def deletion(user: str, conversation_id: str) -> OutboxEntry:
-    """The entry that tells of a deleted conversation."""
+    """The entry that publishes a deleted conversation."""
     data = encode(DeletedPublication())
     return OutboxEntry(conversation_id, conversation_id, 0, data, deleted_for=user)
 
 
 def new_title(summary: Summary) -> OutboxEntry:
-    """The entry that tells of a conversation's title."""
+    """The entry that publishes a conversation's title."""
     data = encode(TitlePublication(summary.title, summary.version))
     return OutboxEntry(f"{summary.id}:title", summary.id, summary.version, data)
 
 
 def new_view(summary: Summary) -> OutboxEntry:
-    """The entry that tells that other versions are in view.
+    """The entry that says that other versions are in view.
 
     Whoever follows the rules of the client protocol opens again, once and whatever was missed or
     comes late: a message joined behind one that nobody knows.
@@ -74,7 +74,7 @@ def new_view(summary: Summary) -> OutboxEntry:
 
 
 def insert(connection: sa.Connection, entry: OutboxEntry) -> None:
-    """Part of the transaction that stores what the entry tells of."""
+    """Part of the transaction that stores what the entry publishes."""
     connection.execute(
         _INSERT,
         {
@@ -101,7 +101,7 @@ def remove(connection: sa.Connection, conversation_id: str, ids: Sequence[str]) 
 
 
 def remove_states(connection: sa.Connection, conversation_id: str) -> None:
-    """Takes out what tells of a conversation that is gone."""
+    """Takes out what publishes a conversation that is gone."""
     states = [f"{conversation_id}:title", f"{conversation_id}:view"]
     remove(connection, conversation_id, states)
 

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 def postgresql_engine(
     url: str, *, command_timeout: float, quiet: bool, **options: Any
 ) -> AsyncEngine:
-    """quiet: another pool of the same URL tells its remarks; options: SQLAlchemy's.
+    """quiet: another pool of the same URL logs its remarks; options: SQLAlchemy's.
 
     Raises StoreUnusable for a URL that cannot be honoured.
     """
@@ -82,12 +82,12 @@ class _Pooler:
 
 def _is_pooled(connection: DBAPIConnection) -> bool:
     """A pooler gives a client a process number of its own making, to cancel by."""
-    told: int = connection.run_async(_told_pid)
+    pid: int = connection.run_async(_known_pid)
     asked: int = connection.run_async(_asked_pid)
-    return told != asked
+    return pid != asked
 
 
-async def _told_pid(connection: Any) -> int:
+async def _known_pid(connection: Any) -> int:
     pid: int = connection.get_server_pid()
     return pid
 

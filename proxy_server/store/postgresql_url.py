@@ -16,7 +16,7 @@ _DRIVERS = {
     *("ssl_min_protocol_version", "ssl_max_protocol_version"),
     *("target_session_attrs", "krbsrvname", "gsslib"),
 }
-# what the server is told at the beginning of a connection
+# what the server gets at the beginning of a connection
 _SERVERS = {"application_name", "options"}
 # values that ask for nothing beyond what is done anyhow
 _MET: Mapping[str, set[str]] = {
@@ -58,7 +58,7 @@ class PostgresqlUrl(NamedTuple):
 
 
 def parsed(url: str) -> PostgresqlUrl:
-    """Raises StoreUnusable for a parameter that cannot be honoured, and tells its name alone."""
+    """Raises StoreUnusable for a parameter that cannot be honoured, and names it alone."""
     address, _, query = url.partition("?")
     given = _parameters(query)
     remarks: list[str] = []

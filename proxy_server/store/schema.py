@@ -43,18 +43,26 @@ conversations = sa.Table(
     ),
 )
 
+
+def _message_columns() -> list[sa.Column[Any]]:
+    """What a message keeps when it leaves the view and comes back."""
+    return [
+        sa.Column("owner", sa.Text, nullable=False),
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("ordinal", sa.Integer, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("parts", sa.Text, nullable=False),
+        sa.Column("metadata", sa.Text, nullable=False),
+    ]
+
+
 # What is in view. `made` is the conversation's version by which a message came; a message of before
 # there were several of one has none.
 messages = sa.Table(
     "messages",
     schema,
     sa.Column("conversation", sa.Text, nullable=False),
-    sa.Column("ordinal", sa.Integer, nullable=False),
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("id", sa.Text, nullable=False),
-    sa.Column("role", sa.Text, nullable=False),
-    sa.Column("parts", sa.Text, nullable=False),
-    sa.Column("metadata", sa.Text, nullable=False),
+    *_message_columns(),
     sa.Column("made", sa.Integer),
     sa.PrimaryKeyConstraint("conversation", "ordinal"),
     # A message's id is its client's: unique for one user, meaningless between users.
@@ -71,20 +79,15 @@ TAKEN_OVER = "taken over"
 hidden_messages = sa.Table(
     "hidden_messages",
     schema,
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("id", sa.Text, nullable=False),
     sa.Column(
         "conversation",
         sa.Text,
         sa.ForeignKey("conversations.id", ondelete="CASCADE"),
         nullable=False,
     ),
+    *_message_columns(),
     sa.Column("parent", sa.Text, nullable=False),
-    sa.Column("ordinal", sa.Integer, nullable=False),
     sa.Column("made", sa.Integer, nullable=False),
-    sa.Column("role", sa.Text, nullable=False),
-    sa.Column("parts", sa.Text, nullable=False),
-    sa.Column("metadata", sa.Text, nullable=False),
     sa.PrimaryKeyConstraint("owner", "id"),
     sa.Index("hidden_messages_in_place", "conversation", "ordinal", "parent"),
 )

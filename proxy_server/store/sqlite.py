@@ -18,7 +18,7 @@ from proxy_server.errors import StoreUnavailable, StoreUnusable
 
 Synchronous = Literal["full", "normal"]
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
-# Some seconds of work: who would wait longer is better told to come again.
+# Some seconds of work: who would wait longer had better come again.
 _MOST_QUEUED = 2_000
 # Its owner's alone; SQLite gives the files beside it the same mode.
 _MODE = 0o600
@@ -130,7 +130,7 @@ def _file(url: str) -> Path:
     except OSError as error:
         raise StoreUnusable(_sentence(file, os.strerror(error.errno or errno.EIO))) from error
     with suppress(OSError):
-        # what cannot be made here is told when it is opened
+        # what cannot be made here is said when it is opened
         file.touch(mode=_MODE)
         file.chmod(_MODE)
     return file

@@ -135,7 +135,7 @@ class Turns:
                 row
                 for row in rows
                 if (message_id is None or row.message == message_id)
-                # its end may have been told already
+                # its end may have been published already
                 and row.stop != TAKEN_OVER
             ]
             stopped = _stop(connection, chosen)
@@ -158,7 +158,7 @@ class Turns:
     ) -> Finished | None:
         """Stores an answer's end, and with `go_on` takes the next queued one of the conversation.
 
-        closing: the publication that is to tell of it, if that has not been done.
+        closing: the publication of it, if that has not been done.
         position: where the next one can be followed from, if later than where it was queued.
         None, and nothing stored, where the lease was lost.
         """

@@ -139,7 +139,7 @@ def _begin(connection: sa.Connection, user: str, piece: Piece, limits: UploadLim
 
 
 def _piece_bytes(piece: Piece, whole: int) -> int:
-    """How long all pieces but the last are, as any one of them tells. Raises Malformed."""
+    """How long all pieces but the last are, as any one of them says. Raises Malformed."""
     size = len(piece.data)
     if piece.part == piece.parts > 1:
         size, rest = divmod(whole - size, piece.parts - 1)

@@ -43,7 +43,7 @@ class Place(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """The conversation as it stands with another version in view, and what tells of it."""
+    """The conversation as it stands with another version in view, and what publishes that."""
 
     summary: Summary
     entry: OutboxEntry
@@ -222,6 +222,6 @@ def _check_joins(
 def _leave(connection: sa.Connection, conversation_id: str, ordinal: int) -> list[str]:
     """Takes all from there on out of the view; gives their ids."""
     left = hidden.hide(connection, conversation_id, ordinal)
-    # an end that is told late would bring one of them back
+    # an end that is published late would bring one of them back
     outbox.remove(connection, conversation_id, left)
     return left

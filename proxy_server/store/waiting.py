@@ -21,11 +21,11 @@ from proxy_server.protocol.sessions import Summary
 from proxy_server.protocol.turns import Assignment, Continued, Decided, Finished, OutboxEntry
 from proxy_server.protocol.waiting import (
     Decision,
+    chunk_of,
     decided,
     decode_decisions,
     encode_decisions,
     open_calls,
-    told,
 )
 from proxy_server.store import conversations, ends, messages, outbox
 from proxy_server.store.admissions import Limits, admit
@@ -98,7 +98,7 @@ class Rested(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """An answer that nobody decided: what is to be told of it, and what follows."""
+    """An answer that nobody decided: what is to be published of it, and what follows."""
 
     assignment: Assignment
     closing: OutboxEntry
@@ -121,7 +121,7 @@ class Waiting:
     async def rest(
         self, assignment: Assignment, parts: Sequence[Part], metadata: Metadata, entry: OutboxEntry
     ) -> Rested:
-        """Stores that an answer of this process waits; `entry` tells of it."""
+        """Stores that an answer of this process waits; `entry` publishes it."""
 
         def work(connection: sa.Connection) -> Rested:
             where = {"of_conversation": assignment.conversation_id}
@@ -167,7 +167,7 @@ class Waiting:
         new = _new(row, wanted) if row else []
         if row is None or not new:
             return _as_is(connection, wanted, ordinal)
-        chunks: list[Chunk] = [told(decision) for decision in new]
+        chunks: list[Chunk] = [chunk_of(decision) for decision in new]
         parts = ends.after(decode_parts(row.parts), chunks)
         changes = {
             "of_message": wanted.message_id,

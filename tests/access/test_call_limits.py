@@ -136,8 +136,8 @@ def test_an_address_that_is_not_known_is_not_limited() -> None:
     limiter.admit_visitor("10.0.0.2")
 
 
-async def test_a_flood_is_refused_and_others_are_answered(serverless: Deployment) -> None:
-    with serverless.server(2, CALLS_AT_ONCE="4", CALLS_PER_SECOND="2") as server:
+async def test_a_flood_is_refused_and_others_are_answered(infrastructure: Deployment) -> None:
+    with infrastructure.server(2, CALLS_AT_ONCE="4", CALLS_PER_SECOND="2") as server:
         async with Door(server.port) as door:
             user, other = str(uuid.uuid4()), str(uuid.uuid4())
             flood = [asyncio.create_task(door.rpc(user, "ai:list")) for _ in range(40)]
@@ -150,13 +150,13 @@ async def test_a_flood_is_refused_and_others_are_answered(serverless: Deployment
             assert all("Try again in" in error["message"] for error in refused)
 
 
-async def test_visitors_and_prompts_of_one_address(serverless: Deployment) -> None:
+async def test_visitors_and_prompts_of_one_address(infrastructure: Deployment) -> None:
     settings = {
         "TRUSTED_PROXIES": "1",
         "VISITORS_PER_ADDRESS": "3",
         "PROMPTS_PER_ADDRESS": "2",
     }
-    with serverless.server(2, **settings) as server:
+    with infrastructure.server(2, **settings) as server:
         async with Door(server.port) as door:
 
             async def welcomed(address: str) -> bool:
@@ -179,8 +179,8 @@ async def test_visitors_and_prompts_of_one_address(serverless: Deployment) -> No
             assert await prompted("203.0.113.10") == 0
 
 
-async def test_no_call_is_answered_without_the_credential(serverless: Deployment) -> None:
-    with serverless.server(2) as server:
+async def test_no_call_is_answered_without_the_credential(infrastructure: Deployment) -> None:
+    with infrastructure.server(2) as server:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
             for call in ("Connect", "Refresh", "Subscribe", "RPC", "SubRefresh"):
                 method: Any = channel.unary_unary(

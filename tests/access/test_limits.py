@@ -8,8 +8,8 @@ from testbed.deployment import Deployment
 from testbed.door import Door
 
 
-async def test_answers_of_one_user_at_once(serverless: Deployment) -> None:
-    with serverless.server(2, GENERATIONS_PER_USER="2") as server:
+async def test_answers_of_one_user_at_once(infrastructure: Deployment) -> None:
+    with infrastructure.server(2, GENERATIONS_PER_USER="2") as server:
         async with Door(server.port) as door:
             user = str(uuid.uuid4())
             replies = await asyncio.gather(
@@ -25,8 +25,8 @@ async def test_answers_of_one_user_at_once(serverless: Deployment) -> None:
             assert other["generation"]["status"] == "streaming"
 
 
-async def test_prompts_of_one_user_in_a_minute(serverless: Deployment) -> None:
-    with serverless.server(2, PROMPTS_PER_MINUTE="3") as server:
+async def test_prompts_of_one_user_in_a_minute(infrastructure: Deployment) -> None:
+    with infrastructure.server(2, PROMPTS_PER_MINUTE="3") as server:
         async with Door(server.port) as door:
             user = str(uuid.uuid4())
             prompt = {"text": "/tokens 1", "id": str(uuid.uuid4())}
@@ -44,8 +44,8 @@ async def test_prompts_of_one_user_in_a_minute(serverless: Deployment) -> None:
             assert len((await door.rpc(user, "ai:list"))["conversations"]) == 3
 
 
-async def test_answers_of_one_process_at_once(serverless: Deployment) -> None:
-    with serverless.server(2, MAX_GENERATIONS="2", MAX_WAITING="3") as server:
+async def test_answers_of_one_process_at_once(infrastructure: Deployment) -> None:
+    with infrastructure.server(2, MAX_GENERATIONS="2", MAX_WAITING="3") as server:
         async with Door(server.port) as door:
             users = [str(uuid.uuid4()) for _ in range(20)]
             replies = await asyncio.gather(

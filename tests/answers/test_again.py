@@ -14,8 +14,10 @@ from testbed.waiting import WAIT, until
 Json = dict[str, Any]
 
 
-def server(serverless: Deployment, number: int, run: str, responder: str = "again") -> Process:
-    return serverless.server(number, RESPONDER=f"tests.responders.own:{responder}", RUN=run)
+def server(infrastructure: Deployment, number: int, run: str, responder: str = "again") -> Process:
+    return infrastructure.server(
+        number, RESPONDER=f"tests.responders.python.own:{responder}", RUN=run
+    )
 
 
 async def begun(client: Client) -> tuple[Json, list[Json]]:
@@ -44,9 +46,9 @@ async def closed(door: Door, user: str, conversation: str, *, but: str = "") -> 
     return await until(last)
 
 
-async def test_it_is_made_anew_by_another_server(serverless: Deployment) -> None:
-    with server(serverless, 1, "first") as first, server(serverless, 2, "last") as second:
-        client = await serverless.connect()
+async def test_it_is_made_anew_by_another_server(infrastructure: Deployment) -> None:
+    with server(infrastructure, 1, "first") as first, server(infrastructure, 2, "last") as second:
+        client = await infrastructure.connect()
         session, seen = await begun(client)
         first.kill()
         while not any(chunk["type"] == "finish" for chunk in chunks_of(seen)):
@@ -80,13 +82,13 @@ def interrupted(seen: list[Json]) -> Json:
 
 
 @pytest.mark.parametrize("responder", ["once", "again"])
-async def test_it_stays_interrupted(serverless: Deployment, responder: str) -> None:
+async def test_it_stays_interrupted(infrastructure: Deployment, responder: str) -> None:
     """One that says nothing, and one whose end was asked for."""
     with (
-        server(serverless, 1, "first", responder) as first,
-        server(serverless, 2, "last", responder) as second,
+        server(infrastructure, 1, "first", responder) as first,
+        server(infrastructure, 2, "last", responder) as second,
     ):
-        client = await serverless.connect()
+        client = await infrastructure.connect()
         session, _ = await begun(client)
         first.kill()
         async with Door(second.port) as door:
@@ -105,17 +107,17 @@ async def test_it_stays_interrupted(serverless: Deployment, responder: str) -> N
     assert second.events(event="begun_again") == []
 
 
-async def test_it_is_made_anew_once(serverless: Deployment) -> None:
+async def test_it_is_made_anew_once(infrastructure: Deployment) -> None:
     with (
-        server(serverless, 1, "first") as first,
-        server(serverless, 2, "second") as second,
+        server(infrastructure, 1, "first") as first,
+        server(infrastructure, 2, "second") as second,
     ):
-        client = await serverless.connect()
+        client = await infrastructure.connect()
         session, seen = await begun(client)
         first.kill()
         while not any(chunk.get("delta") == "run second " for chunk in chunks_of(seen)):
             seen.append(await asyncio.wait_for(client.publications.get(), WAIT))
-        with server(serverless, 3, "last") as third:
+        with server(infrastructure, 3, "last") as third:
             second.kill()
             async with Door(third.port) as door:
                 user = client.hello["data"]["user"]

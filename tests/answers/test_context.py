@@ -38,7 +38,7 @@ class Chat:
 
 
 @pytest.fixture(scope="module")
-def choosy(serverless: Deployment) -> Iterator[Deployment]:
+def choosy(infrastructure: Deployment) -> Iterator[Deployment]:
     """With a server that has all the settings of what the model is asked."""
     settings = {
         "SYSTEM_PROMPT": SYSTEM["content"],
@@ -46,8 +46,8 @@ def choosy(serverless: Deployment) -> Iterator[Deployment]:
         "MAX_OUTPUT_TOKENS": "77",
         "MODELS": "second",
     }
-    with serverless.server(1, **settings):
-        yield serverless
+    with infrastructure.server(1, **settings):
+        yield infrastructure
 
 
 @pytest.fixture

@@ -101,8 +101,8 @@ class Deployment(RuleBasedStateMachine):
             self.other.app.store.read(lambda found: found.execute(statement).scalar())
         )
 
-    def is_told(self) -> bool:
-        """Whether nothing is being made any more, and no end is to be told."""
+    def is_published(self) -> bool:
+        """Whether nothing is being made any more, and no end is to be published."""
         return not any(
             self.found(sa.select(sa.func.count()).select_from(table))
             for table in (generations, outbox)
@@ -154,7 +154,7 @@ class Deployment(RuleBasedStateMachine):
         self.second = self.owner.run(self._send(SECOND, self.conversation)).messages[1].id
         self.alive = not dies
         if dies:
-            # with it stored, and nobody told
+            # with it stored, and nothing published
             self.owner.edge.waiting.clear()
 
     @precondition(lambda self: self.second)
@@ -198,7 +198,7 @@ class Deployment(RuleBasedStateMachine):
         self.awake = True
         self.owner.run(asyncio.sleep(0))
 
-    @precondition(lambda self: (self.alive and self.awake) or self.is_told())
+    @precondition(lambda self: (self.alive and self.awake) or self.is_published())
     @rule(entries=st.integers(1, 30))
     def history_is_cut_or_lost(self, entries: int) -> None:
         """Not where the owner is gone: then the checkpoint is all that there is."""
@@ -276,7 +276,7 @@ class Deployment(RuleBasedStateMachine):
             for server in (self.owner, self.other):
                 while server.edge.waiting:
                     server.edge.arrive(request=True, reply=True)
-        assert self.is_told()
+        assert self.is_published()
         for which, reader in enumerate(self.centrifugo.readers):
             for _ in range(3):
                 self.reader_comes(which, at_once=True)

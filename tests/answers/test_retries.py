@@ -21,7 +21,7 @@ from proxy_server.store.schema import TAKEN_OVER, generations
 from proxy_server.testing import InMemoryCentrifugo
 
 
-async def test_it_is_tried_until_it_succeeds_and_told_once() -> None:
+async def test_it_is_tried_until_it_succeeds_and_reported_once() -> None:
     tries = iter([False, False, False, True])
     told: list[Exception] = []
 
@@ -73,7 +73,7 @@ async def taken_over(folder: Path) -> AsyncIterator[tuple[App, Session]]:
         yield app, session
 
 
-async def test_who_was_told_the_end_is_answered_when_it_is_stored(tmp_path: Path) -> None:
+async def test_who_heard_of_the_end_is_answered_when_it_is_stored(tmp_path: Path) -> None:
     async with taken_over(tmp_path) as (app, session):
         conversation, message_id = session.conversation, session.messages[-1].id
         opening = asyncio.create_task(app.chat.open("anna", conversation, None, 10))

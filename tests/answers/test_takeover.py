@@ -172,7 +172,7 @@ async def test_a_history_that_goes_meanwhile_takes_nothing_with_it(tmp_path: Pat
     await store.close()
 
 
-async def test_an_end_is_told_when_it_can_be_stored(tmp_path: Path) -> None:
+async def test_an_end_is_published_when_it_can_be_stored(tmp_path: Path) -> None:
     file = tmp_path / "conversations.db"
     store = Store(f"sqlite:///{file}")
     await migrate(store)
@@ -202,7 +202,7 @@ async def test_an_end_is_told_when_it_can_be_stored(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_who_has_lost_the_lease_tells_of_no_end(tmp_path: Path) -> None:
+async def test_who_has_lost_the_lease_publishes_no_end(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path}/conversations.db")
     await migrate(store)
     leases, heirs = Leases(store, "heir", seconds=60), Leases(store, "second heir", seconds=60)

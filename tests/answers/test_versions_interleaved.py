@@ -1,4 +1,4 @@
-"""Edits, new answers and choices by two servers, told late, twice or never to those who look."""
+"""Edits, new answers and choices by two servers, published late, twice or never to who looks."""
 
 import asyncio
 import json
@@ -92,12 +92,12 @@ class Versions(RuleBasedStateMachine):
         known = [one for pair in zip(self.prompts, self.answers, strict=False) for one in pair]
         chosen = known[-min(place, len(known))]
         try:
-            told = server.run(server.app.versions.choose("anna", self.conversation, chosen))
+            published = server.run(server.app.versions.choose("anna", self.conversation, chosen))
         except (Busy, NotFound, LimitReached):
             return
         assert chosen in [message.id for message in self.shown().messages]
-        if told is not None and not dies:
-            server.run(self.tell(server, told.entry))
+        if published is not None and not dies:
+            server.run(self.tell(server, published.entry))
         self.may_die(which, dies=dies)
 
     @staticmethod
@@ -108,7 +108,7 @@ class Versions(RuleBasedStateMachine):
         return which if self.alive[which] else 1
 
     def may_die(self, which: int, *, dies: bool) -> None:
-        """The first of the servers may, with all stored and nobody told."""
+        """The first of the servers may, with all stored and nothing published."""
         if dies and which == 0:
             self.alive[0] = False
             self.servers[0].edge.waiting.clear()
@@ -194,7 +194,7 @@ class Versions(RuleBasedStateMachine):
             for server in self.servers:
                 while server.edge.waiting:
                     server.edge.arrive(request=True, reply=True)
-        assert self.is_told()
+        assert self.is_published()
         for which in range(READERS):
             self.reader_comes(which)
         found = self.shown()
@@ -204,8 +204,8 @@ class Versions(RuleBasedStateMachine):
                 message.id: message.metadata.status for message in found.messages
             }
 
-    def is_told(self) -> bool:
-        """Whether nothing is being made any more, and nothing is to be told."""
+    def is_published(self) -> bool:
+        """Whether nothing is being made any more, and nothing is to be published."""
         store = self.servers[1].app.store
 
         def left(connection: sa.Connection) -> bool:

@@ -52,12 +52,12 @@ async def test_without_a_user_nothing_is_done(deployment: Deployment) -> None:
         assert (await door.subscribe("", "ai:x"))["error"]["code"] == 401
 
 
-async def test_secrets_rotate_one_server_after_the_other(serverless: Deployment) -> None:
+async def test_secrets_rotate_one_server_after_the_other(infrastructure: Deployment) -> None:
     old, new = "the-old-secret-of-the-door", "the-new-secret-of-the-door"
     with (
-        serverless.server(2, SIGNING_SECRETS=old) as before,
-        serverless.server(3, SIGNING_SECRETS=f"{new},{old}") as between,
-        serverless.server(4, SIGNING_SECRETS=new) as after,
+        infrastructure.server(2, SIGNING_SECRETS=old) as before,
+        infrastructure.server(3, SIGNING_SECRETS=f"{new},{old}") as between,
+        infrastructure.server(4, SIGNING_SECRETS=new) as after,
     ):
         async with Door(before.port) as a, Door(between.port) as b, Door(after.port) as c:
             visitor = await welcome(a)
@@ -98,10 +98,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return self_signed(tmp_path_factory.mktemp("tls"))
 
 
-async def test_tls(serverless: Deployment, certificate: tuple[Path, Path]) -> None:
+async def test_tls(infrastructure: Deployment, certificate: tuple[Path, Path]) -> None:
     chain, key = certificate
     user = str(uuid.uuid4())
-    with serverless.server(2, GRPC_TLS_CERT=str(chain), GRPC_TLS_KEY=str(key)) as server:
+    with infrastructure.server(2, GRPC_TLS_CERT=str(chain), GRPC_TLS_KEY=str(key)) as server:
         async with Door(server.port, certificate=chain.read_bytes()) as door:
             assert (await door.rpc(user, "ai:list"))["conversations"] == []
         async with Door(server.port) as plain:
@@ -110,12 +110,12 @@ async def test_tls(serverless: Deployment, certificate: tuple[Path, Path]) -> No
 
 
 async def test_a_renewed_certificate_needs_no_restart(
-    serverless: Deployment, tmp_path: Path
+    infrastructure: Deployment, tmp_path: Path
 ) -> None:
     needs(openssl=shutil.which("openssl"))
     chain, key = self_signed(tmp_path)
     user = str(uuid.uuid4())
-    with serverless.server(2, GRPC_TLS_CERT=str(chain), GRPC_TLS_KEY=str(key)) as server:
+    with infrastructure.server(2, GRPC_TLS_CERT=str(chain), GRPC_TLS_KEY=str(key)) as server:
         before = chain.read_bytes()
         async with Door(server.port, certificate=before) as door:
             assert (await door.rpc(user, "ai:list"))["conversations"] == []

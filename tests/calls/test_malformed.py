@@ -62,21 +62,21 @@ def assert_plain(message: str) -> None:
     assert not any(internal in message for internal in INTERNALS)
 
 
-async def test_ten_thousand_malformed_requests(serverless: Deployment) -> None:
+async def test_ten_thousand_malformed_requests(infrastructure: Deployment) -> None:
     """None crashes the server, is answered with its internals, or makes it ask the model."""
-    with serverless.server(2, LOG_LEVEL="error") as server:
+    with infrastructure.server(2, LOG_LEVEL="error") as server:
         async with Door(server.port) as door:
             user = str(uuid.uuid4())
             owned = await begun(door, user)
             attacker = Attacker(door, server.port, user, owned)
-            before, asked = await stored(door, user, owned), await serverless.asked()
+            before, asked = await stored(door, user, owned), await infrastructure.asked()
             for _ in range(REQUESTS // AT_ONCE):
                 await asyncio.gather(*(attacker.attempt() for _ in range(AT_ONCE)))
             assert attacker.refused.total() == REQUESTS
             # each has been entered by its owner, with one field wrong
             assert all(attacker.refused[method] > REQUESTS // 30 for method in attacker.valid)
             assert await stored(door, user, owned) == before
-            assert await serverless.asked() == asked
+            assert await infrastructure.asked() == asked
             assert await door.serves()
         assert server.runs
         assert server.log_since_start() == ""

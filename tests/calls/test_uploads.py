@@ -16,14 +16,14 @@ PIECE = 48_000
 
 
 @pytest.fixture(scope="module")
-def port(serverless: Deployment) -> Iterator[int]:
+def port(infrastructure: Deployment) -> Iterator[int]:
     limits = {
         "MAX_UPLOAD_BYTES": "3000000",
         "MAX_UPLOADS_BYTES": "5000000",
         "CALLS_PER_SECOND": "10",
         "CALLS_AT_ONCE": "4",
     }
-    with serverless.server(1, **limits) as server:
+    with infrastructure.server(1, **limits) as server:
         yield server.port
 
 

@@ -84,14 +84,14 @@ class Chat:
         prompt = NewPrompt([TextPart(text)], conversation_id=self.id, **more)
         return await self.app.chat.send(self.user, prompt)
 
-    async def check_told(self, centrifugo: InMemoryCentrifugo) -> None:
-        """All that is stored of the answer comes to be told, by numbers without a gap."""
+    async def check_published(self, centrifugo: InMemoryCentrifugo) -> None:
+        """All that is stored of the answer comes to be published, by numbers without a gap."""
 
-        async def told() -> bool:
+        async def published() -> bool:
             shown = await self.shown()
             return self._replayed(centrifugo) == encode([shown.parts, shown.metadata])
 
-        await until(told)
+        await until(published)
 
     def _replayed(self, centrifugo: InMemoryCentrifugo) -> bytes:
         growing, metadata, seq = GrowingMessage(), None, 0

@@ -28,11 +28,11 @@ def user() -> str:
 
 @pytest.fixture
 async def serve(
-    serverless: Deployment, centrifugo: InMemoryCentrifugo, user: str
+    infrastructure: Deployment, centrifugo: InMemoryCentrifugo, user: str
 ) -> AsyncIterator[Serve]:
     """A replica of the service, all but its door; all of them share Centrifugo and a database."""
     shop.seen.clear()
-    database = serverless.server_settings["DATABASE_URL"]
+    database = infrastructure.server_settings["DATABASE_URL"]
 
     @asynccontextmanager
     async def served(**more: object) -> AsyncIterator[App]:

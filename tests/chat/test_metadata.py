@@ -62,7 +62,7 @@ async def test_it_is_stored_and_told_beside_ours(
         assert given(message) == {"job": {"id": 7, "state": "done"}}
         assert message.metadata.model == "test_metadata"
         assert message.metadata.created_at > 1
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)
         await chat.send("And?")
 
         async def asked() -> bool:
@@ -90,7 +90,7 @@ async def test_it_is_read_while_the_answer_is_made_and_taken_over(
         async with serve(responder=responder, lease_seconds=0.5) as other:
             message = await chat.on(other).until("interrupted")
             assert (text(message), given(message)) == ("Word. ", begun)
-            await chat.check_told(centrifugo)
+            await chat.check_published(centrifugo)
 
 
 async def test_what_was_not_checkpointed_is_read_back(
@@ -109,7 +109,7 @@ async def test_what_was_not_checkpointed_is_read_back(
         async with serve(responder=responder, lease_seconds=0.5) as other:
             message = await chat.on(other).until("interrupted")
             assert given(message) == {"job": {"id": 7, "state": "begun"}}
-            await chat.check_told(centrifugo)
+            await chat.check_published(centrifugo)
 
 
 async def test_an_answer_that_waits_keeps_it_and_is_given_more(
@@ -122,7 +122,7 @@ async def test_an_answer_that_waits_keeps_it_and_is_given_more(
         await chat.on(other).decide(approve=("a",))
         message = await chat.until("complete")
         assert given(message) == {"order": [1, "a"], "paid": True}
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)
 
 
 async def test_metadata_alone_is_no_answer(serve: Serve, user: str) -> None:

@@ -39,9 +39,9 @@ async def ended(door: Door, user: str, conversation: str) -> Json:
     return await until(last)
 
 
-async def test_an_interrupt_needs_no_place_beside_what_it_ends(serverless: Deployment) -> None:
+async def test_an_interrupt_needs_no_place_beside_what_it_ends(infrastructure: Deployment) -> None:
     user = str(uuid.uuid4())
-    with serverless.server(2, GENERATIONS_PER_USER="1") as server:
+    with infrastructure.server(2, GENERATIONS_PER_USER="1") as server:
         async with Door(server.port) as door:
             begun = await door.rpc(user, "ai:send", text="/tokens 3000")
             conversation = begun["conversation"]
@@ -58,22 +58,24 @@ async def test_an_interrupt_needs_no_place_beside_what_it_ends(serverless: Deplo
             assert (await ended(door, user, conversation))["metadata"]["status"] == "complete"
 
 
-async def test_an_answer_is_made_anew_by_a_model_that_is_allowed(serverless: Deployment) -> None:
+async def test_an_answer_is_made_anew_by_a_model_that_is_allowed(
+    infrastructure: Deployment,
+) -> None:
     user = str(uuid.uuid4())
-    with serverless.server(2, MODELS="dear") as server:
+    with infrastructure.server(2, MODELS="dear") as server:
         async with Door(server.port) as door:
             session = await door.rpc(user, "ai:send", text="/tokens 1", model="dear")
             conversation = session["conversation"]
             assert (await ended(door, user, conversation))["metadata"]["model"] == "dear"
-    with serverless.server(2) as server:
+    with infrastructure.server(2) as server:
         async with Door(server.port) as door:
             await door.rpc(user, "ai:regenerate", conversation=conversation)
             assert (await ended(door, user, conversation))["metadata"]["model"] == "test"
 
 
-async def test_the_name_that_a_user_gave_stays(serverless: Deployment) -> None:
+async def test_the_name_that_a_user_gave_stays(infrastructure: Deployment) -> None:
     user = str(uuid.uuid4())
-    with serverless.server(2, TITLES="model") as server:
+    with infrastructure.server(2, TITLES="model") as server:
         async with Door(server.port) as door:
             named, unnamed = [
                 (await door.rpc(user, "ai:send", text="/tokens 40"))["conversation"]
@@ -93,10 +95,12 @@ async def test_the_name_that_a_user_gave_stays(serverless: Deployment) -> None:
             await entitled()
 
 
-async def test_the_end_of_a_queued_answer_is_told_after_a_crash(serverless: Deployment) -> None:
+async def test_the_end_of_a_queued_answer_is_published_after_a_crash(
+    infrastructure: Deployment,
+) -> None:
     user = str(uuid.uuid4())
-    async with Link(serverless.api_port) as link:
-        with serverless.server(2, CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as server:
+    async with Link(infrastructure.api_port) as link:
+        with infrastructure.server(2, CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as server:
             async with Door(server.port) as door:
                 running = await door.rpc(user, "ai:send", text="/tokens 3000")
                 conversation = running["conversation"]
@@ -111,21 +115,21 @@ async def test_the_end_of_a_queued_answer_is_told_after_a_crash(serverless: Depl
                 )
                 assert stopped == {"stopped": True}
                 server.kill()
-    with serverless.server(2):
+    with infrastructure.server(2):
 
-        async def told() -> list[Json]:
-            found = await published(serverless, queued["channel"])
+        async def arrived() -> list[Json]:
+            found = await published(infrastructure, queued["channel"])
             own = [one for one in found if one.get("message") == message]
             return [chunk for one in own for chunk in one["chunks"]]
 
-        [start, end] = await until(told)
+        [start, end] = await until(arrived)
     assert (start["type"], end["type"], end["reason"]) == ("start", "abort", "stopped")
 
 
-async def test_a_deletion_is_told_after_a_crash(serverless: Deployment) -> None:
+async def test_a_deletion_is_published_after_a_crash(infrastructure: Deployment) -> None:
     user = str(uuid.uuid4())
-    async with Link(serverless.api_port) as link:
-        with serverless.server(2, CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as server:
+    async with Link(infrastructure.api_port) as link:
+        with infrastructure.server(2, CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as server:
             async with Door(server.port) as door:
                 session = await door.rpc(user, "ai:send", text="/tokens 3000")
                 conversation = session["conversation"]
@@ -134,27 +138,27 @@ async def test_a_deletion_is_told_after_a_crash(serverless: Deployment) -> None:
                 link.cut()
                 assert await door.rpc(user, "ai:delete", conversation=conversation) == {}
                 server.kill()
-    with serverless.server(2):
+    with infrastructure.server(2):
         deleted = {"type": "deleted", "conversation": conversation}
-        await until(partial(is_told, serverless, listed["channel"], deleted))
+        await until(partial(is_published, infrastructure, listed["channel"], deleted))
 
         async def is_gone() -> bool:
-            return not await published(serverless, session["channel"])
+            return not await published(infrastructure, session["channel"])
 
-        # the texts leave Centrifugo's history as well, once its followers were told
+        # the texts leave Centrifugo's history as well, once its followers have heard of it
         await until(is_gone)
 
 
-async def test_a_prompt_is_told_after_a_crash(serverless: Deployment) -> None:
+async def test_a_prompt_is_published_after_a_crash(infrastructure: Deployment) -> None:
     user = str(uuid.uuid4())
-    async with Link(serverless.api_port) as link:
-        with serverless.server(2, CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as server:
+    async with Link(infrastructure.api_port) as link:
+        with infrastructure.server(2, CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as server:
             async with Door(server.port) as door:
                 await door.rpc(user, "ai:send", text="/tokens 1")
                 listed = await door.rpc(user, "ai:list")
 
                 async def is_settled() -> bool:
-                    found = await published(serverless, listed["channel"])
+                    found = await published(infrastructure, listed["channel"])
                     return bool(found) and found[-1]["conversation"]["status"] == "complete"
 
                 # what is still on its way would tell the server that Centrifugo is away
@@ -165,10 +169,10 @@ async def test_a_prompt_is_told_after_a_crash(serverless: Deployment) -> None:
                 assert session["generation"] is not None
                 server.kill()
     prompt, answer = session["messages"]
-    with serverless.server(2):
+    with infrastructure.server(2):
 
         async def closed() -> list[Json] | None:
-            found = await published(serverless, session["channel"])
+            found = await published(infrastructure, session["channel"])
             return found if any(one["type"] == "chunks" for one in found) else None
 
         joined, end = await until(closed)
@@ -179,16 +183,16 @@ async def test_a_prompt_is_told_after_a_crash(serverless: Deployment) -> None:
 
 
 @pytest.mark.parametrize("goes_on", [True, False])
-async def test_what_a_dead_server_left_untold_comes_in_order(
-    serverless: Deployment, *, goes_on: bool
+async def test_what_a_dead_server_left_unpublished_comes_in_order(
+    infrastructure: Deployment, *, goes_on: bool
 ) -> None:
     user = str(uuid.uuid4())
-    with serverless.server(2) as server:
+    with infrastructure.server(2) as server:
         async with Door(server.port) as door:
             session = await door.rpc(user, "ai:send", text="/tokens 2")
             conversation, replaced = session["conversation"], session["messages"][1]["id"]
             await ended(door, user, conversation)
-            async with dead_server(serverless) as (_, versions):
+            async with dead_server(infrastructure) as (_, versions):
                 answer = str(uuid.uuid4())
                 await versions.regenerate(
                     Regeneration(user, conversation, None, answer, ("test",), BEGINNING)
@@ -204,13 +208,13 @@ async def test_what_a_dead_server_left_untold_comes_in_order(
             await ended(door, user, conversation)
             stored = await door.rpc(user, "ai:open", conversation=conversation)
 
-            async def told() -> View | None:
-                found = await published(serverless, session["channel"])
+            async def arrived() -> View | None:
+                found = await published(infrastructure, session["channel"])
                 view = seen(session, found, stored)
                 assert replaced not in view.messages
                 return None if any(view.open()) else view
 
-            view = await until(told)
+            view = await until(arrived)
     assert [(key, shown.status) for key, shown in view.messages.items()] == [
         (message["id"], message["metadata"].get("status")) for message in stored["messages"]
     ]
@@ -219,11 +223,11 @@ async def test_what_a_dead_server_left_untold_comes_in_order(
 
 
 @pytest.mark.parametrize("dies_late", [True, False])
-async def test_a_queued_prompt_that_was_untold_comes_with_its_cancel(
-    serverless: Deployment, *, dies_late: bool
+async def test_a_queued_prompt_that_was_unpublished_comes_with_its_cancel(
+    infrastructure: Deployment, *, dies_late: bool
 ) -> None:
     user, prompt, answer = (str(uuid.uuid4()) for _ in range(3))
-    with serverless.server(2) as server:
+    with infrastructure.server(2) as server:
         async with Door(server.port) as door:
             session = await door.rpc(user, "ai:send", text="/tokens 3000")
             conversation = session["conversation"]
@@ -239,21 +243,21 @@ async def test_a_queued_prompt_that_was_untold_comes_with_its_cancel(
                 when_busy="queue",
                 since=BEGINNING,
             )
-            async with dead_server(serverless) as (turns, _):
+            async with dead_server(infrastructure) as (turns, _):
                 assert (await turns.accept(turn)).status == "queued"
                 if dies_late:
                     assert (await turns.stop(user, conversation, answer)).cancelled
             if not dies_late:
                 await door.rpc(user, "ai:stop", conversation=conversation, message=answer)
 
-            async def told() -> View | None:
-                found = await published(serverless, session["channel"])
+            async def arrived() -> View | None:
+                found = await published(infrastructure, session["channel"])
                 stored = await door.rpc(user, "ai:open", conversation=conversation)
                 view = seen(session, found, stored)
                 placed = view.messages.get(answer)
                 return view if placed is not None and not placed.open else None
 
-            view = await until(told)
+            view = await until(arrived)
             await door.rpc(user, "ai:stop", conversation=conversation)
     assert [*view.messages][-2:] == [prompt, answer]
     assert view.messages[answer].status == "stopped"
@@ -286,5 +290,5 @@ async def published(running: Deployment, channel: str) -> list[Json]:
     return [json.loads(entry.data) for entry in entries]
 
 
-async def is_told(running: Deployment, channel: str, publication: Json) -> bool:
+async def is_published(running: Deployment, channel: str, publication: Json) -> bool:
     return publication in await published(running, channel)

@@ -77,8 +77,8 @@ async def talk(running: Deployment, **settings: str) -> AsyncIterator[Talk]:
             yield Talk(door, str(uuid.uuid4()))
 
 
-async def test_an_edit_hides_what_stood_from_the_prompt_on(serverless: Deployment) -> None:
-    async with talk(serverless) as one:
+async def test_an_edit_hides_what_stood_from_the_prompt_on(infrastructure: Deployment) -> None:
+    async with talk(infrastructure) as one:
         first, first_answer = await one.say()
         second, second_answer = await one.say()
         third, third_answer = await one.say()
@@ -97,8 +97,8 @@ async def test_an_edit_hides_what_stood_from_the_prompt_on(serverless: Deploymen
         assert await one.choose(its_answer) == [first, first_answer, edited, its_answer]
 
 
-async def test_an_answer_made_anew_is_a_version(serverless: Deployment) -> None:
-    async with talk(serverless) as one:
+async def test_an_answer_made_anew_is_a_version(infrastructure: Deployment) -> None:
+    async with talk(infrastructure) as one:
         prompt, answer = await one.say()
         followed, follower = await one.say()
         of_the_prompt = await one.anew(prompt)
@@ -114,8 +114,8 @@ async def test_an_answer_made_anew_is_a_version(serverless: Deployment) -> None:
         assert opened["messages"][1]["parts"]
 
 
-async def test_a_choice_brings_the_newest_that_followed(serverless: Deployment) -> None:
-    async with talk(serverless) as one:
+async def test_a_choice_brings_the_newest_that_followed(infrastructure: Deployment) -> None:
+    async with talk(infrastructure) as one:
         prompt, answer = await one.say()
         newer = await one.anew(answer)
         await one.choose(answer)
@@ -132,8 +132,8 @@ async def test_a_choice_brings_the_newest_that_followed(serverless: Deployment) 
         assert await one.choose(its_answer) == [prompt, answer, follower, its_answer]
 
 
-async def test_a_choice_of_what_is_in_view_changes_nothing(serverless: Deployment) -> None:
-    async with talk(serverless) as one:
+async def test_a_choice_of_what_is_in_view_changes_nothing(infrastructure: Deployment) -> None:
+    async with talk(infrastructure) as one:
         prompt, answer = await one.say()
         newer = await one.anew(answer)
         [before] = (await one.door.rpc(one.user, "ai:list"))["conversations"]
@@ -141,8 +141,8 @@ async def test_a_choice_of_what_is_in_view_changes_nothing(serverless: Deploymen
         assert (await one.door.rpc(one.user, "ai:list"))["conversations"] == [before]
 
 
-async def test_the_list_tells_how_the_chosen_answer_ended(serverless: Deployment) -> None:
-    async with talk(serverless) as one:
+async def test_the_list_tells_how_the_chosen_answer_ended(infrastructure: Deployment) -> None:
+    async with talk(infrastructure) as one:
         prompt, _ = await one.say("/status 500")
         await one.say("/tokens 1", replaces=prompt)
         [before] = (await one.door.rpc(one.user, "ai:list"))["conversations"]
@@ -153,8 +153,8 @@ async def test_the_list_tells_how_the_chosen_answer_ended(serverless: Deployment
         assert after["updated_at"] == before["updated_at"]
 
 
-async def test_what_is_not_there_cannot_be_replaced_or_chosen(serverless: Deployment) -> None:
-    async with talk(serverless) as one, talk(serverless) as other:
+async def test_what_is_not_there_cannot_be_replaced_or_chosen(infrastructure: Deployment) -> None:
+    async with talk(infrastructure) as one, talk(infrastructure) as other:
         prompt, answer = await one.say()
         foreign, foreign_answer = await other.say()
         nowhere = Talk(one.door, one.user)
@@ -182,9 +182,9 @@ async def test_what_is_not_there_cannot_be_replaced_or_chosen(serverless: Deploy
 
 @pytest.mark.parametrize("when_busy", ["reject", "queue", "interrupt"])
 async def test_nothing_is_replaced_or_chosen_while_an_answer_is_made(
-    serverless: Deployment, when_busy: str
+    infrastructure: Deployment, when_busy: str
 ) -> None:
-    async with talk(serverless) as one:
+    async with talk(infrastructure) as one:
         prompt, answer = await one.say()
         newer = await one.anew(answer)
         await one.call("send", text="/tokens 3000")
@@ -200,8 +200,8 @@ async def test_nothing_is_replaced_or_chosen_while_an_answer_is_made(
         assert len(session["messages"]) == 4
 
 
-async def test_two_edits_at_once(serverless: Deployment) -> None:
-    async with talk(serverless) as one:
+async def test_two_edits_at_once(infrastructure: Deployment) -> None:
+    async with talk(infrastructure) as one:
         prompt, _ = await one.say()
         tries = [uuid.uuid4().hex for _ in range(6)]
         replies = await asyncio.gather(
@@ -217,8 +217,8 @@ async def test_two_edits_at_once(serverless: Deployment) -> None:
         assert await one.versions() == {late: [prompt, ids(won)[0], late]}
 
 
-async def test_the_same_call_again_gives_no_second_answer(serverless: Deployment) -> None:
-    async with talk(serverless) as one:
+async def test_the_same_call_again_gives_no_second_answer(infrastructure: Deployment) -> None:
+    async with talk(infrastructure) as one:
         prompt, answer = await one.say()
         edit = {"id": uuid.uuid4().hex, "text": "/tokens 1", "replaces": prompt}
         edited = await one.call("send", **edit)
@@ -237,20 +237,20 @@ async def test_the_same_call_again_gives_no_second_answer(serverless: Deployment
         assert await one.choose(anew) == [ids(edited)[0], anew]
 
 
-async def test_the_model_is_given_what_is_in_view(serverless: Deployment) -> None:
+async def test_the_model_is_given_what_is_in_view(infrastructure: Deployment) -> None:
     mark = uuid.uuid4().hex
-    async with talk(serverless) as one:
+    async with talk(infrastructure) as one:
         await one.say("/tokens 1 seed=1")
         second, _ = await one.say("/tokens 1 seed=2")
         await one.say("/tokens 1 seed=3")
         await one.say(f"/tokens 1 mark={mark}", replaces=second)
-        [asked] = await serverless.asked(mark=mark)
+        [asked] = await infrastructure.asked(mark=mark)
         prompts = [said["content"] for said in asked["messages"] if said["role"] == "user"]
         assert prompts == ["/tokens 1 seed=1", f"/tokens 1 mark={mark}"]
 
 
-async def test_a_deleted_conversation_leaves_no_versions(serverless: Deployment) -> None:
-    async with talk(serverless) as one:
+async def test_a_deleted_conversation_leaves_no_versions(infrastructure: Deployment) -> None:
+    async with talk(infrastructure) as one:
         prompt, answer = await one.say()
         await one.say(replaces=prompt)
         assert await one.call("delete") == {}

@@ -31,7 +31,7 @@ async def test_an_answer_rests_until_its_user_has_agreed(
         [summary] = (await app.library.list(user, 10, None)).conversations
         assert summary.status == "waiting"
         assert not app.supervisor._running
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)
 
         decided = await chat.decide(approve=("shoes",))
         assert decided.metadata.status == "streaming"
@@ -65,7 +65,7 @@ async def test_decisions_come_one_by_one_and_each_counts_once(
         # the other tab is too late, and sees what counts
         seen = await chat.decide(deny=("b",))
         assert tool(seen, "b")["approval"] == {"id": "ask-b", "approved": True}
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)
         assert len(shop.seen) == 1
         await asyncio.gather(
             chat.decide(deny=("a",), approve=("c",)), chat.decide(approve=("a", "c"))
@@ -74,7 +74,7 @@ async def test_decisions_come_one_by_one_and_each_counts_once(
         assert len(shop.seen) == 2
         again = await chat.decide(deny=("a", "b", "c"))
         assert encode(again) == encode(message)
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)
     assert states(message)["b"] == states(message)["c"] == "output-available"
     first = tool(message, "a")["approval"]["approved"]
     assert states(message)["a"] == ("output-available" if first else "output-denied")
@@ -90,7 +90,7 @@ async def test_a_tool_of_the_clients_is_waited_for(
         assert states(await chat.until("waiting")) == {"where": "input-available"}
         await chat.decide(outputs={"where": {"city": "Bern"}})
         message = await chat.until("complete")
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)
     assert tool(message, "where")["output"] == {"city": "Bern"}
     assert shop.seen[-1].decisions[0].output == {"city": "Bern"}
     assert text(message) == "Let me see. At {'city': 'Bern'}. Done."
@@ -113,10 +113,10 @@ async def test_an_answer_may_wait_more_than_once(
             "a": "output-available",
             "a2": "approval-requested",
         }
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)
         await chat.decide(deny=("a2",))
         message = await chat.until("complete")
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)
     assert states(message)["a2"] == "output-denied"
     assert [decision.tool_call_id for decision in shop.seen[-1].decisions] == ["a2"]
     assert message.metadata.usage is not None

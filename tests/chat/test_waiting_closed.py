@@ -26,7 +26,7 @@ async def test_a_prompt_denies_what_waits(
         assert message.metadata.finish_reason == "tool-calls"
         late = await chat.decide(approve=("a",))
         assert states(late) == {"a": "output-denied"}
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)
         chat.answer = session.messages[-1].id
         assert text(await chat.until("complete")) == "Let me see. Nothing to do."
 
@@ -43,7 +43,7 @@ async def test_a_prompt_that_was_queued_before_denies_as_well(
         session = await chat.send("hello", when_busy="queue")
         message = await chat.until("complete")
         assert states(message) == {"b": "output-denied"}
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)
         chat.answer = session.messages[-1].id
         await chat.until("complete")
 
@@ -60,7 +60,7 @@ async def test_a_stop_closes_what_waits(
         assert states(message) == {"where": "output-error"}
         [summary] = (await app.library.list(user, 10, None)).conversations
         assert summary.status == "stopped"
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)
 
 
 async def test_what_waits_is_made_anew_or_deleted(
@@ -75,7 +75,7 @@ async def test_what_waits_is_made_anew_or_deleted(
         chat.answer = session.messages[-1].id
         await chat.until("waiting")
         assert shop.seen[-1].trigger == "regenerate"
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)
         await app.library.delete(user, chat.id)
         with pytest.raises(Forbidden):
             await chat.decide(approve=("a",))
@@ -111,4 +111,4 @@ async def test_who_is_away_for_long_has_not_agreed(
         message = await chat.until("complete")
         assert states(message) == {"a": "output-denied"}
         assert tool(message, "a")["approval"]["reason"] == "Nobody decided in time."
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)

@@ -50,7 +50,7 @@ async def test_an_answer_that_went_on_ends_as_any_other(
         assert await app.chat.stop(user, chat.id)
         message = await chat.until("stopped")
         assert text(message) == "Let me see. Done."
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)
 
 
 async def test_an_answer_that_went_on_is_taken_over(
@@ -70,7 +70,7 @@ async def test_an_answer_that_went_on_is_taken_over(
             message = await chat.on(other).until("interrupted")
             assert text(message) == "Let me see. Done."
             assert states(message) == {"a": "output-available"}
-            await chat.check_told(centrifugo)
+            await chat.check_published(centrifugo)
 
 
 async def test_an_answer_that_had_not_gone_on_yet_goes_on_elsewhere(
@@ -87,21 +87,21 @@ async def test_an_answer_that_had_not_gone_on_yet_goes_on_elsewhere(
     async with serve() as other:
         await chat.on(other).decide(approve=("a",))
         await chat.until("complete")
-        await chat.check_told(centrifugo)
+        await chat.check_published(centrifugo)
 
 
 async def test_a_killed_servers_answer_is_decided_on_another(
-    serverless: Deployment, user: str
+    infrastructure: Deployment, user: str
 ) -> None:
     settings = {"RESPONDER": "tests.chat.shop:shop"}
-    with serverless.server(2, **settings) as server:
+    with infrastructure.server(2, **settings) as server:
         async with Door(server.port) as door:
             session = await door.rpc(user, "ai:send", text="order a")
             where = {"conversation": session["conversation"]}
             answer = session["messages"][-1]["id"]
             await reached(door, user, where, "waiting")
         server.kill()
-    with serverless.server(3, **settings) as one, serverless.server(4, **settings) as other:
+    with infrastructure.server(3, **settings) as one, infrastructure.server(4, **settings) as other:
         async with Door(one.port) as first, Door(other.port) as second:
             said = {**where, "message": answer}
             refused = [

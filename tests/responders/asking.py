@@ -10,7 +10,7 @@ from proxy_server.protocol.messages import Message, TextPart
 from proxy_server.protocol.sessions import Session
 from testbed.waiting import until
 
-OWN = "tests.responders.own"
+OWN = "tests.responders.python.own"
 GUIDE = Path(__file__).parent.parent.parent / "docs" / "responders.md"
 NEUTRAL = "Something went wrong while the answer was made. Try again."
 Serve = Callable[..., AbstractAsyncContextManager[App]]

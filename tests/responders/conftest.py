@@ -9,8 +9,8 @@ import pytest
 
 from proxy_server import App, Settings
 from proxy_server.testing import InMemoryCentrifugo
-from tests.responders import own
 from tests.responders.asking import OWN, Serve
+from tests.responders.python import own
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """A server for one test, over real HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from testbed.ports import free_port
+from tests.responders.model.streams import Stream
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -23,3 +25,22 @@ async def serving(path: str, handler: Handler, port: int = 0) -> AsyncIterator[s
         yield f"http://127.0.0.1:{port}"
     finally:
         await runner.cleanup()
+
+
+def streaming(stream: Stream) -> Handler:
+    """Writes it piece by piece, and cuts the connection where it says so."""
+
+    async def complete(request: web.Request) -> web.StreamResponse:
+        encoding = {"Content-Encoding": stream.encoding} if stream.encoding else {}
+        headers = {"Content-Type": stream.content_type, **encoding}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        for piece in stream.written():
+            await response.write(piece)
+            await asyncio.sleep(0)
+        if stream.cut:
+            assert request.transport is not None
+            request.transport.close()
+        return response
+
+    return complete

@@ -17,8 +17,8 @@ from proxy_server.responders.model.openai_responses import input_of
 from proxy_server.responders.python.turn import Turn
 from proxy_server.responders.responder import Prompt
 from proxy_server.responders.routes.route import RouteResponder, TimeLimits
+from tests.responders.model.streams import END, HELLO
 from tests.responders.serving import serving
-from tests.responders.streams import END, HELLO
 
 Json = dict[str, Any]
 

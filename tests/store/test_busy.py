@@ -73,7 +73,7 @@ async def _sqlite_held(store: Store, _: str) -> AsyncIterator[list[asyncio.Task[
 
 
 async def test_leases_are_renewed_while_users_hold_every_connection(
-    serverless: Deployment, empty: Callable[[], Awaitable[str]]
+    infrastructure: Deployment, empty: Callable[[], Awaitable[str]]
 ) -> None:
     url = await empty()
     store = Store(url)
@@ -82,7 +82,7 @@ async def test_leases_are_renewed_while_users_hold_every_connection(
     held = new_assignment()
     await store.write(partial(leases.insert, assignment=held, queued=False))
     checkpoint = Checkpoint(held.message_id, 1, [TextPart("x")], BEGINNING)
-    if serverless.postgresql is None:
+    if infrastructure.postgresql is None:
         # One thread has one transaction at a time. It takes no more of users' work than it can
         # do soon, and of this as much as comes.
         async with _sqlite_held(store, url) as calls:

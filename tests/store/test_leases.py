@@ -31,9 +31,9 @@ def new_assignment(conversation: str | None = None, user: str = "anna") -> Assig
 
 
 async def test_renewals_and_checkpoints_of_the_same_answers_do_not_deadlock(
-    serverless: Deployment,
+    infrastructure: Deployment,
 ) -> None:
-    store = Store(serverless.server_settings["DATABASE_URL"])
+    store = Store(infrastructure.server_settings["DATABASE_URL"])
     await migrate(store)
     leases = Leases(store, str(uuid.uuid4()), seconds=60)
     assignments = [new_assignment() for _ in range(200)]
@@ -64,15 +64,15 @@ async def test_renewals_and_checkpoints_of_the_same_answers_do_not_deadlock(
 
 
 async def test_a_stop_reaches_a_queued_answer_that_begins_in_this_moment(
-    serverless: Deployment,
+    infrastructure: Deployment,
 ) -> None:
-    store = Store(serverless.server_settings["DATABASE_URL"])
+    store = Store(infrastructure.server_settings["DATABASE_URL"])
     await migrate(store)
     user, conversation = str(uuid.uuid4()), str(uuid.uuid4())
     leases = Leases(store, str(uuid.uuid4()), seconds=60)
     turns = Turns(store, leases, Limits(10, 10))
     assignment = new_assignment(conversation, user)
-    slow = sa.text("SELECT pg_sleep(1)" if serverless.postgresql else "SELECT 1")
+    slow = sa.text("SELECT pg_sleep(1)" if infrastructure.postgresql else "SELECT 1")
 
     def queue(connection: sa.Connection) -> None:
         values = {"id": conversation, "owner": user, "title": "", "status": "queued"}
@@ -104,9 +104,9 @@ async def test_a_stop_reaches_a_queued_answer_that_begins_in_this_moment(
 
 
 async def test_all_answers_of_a_server_that_died_are_taken_at_the_second_look(
-    serverless: Deployment,
+    infrastructure: Deployment,
 ) -> None:
-    store = Store(serverless.server_settings["DATABASE_URL"])
+    store = Store(infrastructure.server_settings["DATABASE_URL"])
     await migrate(store)
     dead = Leases(store, str(uuid.uuid4()), seconds=-1)
     living = Leases(store, str(uuid.uuid4()), seconds=60)

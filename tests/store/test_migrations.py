@@ -21,10 +21,10 @@ SCRIPTS = Path(migrate.__file__).parent / "migrations"
 
 
 async def test_servers_that_start_at_once_on_an_empty_database(
-    serverless: Deployment, empty: Callable[[], Awaitable[str]]
+    infrastructure: Deployment, empty: Callable[[], Awaitable[str]]
 ) -> None:
     url = await empty()
-    servers = [serverless.server(number, DATABASE_URL=url) for number in (2, 3, 4)]
+    servers = [infrastructure.server(number, DATABASE_URL=url) for number in (2, 3, 4)]
     with ExitStack() as stack:
         for server in servers:
             server.launch()
@@ -52,7 +52,7 @@ async def test_a_new_database_and_a_migrated_one_are_the_same(
 
 
 async def test_a_database_of_a_newer_version_is_left_alone(
-    serverless: Deployment, empty: Callable[[], Awaitable[str]]
+    infrastructure: Deployment, empty: Callable[[], Awaitable[str]]
 ) -> None:
     url = await empty()
     store = Store(url)
@@ -64,7 +64,7 @@ async def test_a_database_of_a_newer_version_is_left_alone(
         "CREATE TABLE new (id TEXT)",
     ):
         await store.write(partial(_run, statement))
-    with serverless.server(2, DATABASE_URL=url) as server:
+    with infrastructure.server(2, DATABASE_URL=url) as server:
         async with Door(server.port) as door:
             session = await door.rpc("anna", "ai:send", text="/tokens 3")
 
@@ -85,15 +85,15 @@ def _run(statement: str, connection: sa.Connection) -> None:
 
 
 def described(connection: sa.Connection) -> dict[str, Any]:
-    """All that the database says of its tables."""
+    """All that the database says of its tables; the order of columns means nothing."""
     inspector = sa.inspect(connection)
     return {
         table: {
-            "columns": [
-                column | {"type": repr(column["type"])}
+            "columns": {
+                column["name"]: column | {"type": repr(column["type"])}
                 for column in inspector.get_columns(table)
                 if column["name"] not in RETIRED.get(table, ())
-            ],
+            },
             "key": inspector.get_pk_constraint(table)["constrained_columns"],
             "unique": [one["column_names"] for one in inspector.get_unique_constraints(table)],
             "indexes": {

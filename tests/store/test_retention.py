@@ -21,8 +21,8 @@ from testbed.deployment import Deployment
 DAY = 86_400
 
 
-async def test_the_old_ones_go_by_steps_and_open_ones_stay(serverless: Deployment) -> None:
-    store = Store(serverless.server_settings["DATABASE_URL"])
+async def test_the_old_ones_go_by_steps_and_open_ones_stay(infrastructure: Deployment) -> None:
+    store = Store(infrastructure.server_settings["DATABASE_URL"])
     await migrate(store)
     turns = Turns(store, Leases(store, "test", 60), Limits(100, 1000))
     prefix = f"c-{uuid.uuid4().hex}"

@@ -95,8 +95,8 @@ class Library:
 
 
 @pytest.fixture
-async def library(serverless: Deployment) -> AsyncIterator[Library]:
-    store = Store(serverless.server_settings["DATABASE_URL"])
+async def library(infrastructure: Deployment) -> AsyncIterator[Library]:
+    store = Store(infrastructure.server_settings["DATABASE_URL"])
     await migrate(store)
     yield Library(store)
     await store.close()

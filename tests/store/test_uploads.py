@@ -35,8 +35,8 @@ DAY = 86_400
 
 
 @pytest.fixture
-async def store(serverless: Deployment) -> AsyncIterator[Store]:
-    opened = Store(serverless.server_settings["DATABASE_URL"])
+async def store(infrastructure: Deployment) -> AsyncIterator[Store]:
+    opened = Store(infrastructure.server_settings["DATABASE_URL"])
     await migrate(opened)
     yield opened
     await opened.close()

@@ -76,8 +76,8 @@ class Talk:
 
 
 @pytest.fixture
-async def talk(serverless: Deployment) -> AsyncIterator[Talk]:
-    store = Store(serverless.server_settings["DATABASE_URL"])
+async def talk(infrastructure: Deployment) -> AsyncIterator[Talk]:
+    store = Store(infrastructure.server_settings["DATABASE_URL"])
     await migrate(store)
     begun = Talk(store)
     yield begun

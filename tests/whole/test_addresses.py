@@ -36,21 +36,21 @@ async def connect(port: int, address: str, forged: str | None = None) -> Client 
 
 @pytest.mark.parametrize("proxies", ["0", "1"])
 async def test_whoever_invents_addresses_is_counted_under_the_real_one(
-    serverless: Deployment, tmp_path: Path, proxies: str
+    infrastructure: Deployment, tmp_path: Path, proxies: str
 ) -> None:
     needs(nginx=machine.nginx())
     port = free_port()
     values = {
         "PAGE_LISTEN": f"127.0.0.1:{port}",
         "PAGE_ROOT": str(tmp_path),
-        "CENTRIFUGO": f"127.0.0.1:{serverless.port}",
+        "CENTRIFUGO": f"127.0.0.1:{infrastructure.port}",
     }
     config = TEMPLATE.read_text()
     for name, value in values.items():
         config = config.replace(f"${{{name}}}", value)
     limits = {"VISITORS_PER_ADDRESS": "3", "PROMPTS_PER_ADDRESS": "2"}
     with (
-        serverless.server(1, TRUSTED_PROXIES=proxies, **limits),
+        infrastructure.server(1, TRUSTED_PROXIES=proxies, **limits),
         nginx(port, config, tmp_path),
     ):
         found = [await connect(port, HERE, forged=f"203.0.113.{n}") for n in range(4)]

@@ -21,11 +21,11 @@ SECONDS = 15
 
 
 @pytest.mark.parametrize("api", ["grpc", "http"])
-async def test_a_dead_connection_to_centrifugos_api(serverless: Deployment, api: str) -> None:
-    async with Link(serverless.grpc_api_port if api == "grpc" else serverless.port) as link:
+async def test_a_dead_connection_to_centrifugos_api(infrastructure: Deployment, api: str) -> None:
+    async with Link(infrastructure.grpc_api_port if api == "grpc" else infrastructure.port) as link:
         url = {"grpc": f"grpc://127.0.0.1:{link.port}", "http": f"http://127.0.0.1:{link.port}/api"}
-        with serverless.server(CENTRIFUGO_API_URL=url[api]):
-            client = await serverless.connect()
+        with infrastructure.server(CENTRIFUGO_API_URL=url[api]):
+            client = await infrastructure.connect()
             session = await client.rpc("ai:send", text="/tokens 200")
             following = asyncio.create_task(client.follow(session))
             await asyncio.sleep(0.5)
@@ -35,8 +35,8 @@ async def test_a_dead_connection_to_centrifugos_api(serverless: Deployment, api:
             await client.close()
 
 
-async def test_the_server_leaves_a_dead_connection(serverless: Deployment) -> None:
-    with serverless.server(2) as server:
+async def test_the_server_leaves_a_dead_connection(infrastructure: Deployment) -> None:
+    with infrastructure.server(2) as server:
         async with Link(server.port) as link, Door(link.port) as door:
             assert await door.serves()
             assert link.swallow() == 1

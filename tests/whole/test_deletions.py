@@ -32,20 +32,20 @@ async def answered(client: Client) -> tuple[str, str]:
 
 @pytest.mark.parametrize("dies", [False, True])
 async def test_what_could_not_be_taken_off_centrifugo_is_so_later(
-    serverless: Deployment, *, dies: bool
+    infrastructure: Deployment, *, dies: bool
 ) -> None:
-    async with Link(serverless.api_port) as link:
+    async with Link(infrastructure.api_port) as link:
         with (
-            serverless.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as first,
-            serverless.server(2),
+            infrastructure.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as first,
+            infrastructure.server(2),
         ):
-            client = await serverless.connect()
+            client = await infrastructure.connect()
             conversation, channel = await answered(client)
-            assert await history(serverless, channel) > 0
+            assert await history(infrastructure, channel) > 0
             link.refusing = True
             link.cut()
             assert await client.rpc("ai:delete", conversation=conversation) == {}
-            assert await history(serverless, channel) > 0
+            assert await history(infrastructure, channel) > 0
             if dies:
                 # with it stored, and nobody told: the other server does all of it
                 first.kill()
@@ -53,7 +53,7 @@ async def test_what_could_not_be_taken_off_centrifugo_is_so_later(
                 link.refusing = False
 
             async def gone() -> bool:
-                return await history(serverless, channel) == 0
+                return await history(infrastructure, channel) == 0
 
             await until(gone)
             assert await asyncio.wait_for(client.unsubscribed.get(), WAIT) == channel

@@ -21,31 +21,31 @@ from tests.whole.looking import (
 )
 
 
-async def test_another_replica_takes_over_from_a_killed_one(serverless: Deployment) -> None:
-    with serverless.server() as first:
-        async with visitor(serverless) as client:
+async def test_another_replica_takes_over_from_a_killed_one(infrastructure: Deployment) -> None:
+    with infrastructure.server() as first:
+        async with visitor(infrastructure) as client:
             session = await client.rpc("ai:send", text="/tokens 3000")
             following = asyncio.create_task(client.follow(session))
             await asyncio.sleep(2.5)
-            with serverless.server(2):
+            with infrastructure.server(2):
                 first.kill()
                 answer = await asyncio.wait_for(following, 10)
             assert answer["closing"]["reason"] == "interrupted"
             assert text(3000).startswith(answer["text"])
-            with serverless.server():
+            with infrastructure.server():
                 last = await stored(client, session["conversation"], "interrupted")
                 assert shown(last) == answer["text"] != ""
                 again = await client.rpc("ai:regenerate", conversation=session["conversation"])
                 assert again["generation"]["status"] == "streaming"
 
 
-async def test_a_paused_server_that_wakes_up_shows_nothing(serverless: Deployment) -> None:
-    with serverless.server() as first:
-        async with visitor(serverless) as client:
+async def test_a_paused_server_that_wakes_up_shows_nothing(infrastructure: Deployment) -> None:
+    with infrastructure.server() as first:
+        async with visitor(infrastructure) as client:
             session = await client.rpc("ai:send", text="/tokens 3000")
             following = asyncio.create_task(client.follow(session))
             await asyncio.sleep(1)
-            with serverless.server(2) as second:
+            with infrastructure.server(2) as second:
                 first.pause()
                 answer = await asyncio.wait_for(following, WAIT)
                 assert answer["closing"]["reason"] == "interrupted"
@@ -63,14 +63,14 @@ async def test_a_paused_server_that_wakes_up_shows_nothing(serverless: Deploymen
                 assert shown(opened["messages"][-1]) == answer["text"]
 
 
-async def test_an_answer_ends_at_its_time_limit(serverless: Deployment) -> None:
-    with serverless.server(GENERATION_SECONDS="1"):
-        async with visitor(serverless) as client:
+async def test_an_answer_ends_at_its_time_limit(infrastructure: Deployment) -> None:
+    with infrastructure.server(GENERATION_SECONDS="1"):
+        async with visitor(infrastructure) as client:
             session, mark = await long_answer(client)
             answer = await client.follow(session)
             assert answer["closing"]["type"] == "error"
             assert "The answer took longer than" in answer["closing"]["errorText"]
-            sent = await until(partial(ended_at_the_model, serverless, mark))
+            sent = await until(partial(ended_at_the_model, infrastructure, mark))
             assert not sent["whole"]
             assert sent["text"].startswith(answer["text"])
             last = await stored(client, session["conversation"], "failed")
@@ -78,13 +78,15 @@ async def test_an_answer_ends_at_its_time_limit(serverless: Deployment) -> None:
             assert last["metadata"]["usage"]["estimated"]
 
 
-async def test_a_stored_end_is_told_although_its_server_died(serverless: Deployment) -> None:
-    async with Link(serverless.api_port) as link:
+async def test_a_stored_end_is_published_although_its_server_died(
+    infrastructure: Deployment,
+) -> None:
+    async with Link(infrastructure.api_port) as link:
         with (
-            serverless.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as first,
-            serverless.server(2) as second,
+            infrastructure.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as first,
+            infrastructure.server(2) as second,
         ):
-            async with visitor(serverless) as client, Door(second.port) as door:
+            async with visitor(infrastructure) as client, Door(second.port) as door:
                 session = await client.rpc("ai:send", text="/tokens 3000")
                 await client.subscribe(session["channel"], session["since"])
                 await asyncio.sleep(0.5)
@@ -108,10 +110,10 @@ async def test_a_stored_end_is_told_although_its_server_died(serverless: Deploym
                 assert text(3000).startswith(shown(last))
 
 
-async def test_an_end_is_not_late_while_its_server_tells_it(serverless: Deployment) -> None:
-    async with Link(serverless.api_port) as link:
-        with serverless.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as server:
-            async with visitor(serverless) as client:
+async def test_an_end_is_not_late_while_its_server_publishes_it(infrastructure: Deployment) -> None:
+    async with Link(infrastructure.api_port) as link:
+        with infrastructure.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}") as server:
+            async with visitor(infrastructure) as client:
                 session = await client.rpc("ai:send", text="/tokens 3000")
                 following = asyncio.create_task(client.follow(session))
                 await asyncio.sleep(0.5)
@@ -122,29 +124,29 @@ async def test_an_end_is_not_late_while_its_server_tells_it(serverless: Deployme
                 await asyncio.sleep(8)
                 link.refusing = False
                 assert (await following)["closing"]["reason"] == "stopped"
-                assert "end_told_late" not in events_of(session, server)
+                assert "published_late" not in events_of(session, server)
 
 
-async def test_an_end_that_was_taken_over_is_told_once(serverless: Deployment) -> None:
-    with serverless.server() as first:
-        async with visitor(serverless) as client:
+async def test_an_end_that_was_taken_over_is_published_once(infrastructure: Deployment) -> None:
+    with infrastructure.server() as first:
+        async with visitor(infrastructure) as client:
             session = await client.rpc("ai:send", text="/tokens 3000")
             following = asyncio.create_task(client.follow(session))
             await asyncio.sleep(0.5)
-            with serverless.server(2) as second:
+            with infrastructure.server(2) as second:
                 first.kill()
                 assert (await following)["closing"]["reason"] == "interrupted"
                 await asyncio.sleep(8)
                 assert events_of(session, second) == ["taken_over", "generation_ended"]
 
 
-async def test_a_browser_that_stops_reading_holds_up_nobody(serverless: Deployment) -> None:
+async def test_a_browser_that_stops_reading_holds_up_nobody(infrastructure: Deployment) -> None:
     # more in all than its socket and Centrifugo's queue for it hold
     count, size = 24, 100_000
-    with serverless.server(
+    with infrastructure.server(
         GENERATIONS_PER_USER=str(count), FIRST_TOKEN_SECONDS="30", IDLE_SECONDS="30"
     ) as server:
-        async with visitor(serverless) as stalled, visitor(serverless) as other:
+        async with visitor(infrastructure) as stalled, visitor(infrastructure) as other:
             sessions = []
             for seed in range(count):
                 prompt = f"/tokens {size} rate=0 size=20 after=2 seed={seed}"

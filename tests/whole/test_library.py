@@ -30,7 +30,7 @@ async def listed(client: Client, **asked: Any) -> list[str]:
     return [one["id"] for one in (await client.rpc("ai:list", **asked))["conversations"]]
 
 
-async def summary_told(client: Client, conversation: str, *, archived: bool) -> Json:
+async def summary_published(client: Client, conversation: str, *, archived: bool) -> Json:
     while True:
         publication = await asyncio.wait_for(client.publications.get(), WAIT)
         summary: Json = publication.get("conversation", {})
@@ -49,13 +49,13 @@ async def test_an_archived_conversation_leaves_the_list_until_it_goes_on(client:
     assert await listed(client) == [second]
     assert await listed(client, archived=True) == [first]
     assert (await client.rpc("ai:list", archived=True))["conversations"][0]["archived"] is True
-    told = await summary_told(client, first, archived=True)
+    published = await summary_published(client, first, archived=True)
 
     assert await client.rpc("ai:archive", conversation=first, archived=False) == {}
     assert await listed(client) == [second, first]
-    back = await summary_told(client, first, archived=False)
-    assert back["version"] > told["version"]
-    assert back["updated_at"] == told["updated_at"]
+    back = await summary_published(client, first, archived=False)
+    assert back["version"] > published["version"]
+    assert back["updated_at"] == published["updated_at"]
     assert "archived" not in back
 
     await client.rpc("ai:archive", conversation=first, archived=True)

@@ -12,10 +12,10 @@ from testbed.ports import free_port
 from testbed.waiting import until
 
 
-async def test_metrics_tell_of_an_answer(serverless: Deployment) -> None:
+async def test_metrics_tell_of_an_answer(infrastructure: Deployment) -> None:
     listen = f"127.0.0.1:{free_port()}"
-    with serverless.server(METRICS_LISTEN=listen):
-        client = await serverless.connect()
+    with infrastructure.server(METRICS_LISTEN=listen):
+        client = await infrastructure.connect()
         await client.follow(await client.rpc("ai:send", text="/tokens 30"))
         await client.follow(await client.rpc("ai:send", text="/cut 3"))
         await client.rpc("ai:send", text="")
@@ -38,9 +38,9 @@ async def test_metrics_tell_of_an_answer(serverless: Deployment) -> None:
         assert re.search(rf"^{histogram}_count [1-9]", told, re.MULTILINE), histogram
 
 
-async def test_the_log_names_everybody_and_quotes_nobody(serverless: Deployment) -> None:
+async def test_the_log_names_everybody_and_quotes_nobody(infrastructure: Deployment) -> None:
     secret = f"a-secret-{uuid.uuid4()}"
-    with serverless.server(2) as server:
+    with infrastructure.server(2) as server:
         async with Door(server.port) as door:
             session = await door.rpc("anna", "ai:send", text=f"/status 500 {secret}")
             await door.rpc("bert", "ai:open", conversation=session["conversation"])
@@ -64,21 +64,21 @@ async def test_the_log_names_everybody_and_quotes_nobody(serverless: Deployment)
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
-async def test_a_wrong_api_key_refuses_prompts(serverless: Deployment, scheme: str) -> None:
+async def test_a_wrong_api_key_refuses_prompts(infrastructure: Deployment, scheme: str) -> None:
     url = {
-        "grpc": f"grpc://127.0.0.1:{serverless.grpc_api_port}",
-        "http": f"http://127.0.0.1:{serverless.port}/api",
+        "grpc": f"grpc://127.0.0.1:{infrastructure.grpc_api_port}",
+        "http": f"http://127.0.0.1:{infrastructure.port}/api",
     }[scheme]
-    with serverless.server(2, CENTRIFUGO_API_KEY="wrong", CENTRIFUGO_API_URL=url) as server:
+    with infrastructure.server(2, CENTRIFUGO_API_KEY="wrong", CENTRIFUGO_API_URL=url) as server:
         await refuses_prompts(server.port)
         assert server.events(event="centrifugo_api_failed")
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
-async def test_no_api_refuses_prompts(serverless: Deployment, scheme: str) -> None:
+async def test_no_api_refuses_prompts(infrastructure: Deployment, scheme: str) -> None:
     url = {"grpc": "grpc://127.0.0.1:{}", "http": "http://127.0.0.1:{}/api"}[scheme]
     nowhere = url.format(free_port())
-    with serverless.server(2, CENTRIFUGO_API_URL=nowhere) as server:
+    with infrastructure.server(2, CENTRIFUGO_API_URL=nowhere) as server:
         await refuses_prompts(server.port)
         assert server.events(event="centrifugo_api_failed")
 

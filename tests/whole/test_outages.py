@@ -45,14 +45,14 @@ async def outage(deployment: Deployment) -> AsyncIterator[None]:
 
 
 async def test_without_a_database_answers_go_on_and_are_stored_later(
-    serverless: Deployment,
+    infrastructure: Deployment,
 ) -> None:
-    with serverless.server():
-        async with visitor(serverless) as client:
+    with infrastructure.server():
+        async with visitor(infrastructure) as client:
             session = await client.rpc("ai:send", text="/tokens 600")
             following = asyncio.create_task(client.follow(session))
             await asyncio.sleep(0.5)
-            async with outage(serverless):
+            async with outage(infrastructure):
                 error = (await client.rpc("ai:send", text="/tokens 5"))["error"]
                 assert (error["code"], error["temporary"]) == (503, True)
                 # a subscription needs no database
@@ -74,10 +74,10 @@ async def test_without_a_database_answers_go_on_and_are_stored_later(
 
 
 async def test_an_answer_whose_turn_comes_in_an_outage_is_made_after_it(
-    serverless: Deployment,
+    infrastructure: Deployment,
 ) -> None:
-    with serverless.server(MAX_GENERATIONS="1"):
-        async with visitor(serverless) as client, visitor(serverless) as other:
+    with infrastructure.server(MAX_GENERATIONS="1"):
+        async with visitor(infrastructure) as client, visitor(infrastructure) as other:
             first = await client.rpc("ai:send", text="/tokens 5")
             await client.follow(first)
             await client.command("unsubscribe", {"channel": first["channel"]})
@@ -85,16 +85,16 @@ async def test_an_answer_whose_turn_comes_in_an_outage_is_made_after_it(
             where = {"conversation": first["conversation"]}
             waiting = await client.rpc("ai:send", text="/tokens 20", **where)
             made = asyncio.create_task(client.follow(waiting))
-            async with outage(serverless):
+            async with outage(infrastructure):
                 await asyncio.sleep(3)
             answer = await made
             assert (answer["text"], answer["closing"]["type"]) == (text(20), "finish")
 
 
-async def test_lost_replies_of_centrifugo_double_nothing(serverless: Deployment) -> None:
-    async with Link(serverless.api_port) as link:
-        with serverless.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}"):
-            async with visitor(serverless) as client:
+async def test_lost_replies_of_centrifugo_double_nothing(infrastructure: Deployment) -> None:
+    async with Link(infrastructure.api_port) as link:
+        with infrastructure.server(CENTRIFUGO_API_URL=f"grpc://127.0.0.1:{link.port}"):
+            async with visitor(infrastructure) as client:
                 session = await client.rpc("ai:send", text="/tokens 500")
                 following = asyncio.create_task(client.follow(session))
                 for _ in range(8):
@@ -108,9 +108,9 @@ async def test_lost_replies_of_centrifugo_double_nothing(serverless: Deployment)
                 assert answer["text"] == text(500)
 
 
-async def test_the_model_waits_while_centrifugo_is_away(serverless: Deployment) -> None:
+async def test_the_model_waits_while_centrifugo_is_away(infrastructure: Deployment) -> None:
     """Text that cannot be published gathers within a bound; the model is not read beyond it."""
-    async with Link(serverless.api_port) as link:
+    async with Link(infrastructure.api_port) as link:
         api = f"grpc://127.0.0.1:{link.port}"
         # making so many events may take the test's model longer than a token may take
         environment = {
@@ -118,8 +118,8 @@ async def test_the_model_waits_while_centrifugo_is_away(serverless: Deployment) 
             "MAX_ANSWER_BYTES": "3000000",
             "FIRST_TOKEN_SECONDS": "30",
         }
-        with serverless.server(1, **environment) as server:
-            async with visitor(serverless) as client:
+        with infrastructure.server(1, **environment) as server:
+            async with visitor(infrastructure) as client:
                 # more events than the buffers of sockets hold, as fast as they are read
                 mark, count = str(uuid.uuid4()), 400_000
                 prompt = f"/tokens {count} size=2 rate=0 mark={mark}"
@@ -134,7 +134,7 @@ async def test_the_model_waits_while_centrifugo_is_away(serverless: Deployment) 
                     nonlocal size
                     await asyncio.sleep(0.5)
                     before = size
-                    size = len((await serverless.sent(mark))[0]["text"])
+                    size = len((await infrastructure.sent(mark))[0]["text"])
                     return size == before
 
                 await until(standing_still)
@@ -144,19 +144,19 @@ async def test_the_model_waits_while_centrifugo_is_away(serverless: Deployment) 
                 assert (await asyncio.wait_for(following, 30))["text"] == text(count)
 
 
-async def test_centrifugo_restarts_without_its_history(serverless: Deployment) -> None:
-    with serverless.server():
-        client = await serverless.connect()
+async def test_centrifugo_restarts_without_its_history(infrastructure: Deployment) -> None:
+    with infrastructure.server():
+        client = await infrastructure.connect()
         token = client.hello["data"]["token"]
         session = await client.rpc("ai:send", text="/tokens 600")
         for _ in range(2):
             await asyncio.sleep(0.5)
-            await asyncio.to_thread(serverless.centrifugo.kill)
-            await asyncio.to_thread(serverless.centrifugo.start)
-            async with visitor(serverless, token=token) as later:
+            await asyncio.to_thread(infrastructure.centrifugo.kill)
+            await asyncio.to_thread(infrastructure.centrifugo.start)
+            async with visitor(infrastructure, token=token) as later:
                 opened = await later.rpc("ai:open", conversation=session["conversation"])
                 assert text(600).startswith(shown(opened["messages"][-1]))
-        async with visitor(serverless, token=token) as later:
+        async with visitor(infrastructure, token=token) as later:
 
             async def followed() -> Json | None:
                 opened = await later.rpc("ai:open", conversation=session["conversation"])

@@ -20,22 +20,22 @@ from tests.whole.looking import (
 )
 
 
-async def test_what_had_not_begun_goes_to_another_replica(serverless: Deployment) -> None:
-    with serverless.server(MAX_GENERATIONS="1") as first:
-        async with visitor(serverless) as client, visitor(serverless) as other:
+async def test_what_had_not_begun_goes_to_another_replica(infrastructure: Deployment) -> None:
+    with infrastructure.server(MAX_GENERATIONS="1") as first:
+        async with visitor(infrastructure) as client, visitor(infrastructure) as other:
             running = await client.rpc("ai:send", text="/tokens 3000")
             waiting = await other.rpc("ai:send", text="/tokens 20")
             cut_short = asyncio.create_task(client.follow(running))
             made = asyncio.create_task(other.follow(waiting))
-            with serverless.server(2):
+            with infrastructure.server(2):
                 first.ask_to_end()
                 assert (await cut_short)["closing"]["reason"] == "interrupted"
                 assert (await made)["text"] == text(20)
 
 
-async def test_a_draining_server_refuses_and_the_rest_goes_on(serverless: Deployment) -> None:
-    with serverless.server(SHUTDOWN_GRACE_SECONDS="20") as first:
-        async with visitor(serverless) as client:
+async def test_a_draining_server_refuses_and_the_rest_goes_on(infrastructure: Deployment) -> None:
+    with infrastructure.server(SHUTDOWN_GRACE_SECONDS="20") as first:
+        async with visitor(infrastructure) as client:
             session = await client.rpc("ai:send", text="/tokens 200")
             following = asyncio.create_task(client.follow(session))
             async with Door(first.port) as door:
@@ -55,13 +55,16 @@ async def test_a_draining_server_refuses_and_the_rest_goes_on(serverless: Deploy
 
 
 async def test_a_prompt_stored_while_its_server_drains_goes_to_another_replica(
-    serverless: Deployment,
+    infrastructure: Deployment,
 ) -> None:
-    async with Link(serverless.api_port) as link:
+    async with Link(infrastructure.api_port) as link:
         through_it = f"grpc://127.0.0.1:{link.port}"
         # both before anything is frozen: a start holds up this loop, and so the link
-        with serverless.server(CENTRIFUGO_API_URL=through_it) as first, serverless.server(2):
-            async with visitor(serverless) as client:
+        with (
+            infrastructure.server(CENTRIFUGO_API_URL=through_it) as first,
+            infrastructure.server(2),
+        ):
+            async with visitor(infrastructure) as client:
                 session = await client.rpc("ai:send", text="/tokens 5")
                 await client.follow(session)
                 await client.command("unsubscribe", {"channel": session["channel"]})
@@ -77,11 +80,11 @@ async def test_a_prompt_stored_while_its_server_drains_goes_to_another_replica(
 
 
 async def test_a_stop_through_any_replica_ends_the_providers_request_within_a_second(
-    serverless: Deployment,
+    infrastructure: Deployment,
 ) -> None:
-    with serverless.server() as first, serverless.server(2) as second:
+    with infrastructure.server() as first, infrastructure.server(2) as second:
         for server in (first, second):
-            async with visitor(serverless) as client, Door(server.port) as door:
+            async with visitor(infrastructure) as client, Door(server.port) as door:
                 session, mark = await long_answer(client)
                 following = asyncio.create_task(client.follow(session))
                 await asyncio.sleep(0.5)
@@ -90,7 +93,7 @@ async def test_a_stop_through_any_replica_ends_the_providers_request_within_a_se
                 assert await door.rpc(user_of(client), "ai:stop", **where) == {"stopped": True}
                 answer = await following
                 assert answer["closing"]["reason"] == "stopped"
-                sent = await until(partial(ended_at_the_model, serverless, mark))
+                sent = await until(partial(ended_at_the_model, infrastructure, mark))
                 assert sent["text"].startswith(answer["text"])
                 assert not sent["whole"]
                 # clocks of one machine
@@ -98,11 +101,11 @@ async def test_a_stop_through_any_replica_ends_the_providers_request_within_a_se
 
 
 async def test_a_delete_through_any_replica_ends_the_answer_and_the_subscriptions(
-    serverless: Deployment,
+    infrastructure: Deployment,
 ) -> None:
-    with serverless.server() as first, serverless.server(2) as second:
+    with infrastructure.server() as first, infrastructure.server(2) as second:
         for server in (first, second):
-            async with visitor(serverless) as client, Door(server.port) as door:
+            async with visitor(infrastructure) as client, Door(server.port) as door:
                 session, mark = await long_answer(client)
                 await client.subscribe(session["channel"], session["since"])
                 own = await client.rpc("ai:list")
@@ -116,7 +119,7 @@ async def test_a_delete_through_any_replica_ends_the_answer_and_the_subscription
                 ]
                 assert {"type": "deleted"} in told
                 assert {"type": "deleted", "conversation": session["conversation"]} in told
-                sent = await until(partial(ended_at_the_model, serverless, mark))
+                sent = await until(partial(ended_at_the_model, infrastructure, mark))
                 assert not sent["whole"]
                 # the server that made it had time to store an end, had it not seen the delete
                 await asyncio.sleep(0.5)
@@ -125,8 +128,8 @@ async def test_a_delete_through_any_replica_ends_the_answer_and_the_subscription
                 assert "generation_ended" not in events_of(session, first)
 
 
-async def test_the_same_id_through_two_replicas_at_once(serverless: Deployment) -> None:
-    with serverless.server() as first, serverless.server(2) as second:
+async def test_the_same_id_through_two_replicas_at_once(infrastructure: Deployment) -> None:
+    with infrastructure.server() as first, infrastructure.server(2) as second:
         async with Door(first.port) as a, Door(second.port) as b:
             for _ in range(10):
                 mark = str(uuid.uuid4())
@@ -136,4 +139,4 @@ async def test_the_same_id_through_two_replicas_at_once(serverless: Deployment) 
                 )
                 assert len({session["conversation"] for session in sessions}) == 1
                 assert len({session["messages"][-1]["id"] for session in sessions}) == 1
-                await until(partial(ended_at_the_model, serverless, mark))
+                await until(partial(ended_at_the_model, infrastructure, mark))

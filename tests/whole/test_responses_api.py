@@ -13,9 +13,9 @@ from tests.whole.looking import shown, stored, visitor
 
 
 @pytest.fixture
-def answered(serverless: Deployment) -> Iterator[Deployment]:
-    with serverless.server(OPENAI_API="responses"):
-        yield serverless
+def answered(infrastructure: Deployment) -> Iterator[Deployment]:
+    with infrastructure.server(OPENAI_API="responses"):
+        yield infrastructure
 
 
 @pytest.mark.parametrize(

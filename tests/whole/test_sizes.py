@@ -40,8 +40,8 @@ async def test_a_conversation_beyond_centrifugos_queue_comes_in_pages(client: Cl
     assert answers == [text(TOKENS)] * 4
 
 
-async def test_an_answer_without_end_ends_at_the_bound(serverless: Deployment) -> None:
-    with serverless.server(2, MAX_ANSWER_BYTES="20000") as server:
+async def test_an_answer_without_end_ends_at_the_bound(infrastructure: Deployment) -> None:
+    with infrastructure.server(2, MAX_ANSWER_BYTES="20000") as server:
         async with Door(server.port) as door:
             user = str(uuid.uuid4())
             prompt = f"{LONG} mark={uuid.uuid4().hex}"

@@ -62,11 +62,11 @@ def shown(message: Json, kind: str = "text") -> str:
 @pytest.mark.parametrize("version", [BEFORE, FIRST], ids=["before", "first"])
 @either
 async def test_each_takes_over_from_the_other(
-    serverless: Deployment, empty: Empty, version: str, *, olds_door: bool
+    infrastructure: Deployment, empty: Empty, version: str, *, olds_door: bool
 ) -> None:
     url = await empty()
-    with both(serverless, url, version, olds_door=olds_door) as (first, second):
-        async with visitor(serverless) as (client, user), Door(second.port) as door:
+    with both(infrastructure, url, version, olds_door=olds_door) as (first, second):
+        async with visitor(infrastructure) as (client, user), Door(second.port) as door:
             session = await client.rpc("ai:send", text="/tokens 3000")
             where = {"conversation": session["conversation"]}
             next_up = await client.rpc("ai:send", text="/tokens 20", when_busy="queue", **where)
@@ -94,11 +94,11 @@ async def _checkpoint(door: Door, user: str, conversation: str) -> bool:
 @pytest.mark.parametrize("version", [BEFORE], ids=["before"])
 @either
 async def test_each_reads_stops_and_goes_on_with_what_the_other_began(
-    serverless: Deployment, empty: Empty, version: str, *, olds_door: bool
+    infrastructure: Deployment, empty: Empty, version: str, *, olds_door: bool
 ) -> None:
     url = await empty()
-    with both(serverless, url, version, olds_door=olds_door) as (_, second):
-        async with visitor(serverless) as (client, user), Door(second.port) as door:
+    with both(infrastructure, url, version, olds_door=olds_door) as (_, second):
+        async with visitor(infrastructure) as (client, user), Door(second.port) as door:
             session = await client.rpc("ai:send", text="/reasoning", id="first")
             conversation = session["conversation"]
             where = {"conversation": conversation}
@@ -133,11 +133,11 @@ async def test_each_reads_stops_and_goes_on_with_what_the_other_began(
 @pytest.mark.parametrize("version", [BEFORE], ids=["before"])
 @either
 async def test_one_that_ends_in_order_leaves_what_waits_to_the_other(
-    serverless: Deployment, empty: Empty, version: str, *, olds_door: bool
+    infrastructure: Deployment, empty: Empty, version: str, *, olds_door: bool
 ) -> None:
     url = await empty()
-    with both(serverless, url, version, olds_door=olds_door) as (first, second):
-        async with visitor(serverless) as (client, user), Door(second.port) as door:
+    with both(infrastructure, url, version, olds_door=olds_door) as (first, second):
+        async with visitor(infrastructure) as (client, user), Door(second.port) as door:
             session = await client.rpc("ai:send", text="/tokens 3000")
             where = {"conversation": session["conversation"]}
             await client.rpc("ai:send", text="/tokens 20", when_busy="queue", **where)

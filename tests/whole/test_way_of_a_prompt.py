@@ -95,10 +95,10 @@ async def test_what_a_model_does_wrong_is_told_in_a_sentence(
     ]
 
 
-async def test_the_first_token_is_shown_at_once(serverless: Deployment) -> None:
+async def test_the_first_token_is_shown_at_once(infrastructure: Deployment) -> None:
     """It waits for no other, however long publications are gathered."""
-    with serverless.server(COALESCE_SECONDS="1"):
-        client = await serverless.connect()
+    with infrastructure.server(COALESCE_SECONDS="1"):
+        client = await infrastructure.connect()
         session = await client.rpc("ai:send", text="/tokens 8 rate=4")
         await client.subscribe(session["channel"], session["since"])
         pieces: list[str] = []
@@ -177,9 +177,9 @@ async def test_regenerate_rename_delete(client: Client) -> None:
     assert (await client.rpc("ai:open", conversation=conversation))["error"]["code"] == 403
 
 
-async def test_the_model_makes_the_title(serverless: Deployment) -> None:
-    with serverless.server(TITLES="model"):
-        client = await serverless.connect()
+async def test_the_model_makes_the_title(infrastructure: Deployment) -> None:
+    with infrastructure.server(TITLES="model"):
+        client = await infrastructure.connect()
         session = await client.rpc("ai:send", text="/tokens 3")
         await client.follow(session)
         told = await asyncio.wait_for(client.publications.get(), 20)
@@ -224,14 +224,14 @@ async def test_bad_requests_get_their_codes(
     assert "Traceback" not in error["message"]
 
 
-async def test_a_killed_server_leaves_no_open_message(serverless: Deployment) -> None:
-    with serverless.server() as server:
-        client = await serverless.connect()
+async def test_a_killed_server_leaves_no_open_message(infrastructure: Deployment) -> None:
+    with infrastructure.server() as server:
+        client = await infrastructure.connect()
         session = await client.rpc("ai:send", text="/tokens 2000")
         following = asyncio.create_task(client.follow(session))
         await asyncio.sleep(1)
         server.kill()
-    with serverless.server():
+    with infrastructure.server():
         answer = await asyncio.wait_for(following, 15)
         assert answer["closing"] | {"messageMetadata": None} == {
             "type": "abort",
@@ -246,9 +246,9 @@ async def test_a_killed_server_leaves_no_open_message(serverless: Deployment) ->
     await client.close()
 
 
-async def test_a_drained_server_closes_what_it_cannot_end(serverless: Deployment) -> None:
-    with serverless.server():
-        client = await serverless.connect()
+async def test_a_drained_server_closes_what_it_cannot_end(infrastructure: Deployment) -> None:
+    with infrastructure.server():
+        client = await infrastructure.connect()
         session = await client.rpc("ai:send", text="/tokens 2000")
         following = asyncio.create_task(client.follow(session))
         await asyncio.sleep(0.5)

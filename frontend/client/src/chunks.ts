@@ -1,7 +1,8 @@
 /** One assistant message growing by the chunks of its publications. */
 
+import type { Message, Metadata, Part, Status } from "./messages.ts";
 import { growParts } from "./parts.ts";
-import type { Chunk, Message, Metadata, Part, Status } from "./protocol.ts";
+import type { Chunk } from "./protocol.ts";
 
 /** A message of which nothing is known yet but that it was announced. */
 export function blankMessage(id: string): Message {

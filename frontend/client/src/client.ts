@@ -1,12 +1,16 @@
 /** A chat over one Centrifugo connection: the library's entry. */
 
-import { Connection, type ConnectionOptions, type ConnectionState } from "./connection.ts";
-import { Conversation, callSend, PAGE, type Prompt, type SendOptions } from "./conversation.ts";
+import { Connection, type ConnectionState } from "./connection.ts";
+import type { ConnectionOptions } from "./connection_options.ts";
+import { Conversation, PAGE } from "./conversation.ts";
 import { ConversationList } from "./conversation_list.ts";
 import { CallError } from "./errors.ts";
 import { browserStorage } from "./identity.ts";
+import type { Message } from "./messages.ts";
+import type { HitPage, Model } from "./methods.ts";
 import type { Observable } from "./observable.ts";
-import type { HitPage, Message, Model, Session, Summary } from "./protocol.ts";
+import type { Session, Summary } from "./protocol.ts";
+import { callSend, type Prompt, type SendOptions } from "./sending.ts";
 import { type Reduce, reduce } from "./state.ts";
 import {
   type DownloadOptions,
@@ -184,21 +188,20 @@ export class ChatClient {
   }
 }
 
-export type { ConnectionOptions, ConnectionState } from "./connection.ts";
-export {
-  Conversation,
-  type ConversationListener,
-  type Prompt,
-  type SendOptions,
-} from "./conversation.ts";
+export type { ConnectionState } from "./connection.ts";
+export type { ConnectionOptions } from "./connection_options.ts";
+export { Conversation, type ConversationListener } from "./conversation.ts";
 export { ConversationList, type ListState } from "./conversation_list.ts";
 export { CallError } from "./errors.ts";
 export type { Sync } from "./follower.ts";
 export { browserStorage, memoryStorage, type TokenStorage } from "./identity.ts";
 export { newId } from "./ids.ts";
+export * from "./messages.ts";
+export * from "./methods.ts";
 export { Cell, type Observable } from "./observable.ts";
 export * from "./protocol.ts";
 export type { RetryPolicy } from "./retry.ts";
+export type { Prompt, SendOptions } from "./sending.ts";
 export {
   type ConversationEvent,
   type ConversationState,

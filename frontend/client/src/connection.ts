@@ -4,41 +4,17 @@ import {
   Centrifuge,
   type ConnectedContext,
   type ErrorContext,
-  type Options,
   State,
   type TransportEndpoint,
 } from "centrifuge";
+import { type ConnectionOptions, endpointsAt, originOf } from "./connection_options.ts";
 import { CallError, callError, connectionLost, noConnection, promptTooLarge } from "./errors.ts";
-import { Identity, type TokenStorage } from "./identity.ts";
+import { Identity } from "./identity.ts";
+import { callBytes, DEFAULT_MESSAGE_SIZE_LIMIT, pieceBytes } from "./message_size.ts";
+import type { Methods } from "./methods.ts";
 import { Cell, type Observable } from "./observable.ts";
-import type { Methods, Position } from "./protocol.ts";
+import type { Position } from "./protocol.ts";
 import { backoff, defaultRetries, type RetryPolicy, retrying, sleep } from "./retry.ts";
-
-export interface ConnectionOptions {
-  /**
-   * A connection that is there already and stays its owner's: it is used, and neither configured, connected nor
-   * disconnected here. Who the user is was settled when it was made; `origin`, `endpoints`, `getToken`, `storage`,
-   * `websocket` and `centrifuge` mean nothing then.
-   */
-  existing?: Centrifuge;
-  /** Where Centrifugo's endpoints are, e.g. `https://chat.example`; the page's own origin by default. */
-  origin?: string;
-  /** Transports to try, in order; by default websocket, HTTP streaming and SSE at Centrifugo's usual paths. */
-  endpoints?: TransportEndpoint[];
-  /** For users with a Centrifugo JWT of their own; without it visitors are anonymous. */
-  getToken?: () => Promise<string>;
-  /** Where an anonymous visitor's token is kept. */
-  storage: TokenStorage;
-  /** A WebSocket class, where there is none globally. */
-  websocket?: unknown;
-  /** Centrifugo's RPC namespace for our methods. */
-  rpcNamespace?: string;
-  /** Centrifugo's `client.message_size_limit`, in bytes. */
-  messageSizeLimit?: number;
-  retries?: Partial<RetryPolicy>;
-  /** Anything else centrifuge-js is to be told. */
-  centrifuge?: Partial<Options>;
-}
 
 /** `offline` before `connect` is called, and finally: the server wants no further try, or `disconnect` was called. */
 export type ConnectionState = "connecting" | "connected" | "offline";
@@ -59,25 +35,12 @@ const STATES: Record<State, ConnectionState> = {
   [State.Connected]: "connected",
   [State.Disconnected]: "offline",
 };
-const ENVELOPE_BYTES = 512;
-/** Name, kind and numbers of a piece of a file, with the envelope. */
-const ABOUT_FILE_BYTES = 2_048;
-const DEFAULT_MESSAGE_SIZE_LIMIT = 65_536;
 /** What centrifuge-js waits for a connection and for a reply. */
 const DEFAULT_TIMEOUT = 5_000;
 /** How long a connection that was there may stay away before every transport is tried anew. */
 const STUCK = { firstDelay: 20_000, maxDelay: 20_000 };
 /** How often at most a connection over a lesser transport is given up to try the first one. */
 const LOOK_AGAIN = 60_000;
-const encoder = new TextEncoder();
-
-function endpointsAt(origin: string): TransportEndpoint[] {
-  return [
-    { transport: "websocket", endpoint: `${origin.replace(/^http/, "ws")}/connection/websocket` },
-    { transport: "http_stream", endpoint: `${origin}/connection/http_stream` },
-    { transport: "sse", endpoint: `${origin}/connection/sse` },
-  ];
-}
 
 /** One channel that is followed. */
 interface Followed {
@@ -296,15 +259,11 @@ export class Connection {
 
   /** Of a file, that fit one command as base64. */
   get pieceBytes(): number {
-    return Math.floor(Math.max(this.#limit - ABOUT_FILE_BYTES, ABOUT_FILE_BYTES) / 4) * 3;
+    return pieceBytes(this.#limit);
   }
 
-  /** Centrifugo drops the connection for a message beyond its limit, and everything else with it. */
   #refuseTooLarge(method: string, request: object): void {
-    const encoded = JSON.stringify({ rpc: { method, data: request } });
-    // HTTP transports carry the command as a string inside JSON
-    const carried = this.#emulated ? JSON.stringify(encoded) : encoded;
-    const bytes = encoder.encode(carried).length + ENVELOPE_BYTES;
+    const bytes = callBytes(method, request, this.#emulated);
     if (bytes > this.#limit) throw promptTooLarge(bytes, this.#limit);
   }
 
@@ -334,8 +293,4 @@ export class Connection {
       centrifuge.removeSubscription(subscription);
     };
   }
-}
-
-function originOf({ origin }: ConnectionOptions): string {
-  return origin ?? globalThis.location.origin;
 }

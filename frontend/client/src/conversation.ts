@@ -4,16 +4,11 @@ import type { Link } from "./connection.ts";
 import { CallError } from "./errors.ts";
 import { Follower, type Sync } from "./follower.ts";
 import { newId } from "./ids.ts";
+import { isClosed, isWaiting } from "./messages.ts";
+import type { Decisions } from "./methods.ts";
 import { Cell, notify, type Observable } from "./observable.ts";
-import {
-  type Decisions,
-  isClosed,
-  isWaiting,
-  type Part,
-  type Position,
-  type Session,
-  type WhenBusy,
-} from "./protocol.ts";
+import type { Position, Session } from "./protocol.ts";
+import { callSend, type Prompt, type SendOptions } from "./sending.ts";
 import {
   type ConversationEvent,
   type ConversationState,
@@ -22,58 +17,13 @@ import {
   progressOf,
   type Reduce,
 } from "./state.ts";
-import { withUploads } from "./uploads.ts";
-
-/** What a user says: plain text, or parts. */
-export type Prompt = string | readonly Part[];
-
-export interface SendOptions {
-  /** The client's own id of the prompt: however often it is sent, it gets one answer. */
-  id?: string;
-  model?: string;
-  whenBusy?: WhenBusy;
-  /** The prompt of which this is a new version: what stands from it on leaves the view. */
-  replaces?: string;
-  /** Anything for whoever makes the answer, up to 8 KB as JSON. */
-  data?: unknown;
-  signal?: AbortSignal;
-}
 
 /** Told after each thing that arrived, when the state has it. */
 export type ConversationListener = (event: ConversationEvent) => void;
 
-/** Where a prompt goes: into a conversation, or into that of a name of one's own, which begins where there is none. */
-export type Destination = { conversation: string } | { key: string } | undefined;
-
 export const PAGE = 50;
 /** A try that came later would end what was begun since. */
 const STOP_WITHIN = 3_000;
-
-/** Sends a prompt, into a new conversation if none is named. */
-export async function callSend(
-  connection: Link,
-  destination: Destination,
-  prompt: Prompt,
-  { id = newId(), model, whenBusy, replaces, data, signal }: SendOptions,
-): Promise<Session> {
-  const said =
-    typeof prompt === "string"
-      ? { text: prompt }
-      : { parts: await withUploads(connection, prompt, signal) };
-  return connection.call(
-    "send",
-    {
-      ...destination,
-      id,
-      ...said,
-      ...(model !== undefined && { model }),
-      ...(whenBusy !== undefined && { when_busy: whenBusy }),
-      ...(replaces !== undefined && { replaces }),
-      ...(data !== undefined && { data }),
-    },
-    { signal },
-  );
-}
 
 export class Conversation {
   readonly id: string;

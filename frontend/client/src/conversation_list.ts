@@ -2,8 +2,9 @@
 
 import type { Link } from "./connection.ts";
 import { Follower, type Sync } from "./follower.ts";
+import type { ConversationPage } from "./methods.ts";
 import { Cell, type Observable } from "./observable.ts";
-import type { ConversationPage, ListPublication, Summary } from "./protocol.ts";
+import type { ListPublication, Summary } from "./protocol.ts";
 
 /** What came of both kinds; `archive` is absent while nobody looks at it. */
 interface Pages extends ConversationPage {

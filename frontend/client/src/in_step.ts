@@ -11,8 +11,9 @@ import { isRunning } from "./ai_sdk/requests.ts";
 import type { CentrifugoChatTransport } from "./ai_sdk/transport.ts";
 import type { Conversation } from "./conversation.ts";
 import { callError } from "./errors.ts";
+import type { Message } from "./messages.ts";
 import { Cell, type Observable } from "./observable.ts";
-import type { Message, Summary } from "./protocol.ts";
+import type { Summary } from "./protocol.ts";
 
 /** What is read and set of a `Chat` of the AI SDK's, for React, Vue, Svelte or anything else. */
 export interface ChatView<M extends UIMessage> {

@@ -1,7 +1,8 @@
 /** The parts of a message growing by chunks: what the AI SDK's `readUIMessageStream` makes of them. */
 
+import type { Part } from "./messages.ts";
 import { parsePartialJson } from "./partial_json.ts";
-import type { Chunk, Part } from "./protocol.ts";
+import type { Chunk } from "./protocol.ts";
 
 /** A part or a chunk by its fields. */
 interface Fields {

@@ -7,7 +7,8 @@
  */
 
 import { applyChunks, blankMessage } from "./chunks.ts";
-import { type Chunk, isClosed, type Message, type Publication, type Session } from "./protocol.ts";
+import { isClosed, type Message } from "./messages.ts";
+import type { Chunk, Publication, Session } from "./protocol.ts";
 
 export interface ConversationState {
   readonly messages: readonly Message[];

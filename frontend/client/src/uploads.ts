@@ -3,7 +3,7 @@
 import type { Link } from "./connection.ts";
 import { CallError } from "./errors.ts";
 import { newId } from "./ids.ts";
-import type { Part } from "./protocol.ts";
+import type { Part } from "./messages.ts";
 import { sleep } from "./retry.ts";
 
 export type FilePart = Extract<Part, { type: "file" }>;

@@ -1,7 +1,8 @@
 /** Answers as a server publishes them: numbered pieces, and what a checkpoint after each of them shows. */
 
 import { applyChunks, blankMessage } from "../src/chunks.ts";
-import type { Chunk, Message, Publication } from "../src/protocol.ts";
+import type { Message } from "../src/messages.ts";
+import type { Chunk, Publication } from "../src/protocol.ts";
 import type { Random } from "./random.ts";
 
 export type ChunksPublication = Extract<Publication, { type: "chunks" }>;

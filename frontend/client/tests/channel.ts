@@ -6,7 +6,8 @@
 import { vi } from "vitest";
 import type { SubscriptionHandlers } from "../src/connection.ts";
 import { CallError } from "../src/errors.ts";
-import type { Message, Position, Publication, Session } from "../src/protocol.ts";
+import type { Message } from "../src/messages.ts";
+import type { Position, Publication, Session } from "../src/protocol.ts";
 import { type ChunksPublication, messageAfter, prompt } from "./answers.ts";
 import type { Random } from "./random.ts";
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { blankMessage } from "../src/chunks.ts";
-import { type Message, type Publication, type Session, textOf } from "../src/protocol.ts";
+import { type Message, textOf } from "../src/messages.ts";
+import type { Publication, Session } from "../src/protocol.ts";
 import { emptyConversation, hasHole, progressOf, reduce } from "../src/state.ts";
 import {
   type ChunksPublication,

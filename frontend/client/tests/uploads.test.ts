@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Link } from "../src/connection.ts";
 import { CallError } from "../src/errors.ts";
-import type { Part } from "../src/protocol.ts";
+import type { Part } from "../src/messages.ts";
 import { download, upload, withUploads } from "../src/uploads.ts";
 import { Random } from "./random.ts";
 

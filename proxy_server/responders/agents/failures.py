@@ -13,7 +13,7 @@ _BROKEN = (httpx2.ReadError, httpx2.RemoteProtocolError)
 
 
 @contextmanager
-def told_apart(model: str) -> Iterator[None]:
+def as_failures(model: str) -> Iterator[None]:
     """Raises ResponderFailed for what the model's server did; the rest is the agent's own fault."""
     try:
         yield

@@ -31,7 +31,7 @@ Said = str | File | ToolUse
 
 
 def said(message: Message) -> Iterator[Said]:
-    """Its text, files and finished calls of tools, in their order; reasoning is not told again."""
+    """Its text, files and finished calls of tools, in their order; reasoning is left out."""
     for part in parts_of(message):
         match part:
             case {"type": "text", "text": str(text)} if text:

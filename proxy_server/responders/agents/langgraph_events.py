@@ -18,15 +18,15 @@ _FINISHES = {"length": "length", "max_tokens": "length", "content_filter": "cont
 class Chunks:
     """Reads the parts of one run's stream in their order.
 
-    told: ids of calls that were told before; nodes may give back the whole conversation.
+    published: ids of calls that were published before; nodes may give back the whole conversation.
     decisions: what was decided of this answer, where it goes on.
     calls: of tools that have no output yet, by their ids, with what they were given as far as it is
         known; usage: of all the models that were asked.
     interrupted: whether the graph waits for somebody.
     """
 
-    def __init__(self, told: Iterable[str] = (), decisions: Iterable[Decision] = ()) -> None:
-        self._told = frozenset(told)
+    def __init__(self, published: Iterable[str] = (), decisions: Iterable[Decision] = ()) -> None:
+        self._published = frozenset(published)
         self._decided = {one.tool_call_id: one.approved for one in decisions}
         self.calls: dict[str, str] = dict.fromkeys(self._decided, "")
         self.interrupted = False
@@ -106,7 +106,7 @@ class Chunks:
                 yield {"type": "tool-input-delta", **delta}
 
     def _begin(self, call_id: str, name: str) -> Iterator[_Chunk]:
-        if call_id not in self._names and call_id not in self._told:
+        if call_id not in self._names and call_id not in self._published:
             self._names[call_id] = name
             self.calls[call_id] = ""
             yield {"type": "tool-input-start", "toolCallId": call_id, "toolName": name}

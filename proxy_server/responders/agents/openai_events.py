@@ -1,4 +1,4 @@
-"""What a run of the OpenAI Agents SDK tells, as chunks of the AI SDK."""
+"""What a run of the OpenAI Agents SDK says, as chunks of the AI SDK."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,14 +21,14 @@ _BY_US = "function_call"
 class Chunks:
     """Reads the events of one run in their order.
 
-    told: ids of calls that were told before; decisions: what was decided of this answer.
+    published: ids of calls that were published before; decisions: what was decided of this answer.
     """
 
-    def __init__(self, told: Iterable[str] = (), decisions: Iterable[Decision] = ()) -> None:
+    def __init__(self, published: Iterable[str] = (), decisions: Iterable[Decision] = ()) -> None:
         self._denied = {one.tool_call_id for one in decisions if one.approved is False}
         self._calls: dict[int, str] = {}
         """Of the present response, the calls by their places in it."""
-        self._announced = set(told)
+        self._announced = set(published)
         self._in_step = False
         self._finish = "stop"
 

@@ -11,7 +11,7 @@ from langgraph.types import Command
 
 from proxy_server.errors import CannotAnswer, ResponderUnusable
 from proxy_server.protocol.messages import Message
-from proxy_server.responders.agents.failures import told_apart
+from proxy_server.responders.agents.failures import as_failures
 from proxy_server.responders.agents.history import File, ToolUse, call_ids, said
 from proxy_server.responders.agents.langgraph_events import Chunks
 from proxy_server.responders.agents.langgraph_pauses import (
@@ -67,7 +67,7 @@ class LangGraph:
             version="v2",
             **self._options,
         )
-        with told_apart(turn.model):
+        with as_failures(turn.model):
             async with aclosing(run) as parts:
                 async for one in parts:
                     for chunk in chunks.of(one["type"], one["data"]):
@@ -120,7 +120,7 @@ def _input_for(graph: Pregel[Any, Any, Any, Any]) -> Callable[[Turn], Any]:
             "the graph has no messages in its state: name LangGraph(graph, input=…) in its place"
         )
     return lambda turn: {
-        "messages": [told for message in turn.messages for told in _messages(message)]
+        "messages": [given for message in turn.messages for given in _messages(message)]
     }
 
 
@@ -135,14 +135,14 @@ def _context_for(graph: Pregel[Any, Any, Any, Any]) -> Callable[[Turn], Any]:
 
 
 def _messages(message: Message) -> Iterator[BaseMessage]:
-    told = list(said(message))
+    parts = list(said(message))
     if message.role == "user":
-        if all(isinstance(one, str) for one in told):
-            yield HumanMessage("\n".join(cast(list[str], told)), id=message.id)
+        if all(isinstance(one, str) for one in parts):
+            yield HumanMessage("\n".join(cast(list[str], parts)), id=message.id)
         else:
-            yield HumanMessage([_block(one) for one in told], id=message.id)
+            yield HumanMessage([_block(one) for one in parts], id=message.id)
         return
-    for number, one in enumerate(told):
+    for number, one in enumerate(parts):
         key = f"{message.id}-{number}"
         if isinstance(one, ToolUse):
             given = one.input if isinstance(one.input, dict) else {}

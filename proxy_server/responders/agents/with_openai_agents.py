@@ -11,7 +11,7 @@ from agents.result import RunResultStreaming
 from agents.usage import Usage as TheirUsage
 
 from proxy_server.protocol.messages import Message, Usage
-from proxy_server.responders.agents.failures import told_apart
+from proxy_server.responders.agents.failures import as_failures
 from proxy_server.responders.agents.held import Held
 from proxy_server.responders.agents.history import File, ToolUse, call_ids, said
 from proxy_server.responders.agents.openai_events import Chunks
@@ -43,15 +43,15 @@ class OpenAIAgent:
     async def _run(self, turn: Turn) -> AsyncGenerator[object]:
         context = self._context(turn)
         goes_on = turn.trigger == "continue"
-        told = turn.messages[:-1] if goes_on else turn.messages
-        asked: Any = [item for message in told for item in _items(message)]
+        earlier = turn.messages[:-1] if goes_on else turn.messages
+        asked: Any = [item for message in earlier for item in _items(message)]
         if goes_on:
             asked = await resumed(self._agent, turn, asked, context)
             yield part(PART, {})
         run = Runner.run_streamed(self._agent, asked, context=context, **self._options)
         before = _cost(run.context_wrapper.usage)
         chunks = Chunks(call_ids(turn.messages), turn.decisions)
-        with told_apart(turn.model):
+        with as_failures(turn.model):
             async with aclosing(cast(Any, run.stream_events())) as events:
                 try:
                     async for event in events:
@@ -79,7 +79,7 @@ async def _leave(run: RunResultStreaming) -> None:
 
 
 def _report(run: RunResultStreaming, before: Usage, turn: Turn) -> None:
-    """before: what the run had cost when it began to wait, which was told then."""
+    """before: what the run had cost when it began to wait, which was reported then."""
     now = _cost(run.context_wrapper.usage)
     if now != before:
         turn.report_usage(

@@ -26,7 +26,7 @@ from pydantic_ai.ui.vercel_ai.response_types import (
 
 from proxy_server.errors import ResponderUnusable
 from proxy_server.protocol.messages import Message
-from proxy_server.responders.agents.failures import told_apart
+from proxy_server.responders.agents.failures import as_failures
 from proxy_server.responders.agents.held import Held
 from proxy_server.responders.python.turn import Turn
 
@@ -76,7 +76,7 @@ class PydanticAIAgent:
         # the run is closed by itself: what wraps it does not
         holding = self._held.during_an_answer()
         async with holding, aclosing(run), aclosing(chunks):
-            with told_apart(turn.model):
+            with as_failures(turn.model):
                 async for chunk in chunks:
                     if isinstance(chunk, _DELTAS) and chunk.provider_metadata is None:
                         # nearly all chunks are such, and a dump costs several times as much

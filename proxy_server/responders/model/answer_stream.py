@@ -12,21 +12,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 from proxy_server.errors import ResponderFailed
-from proxy_server.protocol.events import (
-    Event,
-    Finish,
-    FinishReason,
-    Given,
-    Piece,
-    Reasoning,
-    Text,
-)
+from proxy_server.protocol.events import Event, Finish, Given, Piece, Reasoning, Text
 from proxy_server.protocol.messages import Usage
 from proxy_server.responders.characters import Characters
-from proxy_server.responders.model.chat_payloads import Event as ReadEvent
-from proxy_server.responders.model.chat_payloads import gave_up
 from proxy_server.responders.model.failures import BROKEN_OFF, NO_ANSWER, NO_SENSE, WITHHELD
 from proxy_server.responders.model.framing import Frames, OversizedError, Payload
+from proxy_server.responders.model.payloads import finish_reason, gave_up
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.model.source import Source
 
@@ -50,7 +41,7 @@ class AnswerStream(ABC):
         self._heard = False
         self._spoke = False
         self._has_words = False
-        self._state: Literal["reading", "ended", "told"] = "reading"
+        self._state: Literal["reading", "ended", "given"] = "reading"
         self._failure: ResponderFailed | None = None
 
     def __aiter__(self) -> "AnswerStream":
@@ -60,9 +51,9 @@ class AnswerStream(ABC):
         while self._state == "reading" and self._failure is None:
             if said := await self._next():
                 return said
-        if self._state == "told":
+        if self._state == "given":
             raise self._failure or StopAsyncIteration
-        self._state = "told"
+        self._state = "given"
         return self._last()
 
     async def _next(self) -> list[Said]:
@@ -130,25 +121,16 @@ class AnswerStream(ABC):
             self._take_one(payload, said)
         return said
 
-    @abstractmethod
-    def _take_together(self, count: int, array: bytes, said: list[Said]) -> bool:
-        """So many events of one read, as a JSON array.
+    def _take_together(self, count: int, array: bytes, said: list[Said]) -> bool:  # noqa: ARG002
+        """So many events of one read, as a JSON array: the cheap way, where a format has one.
 
         False, with nothing taken, where they are not all of the usual kind.
         """
+        return False
 
     @abstractmethod
     def _take_one(self, payload: Payload, said: list[Said]) -> None:
         """An event of any kind."""
-
-    def _note(self, event: ReadEvent) -> None:
-        self._usage = event.usage or self._usage
-        if event.reason is not None:
-            self._end_for(event.reason)
-        if event.failure is not None:
-            self._failure = event.failure
-        elif event.whole and self._failure is None:
-            self._done()
 
     def _say(self, piece: Text | Reasoning, said: list[Said], *, stray: bool = False) -> None:
         """Adds what is whole of a piece; what came before a piece of the other kind is over."""
@@ -199,27 +181,8 @@ class AnswerStream(ABC):
     def _last(self) -> list[Event]:
         """Usage and the reason to end; a failure is raised behind what is known of the usage."""
         usage: list[Event] = [self._usage] if self._usage is not None else []
-        reason = _REASONS.get((self._reason or "").lower(), "other")
+        reason = finish_reason(self._reason)
         if self._failure is None and not self._has_words:
             sentence = WITHHELD if reason == "content-filter" else NO_ANSWER
             self._failure = ResponderFailed("empty", sentence, f"finish reason {reason}, no word")
         return usage if self._failure is not None else [*usage, Finish(reason)]
-
-
-_REASONS: dict[str, FinishReason] = {
-    **dict.fromkeys(
-        ("stop", "eos", "eos_token", "end", "end_turn", "stop_sequence", "complete", "completed"),
-        "stop",
-    ),
-    **dict.fromkeys(
-        ("length", "max_tokens", "max_output_tokens", "max_length", "model_length"), "length"
-    ),
-    **dict.fromkeys(
-        (
-            *("content_filter", "content-filter", "safety", "recitation", "blocklist"),
-            *("prohibited_content", "spii", "sensitive", "refusal"),
-        ),
-        "content-filter",
-    ),
-    **dict.fromkeys(("tool_calls", "tool-calls", "function_call", "tool_use"), "tool-calls"),
-}

@@ -1,9 +1,5 @@
-"""One event of a chat completion, read strictly where that is cheap, and else by what is there.
+"""One event of a chat completion, read strictly where that is cheap, and else by what is there."""
 
-What is bookkeeping (usage, ids, reasons) and cannot be understood is as if it were not there.
-"""
-
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -13,14 +9,15 @@ from msgspec import Struct
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Reasoning, Text
 from proxy_server.protocol.messages import Usage
-from proxy_server.responders.model.failures import BROKEN_OFF, NO_SENSE, codes
-
-# Reasons that mean giving up, by what is in them: each server has its own words for that.
-_GAVE_UP = (
-    *("abort", "cancel", "crash", "disconnect", "error", "evict", "exception", "exhaust", "fail"),
-    *("insufficient", "interrupt", "kill", "malformed", "overload", "preempt", "timeout"),
-    *("time_out", "unavailable", "unexpected"),
+from proxy_server.responders.model.failures import BROKEN_OFF
+from proxy_server.responders.model.payloads import (
+    decoded,
+    gave_up,
+    number_of,
+    provider_error,
+    usage_of,
 )
+
 _FIRST_ERROR_STATUS = 400
 _TEXT_KEYS = ("text", "value", "content", "output_text", "refusal")
 _REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "thought")
@@ -76,47 +73,12 @@ chunk_decoder = msgspec.json.Decoder(Chunk)
 chunks_decoder = msgspec.json.Decoder(list[Chunk])
 
 
-def gave_up(reason: str) -> bool:
-    """Whether a finish reason means that the answer is not whole."""
-    lower = reason.lower()
-    return any(word in lower for word in _GAVE_UP)
-
-
-def usage_of(found: object) -> Usage | None:
-    """Tokens, under either API's names; None where there is nothing to count."""
-    if not isinstance(found, dict):
-        return None
-    given = count(found, "prompt_tokens", "input_tokens")
-    made = count(found, "completion_tokens", "output_tokens")
-    if not given and not made:
-        return None
-    of_output = found.get("completion_tokens_details") or found.get("output_tokens_details")
-    of_input = found.get("prompt_tokens_details") or found.get("input_tokens_details")
-    return Usage(
-        input_tokens=given,
-        output_tokens=made,
-        reasoning_tokens=count(of_output, "reasoning_tokens") or count(found, "reasoning_tokens"),
-        cached_input_tokens=count(of_input, "cached_tokens")
-        or count(found, "prompt_cache_hit_tokens", "cached_tokens"),
-    )
-
-
 def read_leniently(payload: bytes, event: str) -> tuple[Event, bool]:
     """An event of any shape, and whether stray bytes stand in its text as surrogates.
 
     Raises ResponderFailed where it is an object that was cut or garbled: it may have held text.
     """
-    try:
-        text, stray = payload.decode(), False
-    except UnicodeDecodeError:
-        text, stray = payload.decode("utf-8", "surrogateescape"), True
-    try:
-        found = json.loads(text, strict=False)
-    except (ValueError, RecursionError) as error:
-        if payload[:1] in (b"{", b"["):
-            details = f"{type(error).__name__} in an event of {len(payload)} bytes"
-            raise ResponderFailed("malformed", NO_SENSE, details) from error
-        found = text if event == "error" else None
+    found, stray = decoded(payload)
     if isinstance(found, list) and len(found) == 1:
         found = found[0]
     if not isinstance(found, dict):
@@ -161,7 +123,7 @@ def _first_choice(choices: object) -> dict[str, Any]:
     if not isinstance(choices, list):
         return {}
     for choice in choices:
-        if isinstance(choice, dict) and not _number(choice.get("index")):
+        if isinstance(choice, dict) and not number_of(choice.get("index")):
             return choice
     return {}
 
@@ -188,12 +150,12 @@ def _failure(
     for place in (found, choice, message):
         for name in ("error", "errors", "error_message", "error_msg", "error_code"):
             if _means_something(place.get(name)):
-                return _provider_error(place[name] if name in ("error", "errors") else place)
+                return provider_error(place[name] if name in ("error", "errors") else place)
     base = found.get("base_resp")
-    if isinstance(base, dict) and _number(base.get("status_code")):
-        return _provider_error({"code": base["status_code"]})
+    if isinstance(base, dict) and number_of(base.get("status_code")):
+        return provider_error({"code": base["status_code"]})
     is_error = event == "error" or "error" in (found.get("object"), found.get("type"))
-    return _provider_error(found) if is_error or _is_bare_error(found) else None
+    return provider_error(found) if is_error or _is_bare_error(found) else None
 
 
 def _is_bare_error(found: dict[str, Any]) -> bool:
@@ -204,7 +166,7 @@ def _is_bare_error(found: dict[str, Any]) -> bool:
     return any(
         _means_something(said) and not (said is words[0] and isinstance(said, dict))
         for said in words
-    ) or any(_number(found.get(name)) >= _FIRST_ERROR_STATUS for name in ("code", "status"))
+    ) or any(number_of(found.get(name)) >= _FIRST_ERROR_STATUS for name in ("code", "status"))
 
 
 def _means_something(error: object) -> bool:
@@ -214,10 +176,6 @@ def _means_something(error: object) -> bool:
     if isinstance(error, list):
         return any(map(_means_something, error))
     return bool(error) and error != "0"
-
-
-def _provider_error(error: object) -> ResponderFailed:
-    return ResponderFailed("provider_error", BROKEN_OFF, codes(error))
 
 
 def _text(message: dict[str, Any]) -> Iterator[Text | Reasoning]:
@@ -270,24 +228,3 @@ def _part(part: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if part.get(name):
             yield from _pieces(part[name])
             return
-
-
-def count(found: object, *names: str) -> int:
-    """The first of these fields that is a count; 0 where none is."""
-    if not isinstance(found, dict):
-        return 0
-    return next((number for name in names if (number := _number(found.get(name)))), 0)
-
-
-def _number(value: object) -> int:
-    """A count, as a number or as its text; 0 for everything else."""
-    if isinstance(value, bool):
-        return 0
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return 0
-    if isinstance(value, int | float) and 0 < value < 1e15:
-        return int(value)
-    return 0

@@ -7,13 +7,13 @@ from proxy_server.protocol.events import Reasoning, Text
 from proxy_server.responders.model.answer_stream import AnswerStream, Said
 from proxy_server.responders.model.chat_payloads import (
     Chunk,
+    Event,
     chunk_decoder,
     chunks_decoder,
-    gave_up,
     read_leniently,
-    usage_of,
 )
 from proxy_server.responders.model.framing import Payload
+from proxy_server.responders.model.payloads import gave_up, usage_of
 
 _DONE = (b"done", b"[done]")
 _DONE_EVENTS = (b"done", b"end", b"close")
@@ -74,6 +74,15 @@ class ChatStream(AnswerStream):
         for piece in event.said:
             self._say(piece, said, stray=stray)
         self._note(event)
+
+    def _note(self, event: Event) -> None:
+        self._usage = event.usage or self._usage
+        if event.reason is not None:
+            self._end_for(event.reason)
+        if event.failure is not None:
+            self._failure = event.failure
+        elif event.whole and self._failure is None:
+            self._done()
 
 
 def _is_usual(chunk: Chunk) -> bool:

@@ -21,13 +21,13 @@ from proxy_server.responders.files import (
     with_contents,
     without_files,
 )
-from proxy_server.responders.model.chat_request import without_oldest
 from proxy_server.responders.model.failures import (
     first_token_timeout,
     is_too_long,
     refused,
     takes_no_files,
 )
+from proxy_server.responders.model.history import without_oldest
 from proxy_server.responders.model.source import Source
 from proxy_server.responders.model.time_limit import TimeLimit
 from proxy_server.responders.model.transport import Transport
@@ -45,7 +45,8 @@ class Server(NamedTuple):
 
     base_url: may have a query, which goes with each request.
     connections: the most at once; each answer holds one.
-    options: merged into each request's body; headers: sent with each.
+    options: merged into each request's body; headers: sent with each, where an Omit leaves out what
+        the SDK would send, such as its way to give the key.
     max_output_tokens: the bound on an answer; 0 leaves it to the model.
     file_bytes: how much of a conversation's files is sent, newest first.
     """
@@ -58,7 +59,7 @@ class Server(NamedTuple):
     system_prompt: str = ""
     max_output_tokens: int = 0
     options: Mapping[str, Any] = {}
-    headers: Mapping[str, str] = {}
+    headers: Mapping[str, str | openai.Omit] = {}
     reasoning_tags: tuple[str, ...] = ()
     file_bytes: int = 20_000_000
 
@@ -71,11 +72,11 @@ class OpenAIClient:
         self._server = server
         # parameters that the server has refused
         self._refused: set[str] = set()
+        self._headers = {**server.headers, "Accept-Encoding": "identity"}
         self._client = openai.AsyncOpenAI(
             api_key=server.api_key,
             base_url=urlunsplit(parts._replace(query="")),
             default_query=dict(parse_qsl(parts.query, keep_blank_values=True)),
-            default_headers=dict(server.headers),
             http_client=httpx2.AsyncClient(transport=Transport(server.connections), timeout=None),
             max_retries=2,
         )
@@ -133,7 +134,7 @@ class OpenAIClient:
                     cast_to=httpx2.Response,
                     stream=True,
                     body=asked | dict(self._server.options),
-                    options={"headers": {"Accept-Encoding": "identity"}},
+                    options={"headers": self._headers},
                 )
             except openai.APIStatusError as error:
                 if tries == _TRIES:

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from proxy_server.protocol.messages import Message
-from proxy_server.responders.model.chat_request import messages_of
+from proxy_server.protocol.messages import FilePart, Message, TextPart
+from proxy_server.responders.files import PDF
+from proxy_server.responders.model.history import in_turn
 from proxy_server.responders.model.openai_client import OpenAIClient, Server
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.model.responses_stream import ResponsesStream
@@ -50,23 +51,15 @@ class OpenAIResponses:
 def input_of(history: Sequence[Message]) -> list[dict[str, Any]]:
     """The conversation as input items: text alone is a string here as well."""
     return [
-        {"role": message["role"], "content": _content(message["content"])}
-        for message in messages_of(history, "")
+        {"role": said.role, "content": said.text or [_part(part) for part in said.parts]}
+        for said in in_turn(history)
     ]
 
 
-def _content(content: Any) -> Any:
-    if isinstance(content, str):
-        return content
-    return [_part(part) for part in content]
-
-
-def _part(part: dict[str, Any]) -> dict[str, Any]:
-    match part["type"]:
-        case "text":
-            return {"type": "input_text", "text": part["text"]}
-        case "file":
-            return {"type": "input_file", **part["file"]}
-        case _:
-            image = part["image_url"]["url"]
-            return {"type": "input_image", "image_url": image, "detail": "auto"}
+def _part(part: TextPart | FilePart) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "input_text", "text": part.text}
+    if part.media_type == PDF:
+        filename = part.filename or "file.pdf"
+        return {"type": "input_file", "filename": filename, "file_data": part.url}
+    return {"type": "input_image", "image_url": part.url, "detail": "auto"}

@@ -1,6 +1,5 @@
 """One event of OpenAI's Responses API, or a whole response, by what is there."""
 
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -10,8 +9,7 @@ from msgspec import Struct
 
 from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.messages import Usage
-from proxy_server.responders.model.chat_payloads import gave_up, usage_of
-from proxy_server.responders.model.failures import BROKEN_OFF, NO_SENSE, codes
+from proxy_server.responders.model.payloads import gave_up, provider_error, usage_of
 
 TEXT_TYPES = ("response.output_text.delta", "response.refusal.delta")
 REASONING_TYPES = (
@@ -60,25 +58,6 @@ class Response(NamedTuple):
     failure: ResponderFailed | None
 
 
-def read(payload: bytes) -> tuple[dict[str, Any], bool]:
-    """An event as an object, and whether stray bytes stand in its text as surrogates.
-
-    It is empty for a sign of life. Raises ResponderFailed where it was cut or garbled.
-    """
-    try:
-        text, stray = payload.decode(), False
-    except UnicodeDecodeError:
-        text, stray = payload.decode("utf-8", "surrogateescape"), True
-    try:
-        found = json.loads(text, strict=False)
-    except (ValueError, RecursionError) as error:
-        if payload[:1] in (b"{", b"["):
-            details = f"{type(error).__name__} in an event of {len(payload)} bytes"
-            raise ResponderFailed("malformed", NO_SENSE, details) from error
-        return {}, stray
-    return (found if isinstance(found, dict) else {}), stray
-
-
 def end_of(found: dict[str, Any], kind: str) -> Response | None:
     """The response that an event ends, or that is the whole body; None for other events."""
     response = found.get("response", found if found.get("object") == "response" else None)
@@ -102,10 +81,6 @@ def error_of(found: dict[str, Any], kind: str) -> ResponderFailed | None:
     if error:
         return provider_error(error)
     return provider_error(found) if kind == "error" or kind.endswith(".error") else None
-
-
-def provider_error(error: object) -> ResponderFailed:
-    return ResponderFailed("provider_error", BROKEN_OFF, codes(error))
 
 
 def source_of(annotation: object) -> Source | None:

@@ -9,6 +9,7 @@ from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.events import Piece, Reasoning, Text
 from proxy_server.responders.model.answer_stream import AnswerStream, Said
 from proxy_server.responders.model.framing import Payload
+from proxy_server.responders.model.payloads import decoded_object
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.model.responses_payloads import (
     REASONING_TYPES,
@@ -19,7 +20,6 @@ from proxy_server.responders.model.responses_payloads import (
     deltas_decoder,
     end_of,
     error_of,
-    read,
     source_of,
 )
 from proxy_server.responders.model.source import Source as Body
@@ -87,7 +87,7 @@ class ResponsesStream(AnswerStream):
 
     def _take_leniently(self, payload: Payload, said: list[Said]) -> None:
         try:
-            found, stray = read(payload.data)
+            found, stray = decoded_object(payload.data)
         except ResponderFailed as failure:
             self._failure = failure
             return

@@ -91,7 +91,7 @@ class Turn:
 
     @cached_property
     def reported(self) -> list[Usage]:
-        """What `report_usage` was told; the last one counts."""
+        """What `report_usage` was given; the last one counts."""
         return []
 
     @cached_property

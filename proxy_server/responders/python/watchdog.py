@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 class Watchdog:
-    """Begun in the loop that it watches; each time that the loop stands still is told once."""
+    """Begun in the loop that it watches; each time that the loop stands still is logged once."""
 
     def __init__(self, late_seconds: float = _LATE_SECONDS) -> None:
         self._late_seconds = late_seconds
@@ -59,17 +59,17 @@ class Watchdog:
         self._timer = self._loop.call_later(_BEAT_SECONDS, self._beat)
 
     def _watch(self, thread: int) -> None:
-        told = 0.0
+        logged = 0.0
         while not self._ended.wait(_BEAT_SECONDS):
             seen = self._seen
             seconds = monotonic() - seen
-            if told == seen or seconds < self._late_seconds + _BEAT_SECONDS:
+            if logged == seen or seconds < self._late_seconds + _BEAT_SECONDS:
                 continue
             found = blocking(sys._current_frames().get(thread))
             # a loop that went on meanwhile stood somewhere else
             if found is None or self._seen != seen:
                 continue
-            told = seen
+            logged = seen
             log.warning(
                 "event_loop_blocked",
                 seconds=round(seconds, 1),

@@ -1,4 +1,4 @@
-"""The address of a route: told from the name of a Python function, and checked."""
+"""The address of a route: known from the name of a Python function, and checked."""
 
 import ipaddress
 from typing import NamedTuple, Self
@@ -8,10 +8,10 @@ from proxy_server.errors import ResponderUnusable
 
 
 class RouteAddress(NamedTuple):
-    """url: where requests go; told: the same for the log, without what may be secret."""
+    """url: where requests go; for_log: the same for the log, without what may be secret."""
 
     url: str
-    told: str
+    for_log: str
 
     @classmethod
     def of(cls, place: str, *, has_secret: bool) -> Self:
@@ -21,20 +21,20 @@ class RouteAddress(NamedTuple):
             host, _ = parts.hostname or "", parts.port
         except ValueError as error:
             raise ResponderUnusable(f"RESPONDER is no address: {error}") from error
-        told = _told(parts)
+        for_log = _without_secrets(parts)
         if parts.scheme not in ("https", "http") or not host:
-            raise ResponderUnusable(f"{told} is no responder: give https://host/path")
+            raise ResponderUnusable(f"{for_log} is no responder: give https://host/path")
         is_here = _is_loopback(host)
         if parts.scheme == "http" and not is_here:
             raise ResponderUnusable(
-                f"{told} is no responder: use https, as http is for routes on this machine alone"
+                f"{for_log} is no responder: use https, as http is for routes on this machine alone"
             )
         if not has_secret and not is_here:
             raise ResponderUnusable(
-                f"{told} needs RESPONDER_SECRETS: without a signature anyone who finds the route "
-                "could ask it as any user"
+                f"{for_log} needs RESPONDER_SECRETS: without a signature anyone who finds the "
+                "route could ask it as any user"
             )
-        return cls(place, told)
+        return cls(place, for_log)
 
 
 def is_route(place: str) -> bool:
@@ -51,5 +51,5 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _told(parts: SplitResult) -> str:
+def _without_secrets(parts: SplitResult) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

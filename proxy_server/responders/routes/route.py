@@ -110,7 +110,7 @@ class RouteResponder:
                 return await self._transport.handle_async_request(request)
             except httpx2.ConnectError as error:
                 if seconds is None or not isinstance(error.__cause__, _NO_CONNECTION):
-                    details = f"{self._address.told}: {type(error.__cause__).__name__}: {error}"
+                    details = f"{self._address.for_log}: {type(error.__cause__).__name__}: {error}"
                     raise ResponderFailed("away", _AWAY, details) from error
             await asyncio.sleep(seconds)
         raise AssertionError("the last try returns or raises")

@@ -9,12 +9,11 @@ from proxy_server.errors import CannotAnswer, ResponderFailed
 from proxy_server.protocol.events import Given, Piece
 from proxy_server.protocol.messages import Usage
 from proxy_server.responders.model.answer_stream import Said
-from proxy_server.responders.model.chat_payloads import count
 from proxy_server.responders.model.chat_stream import ChatStream
 from proxy_server.responders.model.failures import BROKEN_OFF
 from proxy_server.responders.model.framing import Payload
+from proxy_server.responders.model.payloads import count, decoded_object
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
-from proxy_server.responders.model.responses_payloads import read
 from proxy_server.responders.model.source import Source
 from proxy_server.responders.python.halves import Halves
 
@@ -62,7 +61,7 @@ class RouteStream(ChatStream):
             super()._take_one(payload, said)
             return
         try:
-            found, stray = read(payload.data)
+            found, stray = decoded_object(payload.data)
         except ResponderFailed as failure:
             self._failure = failure
             return
@@ -78,7 +77,7 @@ class RouteStream(ChatStream):
         if kind in _DELTAS:
             self._grow(chunk, said, stray=stray)
         elif kind == "error":
-            self._failure = _told(chunk.get("errorText"))
+            self._failure = _failed_with(chunk.get("errorText"))
         elif kind == "abort":
             self._failure = ResponderFailed("broken_off", BROKEN_OFF, "an abort chunk")
         elif kind == "finish":
@@ -123,7 +122,7 @@ class RouteStream(ChatStream):
             said.append(Given(_mended(metadata)))
 
 
-def _told(sentence: object) -> ResponderFailed:
+def _failed_with(sentence: object) -> ResponderFailed:
     """The route is the operator's own, and masks by itself what nobody is to read."""
     if not isinstance(sentence, str) or not (words := " ".join(sentence.split())):
         return ResponderFailed("responder", BROKEN_OFF, "an error chunk without a text")

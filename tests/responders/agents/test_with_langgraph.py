@@ -3,16 +3,14 @@
 from collections.abc import AsyncIterator
 from functools import partial
 
-import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from proxy_server.errors import ResponderFailed, ResponderUnusable
+from proxy_server.errors import ResponderUnusable
 from proxy_server.protocol.messages import Part, ReasoningPart, TextPart, decode_parts
 from proxy_server.responders.python.responder import PythonResponder
-from testbed.text import text as made
 from testbed.waiting import until
-from tests.responders.agents import graphs
+from tests.responders.agents.frameworks import answering
 from tests.responders.agents.running import (
     ModelServer,
     chunks,
@@ -34,17 +32,8 @@ Responders = AsyncIterator[PythonResponder]
 
 @pytest.fixture
 async def chat(model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> Responders:
-    async with httpx2.AsyncClient() as http:
-        monkeypatch.setattr(graphs, "chat", graphs.over(model.url, http), raising=False)
-        async with running(f"{PLACE}:chat") as responder:
-            yield responder
-
-
-async def test_text_with_its_usage(chat: PythonResponder) -> None:
-    said = await events(chat, prompt("/tokens 200 rate=0 seed=3"))
-    assert text(said) == made(200, 3)
-    assert (usage(said).input_tokens, usage(said).output_tokens) == (7, 9)
-    assert finish(said) == "stop"
+    async with answering("langgraph", model.url, monkeypatch) as responder:
+        yield responder
 
 
 async def test_a_cut_answer_says_so(chat: PythonResponder) -> None:
@@ -94,27 +83,6 @@ async def test_it_is_given_the_conversation(chat: PythonResponder, model: ModelS
     assert called["function"] == {"name": "weather", "arguments": '{"city": "Rome"}'}
     assert output["content"] == '{"sky": "clear"}'
     assert (first["content"], second["content"]) == ("One.", "Two.")
-
-
-async def test_what_the_model_refuses_is_told_in_our_words(chat: PythonResponder) -> None:
-    with pytest.raises(ResponderFailed) as failed:
-        await events(chat, prompt("/status 401"))
-    assert failed.value.sentence == "The model's provider does not accept this service's key."
-
-
-async def test_a_stream_that_breaks_off(chat: PythonResponder) -> None:
-    with pytest.raises(ResponderFailed) as failed:
-        await events(chat, prompt("/cut 5"))
-    assert failed.value.sentence == "The model broke off its answer. Try again."
-
-
-async def test_the_words_of_an_exception_stay_in_the_log(chat: PythonResponder) -> None:
-    with capture_logs() as logs, pytest.raises(ResponderFailed) as failed:
-        await events(chat, prompt("/call broken {}"))
-    assert failed.value.sentence == "Something went wrong while the answer was made. Try again."
-    assert graphs.SECRET not in str(failed.value)
-    [crashed] = [line for line in logs if line["event"] == "responder_failed"]
-    assert graphs.SECRET in str(crashed["exc_info"])
 
 
 @pytest.mark.parametrize("asked", ["/tokens 3000 rate=20", "/silent"])

@@ -4,24 +4,18 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
-from agents import set_tracing_disabled
-from openai import AsyncOpenAI
 from structlog.testing import capture_logs
 
-from proxy_server.errors import ResponderFailed
 from proxy_server.protocol.messages import Part, ReasoningPart, TextPart, decode_parts
 from proxy_server.responders.python.responder import PythonResponder
-from testbed.text import text as made
 from testbed.waiting import until
-from tests.responders.agents import openai_agents
+from tests.responders.agents.frameworks import answering
 from tests.responders.agents.running import (
     ModelServer,
     chunks,
     events,
-    finish,
     prompt,
     reasoning,
-    running,
     text,
     usage,
 )
@@ -34,19 +28,8 @@ Responders = AsyncIterator[PythonResponder]
 
 @pytest.fixture
 async def chat(model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> Responders:
-    # its traces go to a service on the internet
-    set_tracing_disabled(True)
-    async with AsyncOpenAI(base_url=model.url, api_key="none") as client:
-        monkeypatch.setattr(openai_agents, "chat", openai_agents.over(client), raising=False)
-        async with running("tests.responders.agents.openai_agents:chat") as responder:
-            yield responder
-
-
-async def test_text_with_its_usage(chat: PythonResponder) -> None:
-    said = await events(chat, prompt("/tokens 200 rate=0 seed=3"))
-    assert text(said) == made(200, 3)
-    assert (usage(said).input_tokens, usage(said).output_tokens) == (7, 9)
-    assert finish(said) == "stop"
+    async with answering("openai-agents", model.url, monkeypatch) as responder:
+        yield responder
 
 
 async def test_reasoning(chat: PythonResponder) -> None:
@@ -93,27 +76,6 @@ async def test_it_is_given_the_conversation(chat: PythonResponder, model: ModelS
     assert called["function"] == {"name": "weather", "arguments": '{"city": "Rome"}'}
     assert output["content"] == '{"sky": "clear"}'
     assert (first["content"], second["content"]) == ("One.", "Two.")
-
-
-async def test_what_the_model_refuses_is_told_in_our_words(chat: PythonResponder) -> None:
-    with pytest.raises(ResponderFailed) as failed:
-        await events(chat, prompt("/status 401"))
-    assert failed.value.sentence == "The model's provider does not accept this service's key."
-
-
-async def test_a_stream_that_breaks_off(chat: PythonResponder) -> None:
-    with pytest.raises(ResponderFailed) as failed:
-        await events(chat, prompt("/cut 5"))
-    assert failed.value.sentence == "The model broke off its answer. Try again."
-
-
-async def test_the_words_of_an_exception_stay_in_the_log(chat: PythonResponder) -> None:
-    with capture_logs() as logs, pytest.raises(ResponderFailed) as failed:
-        await events(chat, prompt("/call broken {}"))
-    assert failed.value.sentence == "Something went wrong while the answer was made. Try again."
-    assert openai_agents.SECRET not in str(failed.value)
-    [crashed] = [line for line in logs if line["event"] == "responder_failed"]
-    assert openai_agents.SECRET in str(crashed["exc_info"])
 
 
 @pytest.mark.parametrize("begun", [True, False])

@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
-from structlog.testing import capture_logs
 
 from proxy_server.errors import ResponderFailed, ResponderUnusable
 from proxy_server.protocol.messages import Part, ReasoningPart, SourceUrl, TextPart
 from proxy_server.responders.python.responder import PythonResponder
-from testbed.text import text as made
 from testbed.waiting import until
 from tests.responders.agents import pydantic_agents
+from tests.responders.agents.frameworks import answering
 from tests.responders.agents.running import (
     ModelServer,
     chunks,
@@ -31,16 +30,8 @@ Responders = AsyncIterator[PythonResponder]
 
 @pytest.fixture
 async def chat(model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> Responders:
-    monkeypatch.setattr(pydantic_agents, "chat", pydantic_agents.over(model.url), raising=False)
-    async with running(f"{PLACE}:chat") as responder:
+    async with answering("pydantic-ai", model.url, monkeypatch) as responder:
         yield responder
-
-
-async def test_text_with_its_usage(chat: PythonResponder) -> None:
-    said = await events(chat, prompt("/tokens 200 rate=0 seed=3"))
-    assert text(said) == made(200, 3)
-    assert (usage(said).input_tokens, usage(said).output_tokens) == (7, 9)
-    assert finish(said) == "stop"
 
 
 async def test_a_cut_answer_says_so(chat: PythonResponder) -> None:
@@ -84,28 +75,6 @@ async def test_it_is_given_the_conversation(chat: PythonResponder, model: ModelS
     assert [one["content"] for one in instructions] == ["You are kind.", "Be short."]
     assert (first["role"], reply["role"], last["role"]) == ("user", "assistant", "user")
     assert "One." in reply["content"]
-
-
-async def test_what_the_model_refuses_is_told_in_our_words(chat: PythonResponder) -> None:
-    with pytest.raises(ResponderFailed) as failed:
-        await events(chat, prompt("/status 401"))
-    assert failed.value.reason == "status_401"
-    assert failed.value.sentence == "The model's provider does not accept this service's key."
-
-
-async def test_a_stream_that_breaks_off(chat: PythonResponder) -> None:
-    with pytest.raises(ResponderFailed) as failed:
-        await events(chat, prompt("/cut 5"))
-    assert failed.value.sentence == "The model broke off its answer. Try again."
-
-
-async def test_the_words_of_an_exception_stay_in_the_log(chat: PythonResponder) -> None:
-    with capture_logs() as logs, pytest.raises(ResponderFailed) as failed:
-        await events(chat, prompt("/call broken {}"))
-    assert failed.value.sentence == "Something went wrong while the answer was made. Try again."
-    assert pydantic_agents.SECRET not in str(failed.value)
-    [crashed] = [line for line in logs if line["event"] == "responder_failed"]
-    assert pydantic_agents.SECRET in str(crashed["exc_info"])
 
 
 async def test_a_stop_ends_the_request_to_the_model(

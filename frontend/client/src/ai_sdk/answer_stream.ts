@@ -3,7 +3,8 @@
 import type { UIMessageChunk } from "ai";
 import type { Conversation } from "../conversation.ts";
 import { CallError } from "../errors.ts";
-import { type Chunk, isClosed, type Message } from "../protocol.ts";
+import { isClosed, type Message } from "../messages.ts";
+import type { Chunk } from "../protocol.ts";
 import { type ConversationEvent, progressOf } from "../state.ts";
 import { type AnyPart, difference, ending, NotContinued } from "./replay.ts";
 

@@ -1,8 +1,9 @@
 /** The conversations of a client by the app's own names for them, each followed while somebody needs it. */
 
 import { type BeginOptions, ChatClient } from "../client.ts";
-import type { Conversation, Prompt } from "../conversation.ts";
+import type { Conversation } from "../conversation.ts";
 import { Cell } from "../observable.ts";
+import type { Prompt } from "../sending.ts";
 
 /** How long a conversation that nobody needs is still followed: the next prompt need not subscribe again. */
 const LINGER = 30_000;

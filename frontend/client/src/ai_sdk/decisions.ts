@@ -1,7 +1,8 @@
 /** What the user has decided about an answer that waits, read from the message as the app shows it. */
 
 import type { UIMessage } from "ai";
-import type { Decisions, Message, ToolOutput } from "../protocol.ts";
+import type { Message } from "../messages.ts";
+import type { Decisions, ToolOutput } from "../methods.ts";
 import { type AnyPart, isTool } from "./replay.ts";
 
 type Approval = NonNullable<Decisions["approvals"]>[number];

@@ -1,7 +1,7 @@
 /** What is there of a message, as the chunks that make it. */
 
 import type { UIMessageChunk } from "ai";
-import { isClosed, type Message } from "../protocol.ts";
+import { isClosed, type Message } from "../messages.ts";
 
 /** A part, by what is read of it here; parts and chunks of kinds that are not known pass through. */
 export interface AnyPart {

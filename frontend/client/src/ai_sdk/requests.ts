@@ -1,10 +1,11 @@
 /** What the AI SDK asks for, as calls; each resolves to the answer that is to be read. */
 
 import type { UIMessage } from "ai";
-import type { Conversation, Prompt, SendOptions } from "../conversation.ts";
+import type { Conversation } from "../conversation.ts";
 import { CallError } from "../errors.ts";
 import { newId } from "../ids.ts";
-import { isClosed, type Message, type Part } from "../protocol.ts";
+import { isClosed, type Message, type Part } from "../messages.ts";
+import type { Prompt, SendOptions } from "../sending.ts";
 import { progressOf } from "../state.ts";
 import type { Chat } from "./chats.ts";
 import { decisionsOf } from "./decisions.ts";

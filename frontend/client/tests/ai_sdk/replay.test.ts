@@ -5,7 +5,7 @@ import { readUIMessageStream as readWith6 } from "ai-6";
 import { describe, expect, test } from "vitest";
 import { decisionsOf } from "../../src/ai_sdk/decisions.ts";
 import { type AnyPart, difference, NotContinued } from "../../src/ai_sdk/replay.ts";
-import type { Message } from "../../src/protocol.ts";
+import type { Message } from "../../src/messages.ts";
 import { Random, seeds } from "../random.ts";
 
 const input = { city: "Zürich", days: [1, 2] };

@@ -12,7 +12,7 @@ import pytest
 
 from proxy_server.responders.routes.signature import RouteSigner
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs" / "responders.md").read_text().split("### How it knows who asks")[1]
 BODY = '{"turn":{"user":"Änne"}}'.encode()
 OURS, OTHER = (f"whsec_{letter * 32}" for letter in "ab")

@@ -16,7 +16,7 @@ from testbed.text import text
 from testbed.waiting import until
 from tests.conftest import SETTINGS
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 SECRET = "whsec_" + base64.b64encode(b"a secret of these tests, by no means").decode()
 OTHER = "whsec_" + base64.b64encode(b"a secret that the route does not know").decode()
 

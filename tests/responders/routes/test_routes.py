@@ -3,148 +3,24 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import web
 
-from proxy_server.errors import ResponderFailed, ResponderUnusable
-from proxy_server.protocol.events import Finish, Piece, Reasoning, Text
-from proxy_server.protocol.messages import Message, Metadata, Part, TextPart, Usage
+from proxy_server.errors import ResponderUnusable
 from proxy_server.responders.responder import Prompt
 from proxy_server.responders.routes.route import RouteResponder, TimeLimits
 from testbed.ports import free_port
-from tests.responders.routes import REPLIES, Reply
-from tests.responders.serving import Handler, serving
-
-SECRETS = [
-    "whsec_" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
-    "whsec_" + "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4",
-]
-FRAMES = ("start-step", "text-start", "text-end", "finish-step")
-LIMITS = TimeLimits(first_token_seconds=5, idle_seconds=5)
-
-
-def message(name: str, role: str = "user", text: str = "Hi") -> Message:
-    parts: list[Part] = [TextPart(text)] if text else []
-    return Message(name, role, parts, Metadata(1.5))  # type: ignore[arg-type]
-
-
-PROMPT = Prompt(
-    user="anna",
-    conversation_id="conversation",
-    message_id="answer",
-    model="test",
-    history=[message("prompt")],
+from tests.responders.routes.listening import (
+    LIMITS,
+    PROMPT,
+    SECRETS,
+    listen,
+    message,
+    route,
 )
-
-
-@dataclass
-class Heard:
-    """What came out of an answer, and how it ended."""
-
-    text: str = ""
-    reasoning: str = ""
-    finish: str | None = None
-    usage: tuple[int, int, int, int] | None = None
-    others: list[Piece] = field(default_factory=list)
-    frames: list[str] = field(default_factory=list)
-    failure: ResponderFailed | None = None
-
-
-@asynccontextmanager
-async def route(handler: Handler, limits: TimeLimits = LIMITS) -> AsyncIterator[RouteResponder]:
-    async with serving("/api/chat", handler) as url:
-        responder = RouteResponder(
-            f"{url}/api/chat", SECRETS, limits, connections=4, reasoning_tags=["think"]
-        )
-        yield responder
-        await responder.close()
-
-
-async def listen(responder: RouteResponder, prompt: Prompt = PROMPT) -> Heard:
-    heard = Heard()
-    try:
-        async with responder.answer(prompt) as answer:
-            async for events in answer:
-                for event in events:
-                    match event:
-                        case Text(text):
-                            heard.text += text
-                        case Reasoning(text):
-                            heard.reasoning += text
-                        case Finish(reason):
-                            heard.finish = reason
-                        case Piece({"type": "text-delta", "delta": str(text)}):
-                            heard.text += text
-                        case Piece({"type": "reasoning-delta", "delta": str(text)}):
-                            heard.reasoning += text
-                        case Piece({"type": str(kind)}) if kind in FRAMES:
-                            heard.frames.append(kind)
-                        case Piece():
-                            heard.others.append(event)
-                        case Usage():
-                            heard.usage = (
-                                event.input_tokens,
-                                event.output_tokens,
-                                event.reasoning_tokens,
-                                event.cached_input_tokens,
-                            )
-    except ResponderFailed as failure:
-        heard.failure = failure
-    return heard
-
-
-def replying(reply: Reply) -> Handler:
-    async def handler(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(status=reply.status, headers=reply.headers)
-        if reply.content_type is not None:
-            response.headers["Content-Type"] = reply.content_type
-        await response.prepare(request)
-        for piece in reply.pieces:
-            await response.write(piece.encode() if isinstance(piece, str) else piece)
-            await asyncio.sleep(0)
-        if reply.cut:
-            assert request.transport is not None
-            request.transport.close()
-        return response
-
-    return handler
-
-
-@pytest.mark.parametrize("reply", REPLIES, ids=lambda reply: reply.name)
-async def test_what_a_route_replies(reply: Reply) -> None:
-    async with route(replying(reply)) as responder:
-        heard = await listen(responder)
-    assert (heard.text, heard.reasoning) == (reply.text, reply.reasoning)
-    assert heard.others == [*reply.others]
-    assert heard.usage == reply.usage
-    if reply.failure is None:
-        assert heard.failure is None, heard.failure
-        assert heard.finish == reply.finish
-        return
-    assert heard.finish is None
-    assert heard.failure is not None
-    assert heard.failure.reason == reply.failure
-    if reply.sentence is not None:
-        assert heard.failure.sentence == reply.sentence
-    for word in ("Hello", "shop", "sentence of"):
-        assert word not in str(heard.failure)
-
-
-async def test_text_whose_end_cannot_be_told_is_no_answer() -> None:
-    async def old(request: web.Request) -> web.StreamResponse:
-        assert request.transport is not None
-        request.transport.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nHello")
-        request.transport.close()
-        return web.Response()
-
-    async with route(old) as responder:
-        heard = await listen(responder)
-    assert heard.failure is not None
-    assert (heard.text, heard.failure.reason) == ("", "no_length")
+from tests.responders.serving import serving
 
 
 @dataclass

@@ -12,9 +12,9 @@ from proxy_server.errors import ResponderUnusable
 from proxy_server.responders.python.loading import load
 from testbed.ports import free_port
 
-OWN = "tests.responders.own"
+OWN = "tests.responders.python.own"
 FORM = "; a responder is an async generator function of one argument (async def with yield), "
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("attribute", ["answer", "shop", "shop.answer"])

@@ -14,7 +14,7 @@ from proxy_server.protocol.messages import Message, Metadata, TextPart
 from proxy_server.responders.python.responder import PythonResponder
 from proxy_server.responders.python.watchdog import Watchdog, blocking
 from proxy_server.responders.responder import Prompt
-from tests.responders import blocking as responders
+from tests.responders.python import blocking as responders
 
 FILE = Path(responders.__file__)
 LINE = FILE.read_text().splitlines().index("        time.sleep(0.01)") + 1

@@ -10,8 +10,8 @@ from proxy_server.protocol.encoding import encode
 from testbed.deployment import Deployment
 from testbed.door import Door
 from testbed.waiting import until
-from tests.responders import own
 from tests.responders.asking import NEUTRAL, OWN, Serve, asked, begun, ended, said
+from tests.responders.python import own
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ async def test_one_that_swallows_its_end_and_speaks_on_is_ended(serve: Serve) ->
     assert not [line for line in logs if line["event"].startswith("responder")]
 
 
-async def test_a_server_with_one_left_behind_still_ends(serverless: Deployment) -> None:
-    with serverless.server(2, RESPONDER=f"{OWN}:swallows") as server:
+async def test_a_server_with_one_left_behind_still_ends(infrastructure: Deployment) -> None:
+    with infrastructure.server(2, RESPONDER=f"{OWN}:swallows") as server:
         async with Door(server.port) as door:
             session = await door.rpc("anna", "ai:send", text="Hi")
 

@@ -6,7 +6,7 @@ import zlib
 
 import brotli
 
-from tests.responders.streams.made import (
+from tests.responders.model.streams.made import (
     END,
     HELLO,
     SPREAD,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
-from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,8 +18,8 @@ from proxy_server.responders.model.openai_client import Server
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.model.source import Source
 from proxy_server.responders.responder import Prompt
-from tests.responders.serving import serving
-from tests.responders.streams import STREAMS, Stream
+from tests.responders.model.streams import STREAMS, Stream
+from tests.responders.serving import serving, streaming
 
 PROMPT = Prompt(
     "anna", "conversation", "answer", "test", [Message("p", "user", [TextPart("a")], Metadata(0))]
@@ -74,20 +73,7 @@ def check(answered: Answered, stream: Stream) -> None:
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
 async def test_what_comes_out_of_a_stream(stream: Stream) -> None:
-    async def complete(request: web.Request) -> web.StreamResponse:
-        encoding = {"Content-Encoding": stream.encoding} if stream.encoding else {}
-        headers = {"Content-Type": stream.content_type, **encoding}
-        response = web.StreamResponse(headers=headers)
-        await response.prepare(request)
-        for piece in stream.written():
-            await response.write(piece)
-            await asyncio.sleep(0)
-        if stream.cut:
-            assert request.transport is not None
-            request.transport.close()
-        return response
-
-    async with serving("/chat/completions", complete) as url:
+    async with serving("/chat/completions", streaming(stream)) as url:
         server = Server(url, "none", 1, first_token_seconds=5, idle_seconds=5, reasoning_tags=TAGS)
         responder = OpenAIChat(server)
         try:

@@ -1,6 +1,6 @@
 """What is said beside the text: usage, ids, choices, ends, signs of life."""
 
-from tests.responders.streams.made import (
+from tests.responders.model.streams.made import (
     DONE,
     END,
     HELLO,

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.responders.streams.made import (
+from tests.responders.model.streams.made import (
     DONE,
     END,
     HELLO,

@@ -16,9 +16,9 @@ from proxy_server.responders.model.openai_client import Server
 from proxy_server.responders.model.openai_responses import OpenAIResponses, input_of
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.model.responses_stream import ResponsesStream
-from tests.responders.responses_streams import END, HELLO, STREAMS, WORLD, Answer
-from tests.responders.serving import serving
-from tests.responders.test_streams import PROMPT, TAGS, Answered, Cut, check, listened
+from tests.responders.model.responses_streams import END, HELLO, STREAMS, WORLD, Answer
+from tests.responders.model.test_streams import PROMPT, TAGS, Answered, Cut, check, listened
+from tests.responders.serving import serving, streaming
 
 
 async def heard(stream: ResponsesStream) -> tuple[Answered, tuple[str, ...]]:
@@ -34,20 +34,7 @@ async def heard(stream: ResponsesStream) -> tuple[Answered, tuple[str, ...]]:
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
 async def test_what_comes_out_of_a_stream(stream: Answer) -> None:
-    async def complete(request: web.Request) -> web.StreamResponse:
-        encoding = {"Content-Encoding": stream.encoding} if stream.encoding else {}
-        headers = {"Content-Type": stream.content_type, **encoding}
-        response = web.StreamResponse(headers=headers)
-        await response.prepare(request)
-        for piece in stream.written():
-            await response.write(piece)
-            await asyncio.sleep(0)
-        if stream.cut:
-            assert request.transport is not None
-            request.transport.close()
-        return response
-
-    async with serving("/responses", complete) as url:
+    async with serving("/responses", streaming(stream)) as url:
         server = Server(url, "none", 1, first_token_seconds=5, idle_seconds=5, reasoning_tags=TAGS)
         responder = OpenAIResponses(server)
         try:

@@ -15,7 +15,7 @@ from testbed.process import Process
 from testbed.waiting import until
 
 HERE = Path(__file__).parent
-PACKAGES = HERE.parent.parent / "frontend" / "node_modules"
+PACKAGES = HERE.parents[2] / "frontend" / "node_modules"
 Json = dict[str, Any]
 
 
@@ -69,14 +69,14 @@ def part_of(part: Json) -> Json:
     ids=lambda wanted: " ".join(str(value) for value in wanted.values()),
 )
 async def test_it_is_asked_to_go_on_as_use_chat_asks(
-    serverless: Deployment, route: Route, wanted: Json
+    infrastructure: Deployment, route: Route, wanted: Json
 ) -> None:
     async with httpx.AsyncClient(timeout=20, base_url=route.url) as http:
         reply = await http.post("/by-use-chat", json=wanted)
         assert reply.status_code == 200, route.log.read_text()[-2000:]
         expected = reply.json()
         assert expected["errors"] == []
-        with serverless.server(2, RESPONDER=f"{route.url}/api/service") as server:
+        with infrastructure.server(2, RESPONDER=f"{route.url}/api/service") as server:
             async with Door(server.port) as door:
                 message = await through(door, wanted)
         posted = (await http.get("/bodies")).json()

@@ -1,87 +1,27 @@
 """How a model's server is asked: what it refuses, what it is sent beside, and what is logged."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 from aiohttp import web
-from structlog.testing import capture_logs
 
-from proxy_server.errors import ResponderFailed
-from proxy_server.protocol.events import Finish, Text
 from proxy_server.protocol.messages import (
     FilePart,
-    Message,
-    Metadata,
-    Part,
     ReasoningPart,
-    Role,
     TextPart,
 )
 from proxy_server.responders.model.openai_chat import OpenAIChat
 from proxy_server.responders.model.openai_client import Server
-from proxy_server.responders.responder import Prompt
+from tests.responders.model.provider import (
+    Json,
+    Provider,
+    asking,
+    failure_of,
+    message,
+    prompt,
+    text_of,
+)
 from tests.responders.serving import serving
-from tests.responders.streams import END, HELLO, WORLD
-
-Json = dict[str, Any]
-LONG_WORDS = "the words of a conversation"
-
-
-def message(role: Role, *parts: Part) -> Message:
-    return Message("id", role, list(parts), Metadata(0))
-
-
-def prompt(*history: Message) -> Prompt:
-    asked = history or (message("user", TextPart(LONG_WORDS)),)
-    return Prompt("anna", "conversation", "answer", "test", asked)
-
-
-class Provider:
-    """Answers with the statuses and bodies given, and then as it should."""
-
-    def __init__(self, *refusals: tuple[int, object]) -> None:
-        self._refusals = list(refusals)
-        self.asked: list[Json] = []
-        self.requests: list[web.Request] = []
-
-    async def complete(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(await request.json())
-        self.requests.append(request)
-        if self._refusals:
-            status, body = self._refusals.pop(0)
-            return web.json_response(body, status=status, headers={"x-request-id": "req-7"})
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        await response.write("".join([HELLO, WORLD, *END]).encode())
-        return response
-
-
-@asynccontextmanager
-async def asking(provider: Provider, **settings: Any) -> AsyncIterator[OpenAIChat]:
-    async with serving("/v1/chat/completions", provider.complete) as url:
-        base = f"{url}/v1{settings.pop('query', '')}"
-        server = Server(base, "none", 1, first_token_seconds=3, idle_seconds=3, **settings)
-        responder = OpenAIChat(server)
-        try:
-            yield responder
-        finally:
-            await responder.close()
-
-
-async def text_of(responder: OpenAIChat, asked: Prompt) -> str:
-    async with responder.answer(asked) as answer:
-        said = [event async for events in answer for event in events]
-    assert said[-1] == Finish("stop")
-    return "".join(event.text for event in said if isinstance(event, Text))
-
-
-async def failure_of(responder: OpenAIChat, asked: Prompt) -> ResponderFailed:
-    with pytest.raises(ResponderFailed) as failed:
-        await text_of(responder, asked)
-    return failed.value
 
 
 @pytest.mark.parametrize(
@@ -204,55 +144,6 @@ async def test_a_conversation_that_is_too_long_is_asked_for_once_more_without_it
     assert failure.sentence == "This conversation is too long for the model."
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "sentence"),
-    [
-        (401, {"error": {"code": "invalid_api_key"}}, "The model's provider does not accept"),
-        (403, {"error": {"message": "no access"}}, "The model's provider does not accept"),
-        (
-            403,
-            {"error": {"message": f"flagged: {LONG_WORDS}", "code": 403}},
-            "The provider's moderation refused",
-        ),
-        (
-            400,
-            {"error": {"code": "content_filter", "message": LONG_WORDS}},
-            "The provider's moderation refused",
-        ),
-        (400, {"error": {"message": LONG_WORDS, "param": "messages"}}, "The model does not accept"),
-        (404, {"error": {"code": "model_not_found"}}, "The model test is not available."),
-        (402, {"error": {"message": "credits"}}, "The model's provider asks for payment"),
-    ],
-)
-async def test_a_refusal_is_told_truly_and_logged_without_a_word_of_the_conversation(
-    status: int, body: object, sentence: str
-) -> None:
-    async with asking(Provider((status, body))) as responder:
-        failure = await failure_of(responder, prompt())
-    assert failure.sentence.startswith(sentence)
-    assert failure.reason == f"status_{status}"
-    assert f"status {status}" in str(failure)
-    assert "request req-7" in str(failure)
-    assert LONG_WORDS not in str(failure)
-
-
-async def test_the_field_that_a_refusal_names_is_logged() -> None:
-    body = {"detail": [{"loc": ["body", "messages", 0, "name"], "msg": LONG_WORDS}]}
-    async with asking(Provider((422, body))) as responder:
-        assert "body.messages.0.name" in str(await failure_of(responder, prompt()))
-
-
-async def test_a_parameter_that_is_left_out_is_logged_once() -> None:
-    refusal = {"error": {"message": "Unknown parameter: 'stream_options'."}}
-    with capture_logs() as logged:
-        async with asking(Provider((400, refusal))) as responder:
-            await text_of(responder, prompt())
-            await text_of(responder, prompt())
-    assert [(line["event"], line["parameters"]) for line in logged] == [
-        ("parameter_refused", ["stream_options"])
-    ]
-
-
 async def test_user_and_assistant_come_in_turn_and_the_user_first() -> None:
     provider = Provider()
     history = [
@@ -272,46 +163,3 @@ async def test_user_and_assistant_come_in_turn_and_the_user_first() -> None:
     texts = [part["text"] for part in asked[1]["content"] if part["type"] == "text"]
     assert texts == ["one", "two", "three"]
     assert [one["content"] for one in asked[2:]] == ["four", "five"]
-
-
-@pytest.mark.parametrize("sign", [": keep-alive\n\n", 'data: {"choices":[{"delta":{}}]}\n\n'])
-async def test_a_sign_of_life_renews_the_wait(sign: str) -> None:
-    async def complete(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        for _ in range(6):
-            await response.write(sign.encode())
-            await asyncio.sleep(0.1)
-        await response.write("".join([HELLO, WORLD, *END]).encode())
-        return response
-
-    async with serving("/chat/completions", complete) as url:
-        responder = OpenAIChat(Server(url, "none", 1, first_token_seconds=0.4, idle_seconds=0.4))
-        assert await text_of(responder, prompt()) == "Hello world"
-        await responder.close()
-
-
-@pytest.mark.parametrize(
-    ("said", "reason", "sentence"),
-    [
-        ("", "first_token_timeout", "The model did not begin to answer within 0.3 seconds."),
-        (HELLO, "idle_timeout", "The model fell silent for 0.2 seconds."),
-    ],
-)
-async def test_which_limit_ended_an_answer_is_told(said: str, reason: str, sentence: str) -> None:
-    closed = asyncio.Event()
-
-    async def complete(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        await response.write(said.encode() or b":\n\n")
-        await closed.wait()
-        return response
-
-    async with serving("/chat/completions", complete) as url:
-        responder = OpenAIChat(Server(url, "none", 1, first_token_seconds=0.3, idle_seconds=0.2))
-        failure = await failure_of(responder, prompt())
-        closed.set()
-        await responder.close()
-    assert failure.reason == reason
-    assert failure.sentence.startswith(sentence)

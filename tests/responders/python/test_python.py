@@ -13,8 +13,8 @@ from proxy_server.protocol.messages import ReasoningPart, TextPart
 from testbed.deployment import Deployment
 from testbed.door import Door
 from testbed.waiting import until
-from tests.responders import own
 from tests.responders.asking import GUIDE, OWN, Serve, asked, ended, said
+from tests.responders.python import own
 
 
 async def test_the_smallest_one_answers(serve: Serve) -> None:
@@ -39,8 +39,8 @@ async def test_the_one_of_the_documentation_answers(
         assert said(await asked(app, "anna", model="mine")) == "Hello, anna"
 
 
-async def test_it_answers_in_a_real_deployment(serverless: Deployment) -> None:
-    with serverless.server(2, RESPONDER=f"{OWN}:answer") as server:
+async def test_it_answers_in_a_real_deployment(infrastructure: Deployment) -> None:
+    with infrastructure.server(2, RESPONDER=f"{OWN}:answer") as server:
         async with Door(server.port) as door:
             session = await door.rpc("anna", "ai:send", text="Hi")
 
@@ -55,9 +55,9 @@ async def test_it_answers_in_a_real_deployment(serverless: Deployment) -> None:
 
 @pytest.mark.parametrize("data", [{"page": 1}, None])
 async def test_what_the_client_sends_beside_a_prompt_arrives(
-    serverless: Deployment, data: object
+    infrastructure: Deployment, data: object
 ) -> None:
-    with serverless.server(2, RESPONDER=f"{OWN}:shop") as server:
+    with infrastructure.server(2, RESPONDER=f"{OWN}:shop") as server:
         async with Door(server.port) as door:
             session = await door.rpc("anna", "ai:send", text="Hi", data=data)
             conversation = session["conversation"]
@@ -174,9 +174,9 @@ async def test_titles_are_not_asked_of_it(serve: Serve, settings: dict[str, str]
     assert listed.title == "Hi"
 
 
-async def test_names_stand_beside_the_models(serverless: Deployment) -> None:
+async def test_names_stand_beside_the_models(infrastructure: Deployment) -> None:
     settings = {"RESPONDERS": f"shop={OWN}:shop, hello={OWN}:answer", "TITLES": "model"}
-    with serverless.server(2, **settings) as server:
+    with infrastructure.server(2, **settings) as server:
         async with Door(server.port) as door:
 
             async def last(model: str) -> object:
@@ -197,13 +197,13 @@ async def test_names_stand_beside_the_models(serverless: Deployment) -> None:
             assert unknown["error"]["code"] == 404
 
 
-async def test_clients_are_told_all_models(serverless: Deployment) -> None:
+async def test_clients_are_told_all_models(infrastructure: Deployment) -> None:
     settings = {
         "RESPONDERS": f"shop={OWN}:shop",
         "MODELS": "large",
         "MODEL_CARDS": json.dumps({"shop": {"title": "Our shop", "input": ["text"]}}),
     }
-    with serverless.server(2, **settings) as server:
+    with infrastructure.server(2, **settings) as server:
         async with Door(server.port) as door:
             assert await door.rpc("anna", "ai:models") == {
                 "models": [

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.responders.streams import EVENTS, Stream
+from tests.responders.model.streams import EVENTS, Stream
 
 DONE = "data: [DONE]\n\n"
 USAGE = {

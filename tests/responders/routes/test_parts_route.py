@@ -13,10 +13,12 @@ from testbed.process import Process
 from testbed.waiting import until
 
 HERE = Path(__file__).parent
-PACKAGES = HERE.parent.parent / "frontend" / "node_modules"
+PACKAGES = HERE.parents[2] / "frontend" / "node_modules"
 
 
-async def test_the_parts_are_those_of_the_ai_sdk(serverless: Deployment, tmp_path: Path) -> None:
+async def test_the_parts_are_those_of_the_ai_sdk(
+    infrastructure: Deployment, tmp_path: Path
+) -> None:
     shutil.copy(HERE / "parts_route.js", tmp_path / "route.mjs")
     (tmp_path / "node_modules").symlink_to(PACKAGES)
     port = free_port()
@@ -28,7 +30,7 @@ async def test_the_parts_are_those_of_the_ai_sdk(serverless: Deployment, tmp_pat
         {"PORT": str(port)},
     )
     responder = f"http://127.0.0.1:{port}/api/chat"
-    with route, serverless.server(2, RESPONDER=responder) as server:
+    with route, infrastructure.server(2, RESPONDER=responder) as server:
         async with httpx.AsyncClient(timeout=20) as http:
             expected = (await http.get(f"http://127.0.0.1:{port}/parts")).json()
         async with Door(server.port) as door:
