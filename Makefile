@@ -48,7 +48,7 @@ debian13: ## all tests in Debian 13 with the image's Python, in a folder of its 
 	testbed/debian13.sh
 
 .PHONY: coverage
-coverage: $(VENV)/.dev machine ## runs the tests and says which branches none takes; fails below the bound
+coverage: $(VENV)/.dev machine $(VENV)/.local-model page ## runs the tests and says which branches none takes; fails below the bound
 	$(BIN)/python -m centrifugo.build
 	$(BIN)/python -m testbed.go_client
 	$(BIN)/coverage erase
@@ -219,4 +219,4 @@ settings: $(VENV)/.dev ## writes the table of docs/settings.md
 
 .PHONY: clean
 clean: ## removes what was built; data/ and .env stay
-	rm -rf .venv .cache .hypothesis .mypy_cache .ruff_cache .pytest_cache frontend/node_modules frontend/*/dist examples/*/node_modules examples/*/dist
+	rm -rf --one-file-system .venv .cache .hypothesis .mypy_cache .ruff_cache .pytest_cache frontend/node_modules frontend/*/dist examples/*/node_modules examples/*/dist

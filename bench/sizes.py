@@ -157,7 +157,7 @@ def numbers_table(bench: Report, measured: str) -> str:
     ratio = bench.value("… against SSE", "ratio")
     tokens = bench.value("tokens/s delivered exactly, one process", "tokens_per_second")
     added = bench.value("added time to the first token, 50 streams", "p50")
-    memory = bench.value("memory per extra stream, 1,000 streams", "bytes") / 1e3
+    memory = bench.value("memory per extra stream, 1,000 streams", "bytes") / 1024
     broken = f"{answers} answers, {faults} faults of the parts, {users} of users' networks"
     beside = f"a second by one process, at {ratio:.2f} × the CPU of plain SSE from the SDK for each"
     rows = [

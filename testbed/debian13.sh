@@ -5,6 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=${DEBIAN13:-$PWD/.cache/debian13}
 [ "$(id -u)" = 0 ] || { echo "This needs root, for chroot."; exit 1; }
+command -v go >/dev/null || { echo "Go is needed: Debian 13's own is too old to build Centrifugo."; exit 1; }
+# in a mount namespace of its own: whatever ends this, nothing of this machine stays mounted below
+[ -n "${MOUNTS_ARE_OURS:-}" ] || MOUNTS_ARE_OURS=1 exec unshare --mount testbed/debian13.sh
 command -v debootstrap >/dev/null || apt-get install -qq --yes debootstrap >/dev/null
 
 if [ ! -e "$root/.made" ]; then
@@ -24,14 +27,8 @@ for file in /etc/pip.conf /etc/npmrc /usr/etc/npmrc "$HOME/.npmrc" "$HOME/.confi
   [ ! -e "$file" ] || install -D -m 600 "$file" "$root/${file/#$HOME//root}"
 done
 
-mounts=()
-leave() {
-  for mounted in "${mounts[@]}"; do umount "$mounted"; done
-}
-trap leave EXIT
 for folder in /proc /dev /dev/pts /dev/shm "$go" "$modules"; do
   mount --bind "$folder" "$root$folder"
-  mounts=("$root$folder" "${mounts[@]}")
 done
 
 rm -rf "$root/src"
