@@ -63,9 +63,7 @@ class Settings(BaseSettings):
         description="What Centrifugo must send as metadata `x-centrifugo-credential`; without it "
         "the server listens on loopback only",
     )
-    grpc_tls_cert: str = Field(
-        "", description="Certificate chain, for TLS; read again as it changes"
-    )
+    grpc_tls_cert: str = Field("", description="Certificates, for TLS; read again as they change")
     grpc_tls_key: str = Field("", description="File of the private key")
 
     centrifugo_api_url: str = Field(
