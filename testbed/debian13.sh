@@ -27,6 +27,8 @@ for file in /etc/pip.conf /etc/npmrc /usr/etc/npmrc "$HOME/.npmrc" "$HOME/.confi
   [ ! -e "$file" ] || install -D -m 600 "$file" "$root/${file/#$HOME//root}"
 done
 
+# its root is a mount as well: tests that mount something ask for that
+mount --bind "$root" "$root"
 for folder in /proc /dev /dev/pts /dev/shm "$go" "$modules"; do
   mount --bind "$folder" "$root$folder"
 done
