@@ -47,6 +47,16 @@ def needs(**found: object) -> None:
             pytest.skip(f"{name} is not installed on this machine")
 
 
+# What takes a minute or more goes first: begun last, it would be waited for alone.
+_LONGEST = (
+    "tests/programs/test_chaos.py",
+    "tests/answers/test_two_versions.py",
+    "tests/calls/test_malformed.py",
+    "tests/page/",
+    "tests/answers/test_interleavings.py",
+    "tests/answers/test_versions_interleaved.py",
+    "tests/whole/",
+)
 # tests of these start parts by themselves
 _PROGRAMS = ("tests/programs", "tests/page", "tests/clients", "tests/whole")
 _SERVERS = {"deployment", "infrastructure"}
@@ -58,11 +68,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# last: pytest's own order keeps together what shares servers
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=_place)
     if config.getoption("--quick"):
         left_out = [item for item in items if _needs_servers(item)]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not _needs_servers(item)]
+
+
+def _place(item: pytest.Item) -> int:
+    places = (place for place, file in enumerate(_LONGEST) if item.nodeid.startswith(file))
+    return next(places, len(_LONGEST))
 
 
 def _needs_servers(item: pytest.Item) -> bool:
