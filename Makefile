@@ -53,7 +53,7 @@ coverage: $(VENV)/.dev machine $(VENV)/.local-model page ## runs the tests and s
 	$(BIN)/python -m centrifugo.build
 	$(BIN)/python -m testbed.go_client
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q $(SIDE_BY_SIDE) $(ARGS)
+	$(BIN)/coverage run -m pytest -q -o asyncio_debug=true $(SIDE_BY_SIDE) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
