@@ -1,8 +1,8 @@
 """The use cases: what a user does, apart from how it was asked for and from how it is stored.
 
-Imports all rooms but `calls`. Its doors: `Chat` has the turns of a conversation, `Library` all
-conversations there are, `Uploads` the files. Every method raises a Refusal where it says no, and
-StoreUnavailable where the database is away.
+Imports every room but `calls`. Exports `Chat` for the turns of a conversation, `Library` for all
+conversations of a user, `Uploads` for files. Every method raises a Refusal if it refuses, and
+StoreUnavailable if the database is down.
 """
 
 from proxy_server.chat.chat import Chat

@@ -1,4 +1,4 @@
-"""A conversation's turns: prompts, answers anew, decisions, choices, stops, and what follows."""
+"""A conversation's turns: prompt, regenerate, decide, choose, stop, and what follows from each."""
 
 import asyncio
 import uuid
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 
 class Chat:
-    """models: those that prompts may name, the usual one first."""
+    """models: those that prompts may name, the default first."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class Chat:
     ) -> Session:
         """Makes an answer anew; the earlier one stays as another version of it.
 
-        message_id: the answer or its prompt, by default the last; answer_id: of the new one.
+        message_id: the answer or its prompt, by default the last; answer_id: id of the new answer.
         """
         self._checks.owned(user, conversation_id)
         self._checks.deliverable()
@@ -155,7 +155,7 @@ class Chat:
         return self._session(conversation_id, accepted.view, since)
 
     async def decide(self, decided: Decided, address: str = "") -> Session:
-        """Goes on with an answer that waits, once all is decided that it waits for."""
+        """Goes on with a waiting answer once everything it waits for is decided."""
         self._checks.owned(decided.user, decided.conversation_id)
         self._checks.deliverable()
         since = await self._checks.position(decided.user, decided.conversation_id)
@@ -173,7 +173,7 @@ class Chat:
         return self._session(wanted.conversation_id, continued.view, since)
 
     async def choose(self, user: str, conversation_id: str, message_id: str, limit: int) -> Session:
-        """Brings a version of a message into view, with the newest that followed it."""
+        """Brings a version of a message into view, with the newest messages that followed it."""
         self._checks.owned(user, conversation_id)
         self._checks.deliverable()
         chosen = await once_closed(lambda: self._versions.choose(user, conversation_id, message_id))
@@ -185,7 +185,7 @@ class Chat:
         return await self.open(user, conversation_id, None, limit)
 
     async def stop(self, user: str, conversation_id: str, message_id: str | None = None) -> bool:
-        """Whether there was anything to stop."""
+        """Returns whether there was anything to stop."""
         self._checks.owned(user, conversation_id)
         stopped = await self._turns.stop(user, conversation_id, message_id)
         self._end(user, stopped)
@@ -194,7 +194,7 @@ class Chat:
     async def open(
         self, user: str, conversation_id: str | None, key: str | None, limit: int
     ) -> Session:
-        """Raises NotFound where there is no conversation of that key."""
+        """Raises NotFound if the user has no conversation with that key."""
         if conversation_id is None:
             conversation_id = key and await self._of_key(user, key)
         if not conversation_id:
@@ -207,7 +207,7 @@ class Chat:
         return self._session(conversation_id, view, since)
 
     def _carry_out(self, user: str, accepted: Accepted) -> None:
-        """What follows from a turn that was stored; of one that was stored before, nothing."""
+        """Publishes a stored turn and starts its answer; does nothing if it was stored before."""
         assignment = accepted.assignment
         if assignment is None:
             return
@@ -222,7 +222,7 @@ class Chat:
             self._supervisor.start(assignment)
 
     def _announce(self, user: str, continued: Continued) -> None:
-        """What follows from a decision; from one that was stored before, nothing."""
+        """Publishes a decision and goes on with the answer; nothing if it was stored before."""
         if continued.entry is not None:
             self._relay.send(continued.entry)
         if continued.summary is not None:

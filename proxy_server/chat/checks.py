@@ -1,4 +1,4 @@
-"""What is asked before anything is touched: whose it is, and whether it could be delivered."""
+"""Checks before anything is changed: who owns it, and whether it could be delivered."""
 
 from proxy_server.access.channels import Channels
 from proxy_server.delivery.publisher import Publisher
@@ -14,19 +14,19 @@ class Checks:
         self._api = api
 
     def deliverable(self) -> None:
-        """Raises Unavailable."""
+        """Raises Unavailable if too much waits for delivery."""
         if self._publisher.full:
             raise Unavailable("Too much waits for delivery at the moment. Try again in a second.")
 
     def owned(self, user: str, conversation_id: str) -> None:
-        """Raises Forbidden."""
+        """Raises Forbidden if the user does not own the conversation."""
         if not self._channels.owns(user, conversation_id):
             raise Forbidden
 
     async def position(self, user: str, conversation_id: str | None) -> Position:
-        """Where the conversation's channel stands: asked before anything is stored.
+        """The position of the conversation's channel, asked before anything is stored.
 
-        What is published after this moment a client receives, so it must come before the store is
+        A client receives what is published after this moment, so it must come before the store is
         read. It also refuses prompts whose answers could not be delivered.
         """
         if conversation_id is None and self._publisher.reachable:
@@ -43,10 +43,10 @@ class Checks:
         return BEGINNING if conversation_id is None else top
 
     async def top(self, channel: str) -> Position:
-        """Where a channel stands.
+        """The position of a channel.
 
-        Where Centrifugo is away it is the beginning: a client that follows from there gets more
-        than it needs, or opens again.
+        While Centrifugo is down it is the beginning: a client that follows from there gets more
+        than it needs, or opens the conversation again.
         """
         try:
             return (await self._api.history(channel, limit=0)).top

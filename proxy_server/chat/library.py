@@ -1,4 +1,4 @@
-"""All conversations of a user: listed, searched, renamed, archived, deleted."""
+"""All conversations of a user: list, search, rename, archive, delete."""
 
 import asyncio
 import re
@@ -89,7 +89,7 @@ class Library:
         self._announcements.summary(user, summary)
 
     async def search(self, user: str, text: str, limit: int, before: str | None) -> Hits:
-        """The newest first. Raises Malformed."""
+        """Returns hits, the newest first. Raises Malformed."""
         place = search.BEYOND_ALL
         if before is not None:
             place = min(place, int(parse_cursor(_CURSOR, before)[0]))
@@ -113,7 +113,7 @@ class Library:
 
 
 def _matching(query: Query, found: Sequence[Found], most: int) -> tuple[int, list[Hit]]:
-    """How many were looked at until there were that many hits, and those."""
+    """Returns how many texts were looked at to find at most that many hits, and the hits."""
     hits: list[Hit] = []
     for seen, one in enumerate(found, 1):
         excerpt = query.find(one.text)

@@ -1,4 +1,4 @@
-"""A prompt as the use cases take it."""
+"""A prompt, as passed to the use cases."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from proxy_server.protocol.turns import WhenBusy
 
 @dataclass(frozen=True, slots=True)
 class NewPrompt:
-    """A prompt as its client sent it, found to be in order.
+    """A prompt as its client sent it, after validation.
 
-    message_id: its client's id for it, by which it is known again.
+    message_id: the client's id for it, by which a repeated prompt is recognised.
     replaces: the prompt of which it is another version.
     data, meta: JSON that goes with it, from the client and from Centrifugo.
-    address: of its network, where that is known and counts.
+    address: the client's network address, if it is known and limited.
     """
 
     parts: list[Part]

@@ -1,6 +1,6 @@
-"""The use cases of files: a user brings one in pieces, and gets it back.
+"""The use cases of files: a user uploads a file in pieces, and downloads it.
 
-Every one raises a Refusal where it says no, and StoreUnavailable where the database is away.
+Every method raises a Refusal if it refuses, and StoreUnavailable if the database is down.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class Uploads:
-    """media_types: those that are taken; `image/*` stands for all images."""
+    """media_types: those that are accepted; `image/*` stands for all images."""
 
     def __init__(self, store: Store, limits: UploadLimits, media_types: Sequence[str]) -> None:
         self._store = store
@@ -30,7 +30,7 @@ class Uploads:
         self._media_types = media_types
 
     async def put(self, user: str, piece: Piece) -> Uploaded:
-        """Takes a piece."""
+        """Stores a piece."""
         if piece.media_type is not None and not self._takes(piece.media_type):
             raise Malformed(f"Files of the kind {piece.media_type} are not taken here.")
         missing = await uploads.put(self._store, user, piece, self._limits)
@@ -40,7 +40,7 @@ class Uploads:
         return Uploaded(url=url_of(piece.upload_id))
 
     async def piece(self, user: str, upload_id: str, part: int) -> Downloaded:
-        """Gives a piece."""
+        """Returns a piece."""
         found = await files.read_piece(self._store, user, upload_id, part)
         info = found.info
         return Downloaded(
