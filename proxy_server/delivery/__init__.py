@@ -1,4 +1,4 @@
-"""From us to Centrifugo: its server API, the queue of publications, what outages leave to do.
+"""From us to Centrifugo: its server API, the queue of publications, repairs after outages.
 
-Imports `protocol` and `access`. Its doors: `ServerApi`, `Publisher`, `Announcements`.
+Imports `protocol` and `access`. Exports `ServerApi`, `Publisher`, `Announcements`.
 """

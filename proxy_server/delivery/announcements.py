@@ -1,4 +1,4 @@
-"""Publications besides the pieces of an answer: to a conversation's channel, and to its user's."""
+"""Publications other than pieces of an answer, on the channels of conversations and users."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ _MOST_REMOVED = 1_000
 
 
 class Announcements:
-    """Tells those who look on what has changed besides a text.
+    """Tells clients what has changed besides the text of an answer.
 
-    Each has a key that follows from what it is, so that Centrifugo drops what two servers publish.
-    What is not in the outbox may be lost with its server: a reader finds it in an answer's first
-    publication, or sees by `after` or `version` that something is missing or old.
+    Each publication has a key derived from its content, so that Centrifugo drops it if a second
+    server publishes it. What is not in the outbox may be lost with its server: a client finds it in
+    an answer's first publication, or sees by `after` or `version` that something is missing or old.
     """
 
     def __init__(self, publisher: Publisher, channels: Channels) -> None:
@@ -33,14 +33,14 @@ class Announcements:
         self._channels = channels
 
     def removed(self, assignment: Assignment, removed: Sequence[str]) -> None:
-        """What has left the view; where that is much, the first publication alone says it."""
+        """What has left the view; if that is much, only the answer's first publication says it."""
         if len(removed) > _MOST_REMOVED:
             return
         publication = RemovedPublication(list(removed))
         self._to_conversation(assignment, publication, "removed")
 
     def joined(self, assignment: Assignment, *, queued: bool = False) -> None:
-        """The prompt that an answer is to be made for; with it the answer, if that has to wait."""
+        """The prompt that is to be answered, together with the answer if that is queued."""
         prompt = assignment.prompt
         if prompt is None:
             return
@@ -51,7 +51,7 @@ class Announcements:
             self._to_conversation(assignment, MessagePublication(answer, prompt.id), "assistant")
 
     def entry(self, entry: OutboxEntry, *, urgent: bool = False) -> list[asyncio.Future[Position]]:
-        """What the outbox holds; the one on the conversation's own channel comes last."""
+        """Publishes an outbox entry; the one on the conversation's own channel comes last."""
         published: list[asyncio.Future[Position]] = []
         if entry.deleted_for is not None:
             deleted = DeletedPublication(entry.conversation_id)
@@ -63,7 +63,7 @@ class Announcements:
         return [*published, last]
 
     def summary(self, user: str, summary: Summary) -> None:
-        """How a conversation stands in its user's list."""
+        """A conversation's entry in its user's list."""
         key = f"{summary.id}:{summary.version}:summary"
         self._to_user(user, ConversationPublication(summary), key, state=summary.id)
 

@@ -1,4 +1,4 @@
-"""Publications on their way: what waits in the queue of a channel."""
+"""Publications that wait in the queue of a channel, or are being sent."""
 
 import asyncio
 from collections import deque
@@ -8,7 +8,7 @@ from proxy_server.protocol.sessions import Position
 
 
 class Item:
-    """A publication on its way; `acknowledged` is its position, or why there is none."""
+    """A publication to be sent; `acknowledged` gives its position, or why there is none."""
 
     __slots__ = ("acknowledged", "failures", "give_up_at", "publish", "state")
 
@@ -27,7 +27,7 @@ class Item:
 
 
 def waiting_for_state(queue: deque[Item], state: str | None) -> Item | None:
-    """The item of that state which is not on its way yet: the first one may be."""
+    """The waiting item of that state. The first item is skipped: it may be under way."""
     if state is None:
         return None
     for at in range(len(queue) - 1, 0, -1):

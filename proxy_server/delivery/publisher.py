@@ -1,11 +1,11 @@
-"""What all streams publish: publications in batches, in order within each channel, none twice.
+"""Publishes for all streams: in batches, in order within each channel, nothing twice.
 
-A batch holds at most one publication per channel, and a channel's next one waits until its last
-is acknowledged. So order holds although Centrifugo runs a batch in parallel, and load makes
-batches larger rather than more.
+A batch holds at most one publication per channel, and a channel's next one waits until the last is
+acknowledged. So the order holds although Centrifugo runs a batch in parallel, and load makes
+batches larger rather than more numerous.
 
-While whole calls fail, all channels wait. A channel that fails alone, because one shard of a Redis
-is away, waits alone.
+While whole calls fail, all channels wait. If one channel fails alone, because one shard of a Redis
+is down, only that channel waits.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ log = structlog.get_logger()
 
 
 class Publisher:
-    """Sends what streams hand over, and keeps at it while Centrifugo is away."""
+    """Sends what streams post, and keeps trying while Centrifugo is down."""
 
     def __init__(self, api: ServerApi) -> None:
         self._api = api
@@ -77,9 +77,9 @@ class Publisher:
         state: str | None = None,
         seconds: float = _POST_SECONDS,
     ) -> asyncio.Future[Position]:
-        """Takes a publication over and tries for so many seconds to have it acknowledged.
+        """Accepts a publication and tries for that many seconds to get it acknowledged.
 
-        state: what it is the newest state of, if of any: it takes the place of an older one that
+        state: names what it is the newest state of, if anything: it replaces an older one that
             still waits.
 
         One that is not urgent goes with the next that is, or on the next tick: alone it would
@@ -112,11 +112,11 @@ class Publisher:
 
     @property
     def full(self) -> bool:
-        """Whether so much waits that nothing is to be begun that adds to it."""
+        """Whether so much waits that nothing may begin that adds to it."""
         return self._backlog >= _MOST_WAITING
 
     async def drain(self, seconds: float) -> None:
-        """Waits until all is acknowledged, but no longer than that."""
+        """Waits until everything is acknowledged, but no longer than that."""
         until = self._loop.time() + seconds
         while self._queues and self._loop.time() < until:
             await asyncio.sleep(0.02)
@@ -213,7 +213,7 @@ class Publisher:
         self._advance(item.publish.channel)
 
     def _advance(self, channel: str) -> None:
-        """The first item of the channel is done with."""
+        """Removes the first item of the channel, which is done."""
         if self._failing:
             self._failing.pop(channel, None)
         queue = self._queues[channel]
@@ -225,7 +225,7 @@ class Publisher:
             del self._queues[channel]
 
     def _hold_back(self, item: Item, error: ApiUnreachable, now: float) -> None:
-        """This publication alone has failed: its channel waits."""
+        """Only this publication has failed: its channel waits."""
         channel = item.publish.channel
         self._note_failure([item], error, everything=now - self._acknowledged_at > _SILENT_SECONDS)
         if item.give_up_at <= now:

@@ -1,7 +1,7 @@
-"""Channels that fell silent around an outage of Centrifugo's broker: they speak once more.
+"""One more publication for channels that fell silent around an outage of Centrifugo's broker.
 
-Acknowledged is not yet delivered: what is published while Centrifugo finds its Redis again stands
-in the channel's history, but no subscriber gets it. Centrifugo sees the hole with the channel's
+Acknowledged does not mean delivered: what is published while Centrifugo reconnects to its Redis is
+in the channel's history, but no subscriber gets it. Centrifugo sees the gap with the channel's
 next publication, and makes the client recover.
 """
 
@@ -17,7 +17,7 @@ _SILENT_SECONDS = 1.0
 
 
 class Resync:
-    """Remembers who was heard of lately, and calls `speak` for those silent after an outage."""
+    """Remembers recent channels, and calls `speak` for those that are silent after an outage."""
 
     def __init__(self, speak: Callable[[str], None]) -> None:
         self._speak = speak
@@ -34,7 +34,7 @@ class Resync:
         self._recent.move_to_end(channel)
 
     def forget(self, now: float) -> None:
-        """Lets go of what is too old to matter."""
+        """Drops what is too old to matter."""
         while self._recent:
             oldest = next(iter(self._recent))
             if self._recent[oldest] >= now - _RECENT_SECONDS:

@@ -1,4 +1,4 @@
-"""Centrifugo's server API, over gRPC or HTTP as the URL's scheme says."""
+"""Centrifugo's server API, over gRPC or HTTP depending on the URL's scheme."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -36,7 +36,7 @@ _ReplyT = TypeVar("_ReplyT", bound="_Envelope")
 
 
 class Publish(NamedTuple):
-    """One publication: JSON for a channel. The same key in a channel publishes nothing twice."""
+    """One publication: JSON for a channel. A channel accepts each key only once."""
 
     channel: str
     data: bytes
@@ -53,14 +53,14 @@ class HistoryEntry(NamedTuple):
 
 
 class History(NamedTuple):
-    """Publications oldest first, and the position of the last one that the channel has."""
+    """Publications, oldest first, and the position of the channel's last one."""
 
     entries: list[HistoryEntry]
     top: Position
 
 
 class ServerApi(Protocol):
-    """What this service asks of Centrifugo.
+    """What this service needs from Centrifugo.
 
     Every method raises ApiUnreachable when the effect is unknown and ApiRejected when there was
     none.
@@ -74,7 +74,7 @@ class ServerApi(Protocol):
     ) -> History:
         """What came after `since`, at most `limit`; a limit of 0 asks for the position alone.
 
-        Raises PositionLost where the history does not reach back to `since`.
+        Raises PositionLost if the history does not reach back to `since`.
         """
 
     async def unsubscribe(self, channel: str, user: str) -> None: ...
@@ -258,7 +258,7 @@ class _HistoryReply(_Envelope):
 
 
 def _is_too_large(error: grpc.aio.AioRpcError) -> bool:
-    """Centrifugo's `grpc_api.max_receive_message_size`: another try would meet it again."""
+    """Beyond Centrifugo's `grpc_api.max_receive_message_size`: another try would fail as well."""
     exhausted = error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     return exhausted and "larger than max" in (error.details() or "")
 

@@ -1,4 +1,4 @@
-"""A common clock: tasks that wait for some time wake up together, on one timer."""
+"""A shared clock: waiting tasks wake up together, on one timer."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ class Ticks:
         self._waiters: dict[int, list[asyncio.Future[None]]] = {}
 
     def after(self, seconds: float) -> asyncio.Future[None]:
-        """Done on the first tick when so much time has passed."""
+        """Returns a future that is done on the first tick after that much time."""
         tick = int((self._loop.time() + seconds) / _TICK_SECONDS) + 1
         waiters = self._waiters.get(tick)
         if waiters is None:
