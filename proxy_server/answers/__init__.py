@@ -1,5 +1,5 @@
-"""One answer from its prompt to its end, and those of a process together.
+"""One answer from its prompt to its end, and all answers of a process together.
 
-Imports `store`, `delivery`, `responders` and what is below them. Its doors: `Supervisor`,
+Imports `store`, `delivery`, `responders` and what is below them. Exports `Supervisor`,
 `OutboxRelay` and the `Services` that they share.
 """

@@ -1,7 +1,7 @@
-"""Answers that a crash cut off are made anew, where their responder says that it may run twice.
+"""Makes answers anew that a crash cut off, if their responder says that it may run twice.
 
-Once, and in another message: the one that was cut off is closed for good first, so that nothing
-which its server may still send, should it not be dead, mixes with the new one.
+This happens once, and in another message: the interrupted one is closed for good first. So if its
+server is still alive, nothing that it sends mixes with the new one.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class Again:
-    """may: whether what answers for a model may run twice."""
+    """may: whether the responder of a model may run twice."""
 
     def __init__(
         self,
@@ -40,9 +40,9 @@ class Again:
         self._announcements = announcements
 
     def applies(self, assignment: Assignment, finished: Finished) -> bool:
-        """Not to one that was to be stopped, nor where the next prompt is answered already.
+        """No, if it was being stopped, or if the next prompt is already being answered.
 
-        Nor a second time: what ends its server would end one server after the other.
+        Nor a second time: an answer that kills its server would kill one server after the other.
         """
         return (
             finished.summary is not None
@@ -53,9 +53,9 @@ class Again:
         )
 
     async def accept(self, assignment: Assignment) -> Accepted | None:
-        """Stores an answer to come in place of the closed one, and publishes that.
+        """Stores a new answer in place of the closed one, and publishes that.
 
-        None where it cannot be. Raises StoreUnavailable: it may have been stored all the same.
+        Returns None if it cannot. Raises StoreUnavailable: it may have been stored all the same.
         """
         channel = self._channels.of_conversation(assignment.conversation_id)
         try:

@@ -1,4 +1,4 @@
-"""Work that goes on beside everything else, step by step, for as long as a process lives."""
+"""Work that runs in the background, step by step, as long as the process lives."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,9 +12,9 @@ log = structlog.get_logger()
 
 
 class Background:
-    """Does a step again and again.
+    """Repeats a step.
 
-    step: may give the seconds until the next one; by default, and where it fails, `pause`.
+    step: may return the seconds until the next one; by default, and if it fails, `pause`.
     first: the seconds until the first one.
     """
 

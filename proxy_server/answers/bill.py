@@ -1,4 +1,4 @@
-"""What an answer costs: as the responder says, or else estimated."""
+"""What an answer costs: as the responder reports, or else estimated."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ _CHARACTERS_PER_TOKEN = 4
 
 
 class Bill:
-    """usage: what the responder has said last. accepted: whether it began to answer.
+    """usage: the responder's last report. accepted: whether it began to answer.
 
-    events: how many pieces it gave.
+    events: how many pieces it yielded.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Bill:
         )
 
     def paid(self, *, failed: bool) -> Usage | None:
-        """None where nothing was asked for, or the request was refused."""
+        """Returns None if nothing was asked, or the request was refused."""
         if self.usage is not None or not self._asked:
             return self.usage
         if failed and not self.accepted:

@@ -8,7 +8,7 @@ StopReason = Literal["stopped", "time_limit", "shutdown", "lost"]
 
 
 class Deadline:
-    """A context manager that ends its work with TimeoutError; the end can only come nearer.
+    """A context manager that ends its work with TimeoutError; the deadline can only move closer.
 
     seconds: the time limit, which counts from `begin`.
     """
@@ -29,7 +29,7 @@ class Deadline:
         self.pull("time_limit", self._seconds)
 
     def pull(self, reason: StopReason, seconds: float = 0) -> None:
-        """Brings the end near: in so many seconds, for that reason."""
+        """Moves the end closer: in that many seconds, for that reason."""
         when = asyncio.get_running_loop().time() + seconds
         if self._when is None or when < self._when:
             self.reason, self._when = reason, when

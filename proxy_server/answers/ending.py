@@ -1,4 +1,4 @@
-"""What becomes of an answer when nothing more is said: it is closed, or it waits for somebody."""
+"""What happens to an answer when its responder has ended: it is closed, or waits for a decision."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class Ended(NamedTuple):
-    """An end as stored, the publication that says it, and what was used here."""
+    """An end as stored, its publication, and the usage on this server."""
 
     finished: Finished
     entry: OutboxEntry
@@ -43,9 +43,9 @@ class Outcome:
 
 
 class Ending:
-    """Stores the end of one answer, however long the database is away.
+    """Stores the end of one answer, however long the database is down.
 
-    most_bytes: of its parts as JSON.
+    most_bytes: limit of its parts as JSON.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class Ending:
         *,
         go_on: Callable[[], bool],
     ) -> Ended | None:
-        """said: what was not added yet; usage: of what was made here.
+        """said: what was not added yet; usage: of this server's part of the answer.
 
-        None where the lease was lost.
+        Returns None if the lease was lost.
         """
         growing = self._progress.growing
         chunks = growing.add(within(said, self._most_bytes - growing.bytes))

@@ -47,7 +47,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the generations of a process share, and the bounds on each.
+    """What the generations of a process share, and the limits of each.
 
     seconds: from its place in the process to its end; most_bytes: of its parts as JSON.
     """
@@ -89,13 +89,14 @@ class Generation:
 
     @property
     def begun(self) -> bool:
-        """Whether anything was shown of what is made here."""
+        """Whether anything made by this server was published."""
         return self.progress.published > self.assignment.seq
 
     async def run(self, slot: asyncio.Semaphore, *, go_on: Callable[[], bool]) -> Ended | None:
-        """Makes the answer and stores its end; what is to be published then.
+        """Makes the answer and stores its end; returns what is to be published then.
 
-        None where it goes on elsewhere: the lease was lost, or this server ends before it began.
+        Returns None if it goes on elsewhere: the lease was lost, or this server ends before it
+        began.
         """
         began = monotonic()
         ended = await self._answer(slot, began, go_on)
@@ -176,11 +177,11 @@ class Generation:
                     await self._acknowledge()
 
     def _portions(self, said: Sequence[Said]) -> Sequence[Sequence[Said]]:
-        """What each publication adds; metadata alone is one that adds nothing else."""
+        """What each publication adds; metadata alone makes a publication without text."""
         return portions(said) or ([[]] if self.progress.given.waits else ())
 
     def _grow(self, said: Sequence[Said]) -> bool:
-        """Publishes as much of it as there is room for; whether that was all."""
+        """Publishes as much of it as there is room for; returns whether that was all."""
         growing = self.progress.growing
         fitting = within(said, self._services.most_bytes - growing.bytes)
         self._publish([*self.progress.given_chunks(), *growing.add(fitting)])
@@ -189,7 +190,7 @@ class Generation:
         return whole
 
     def _take(self, batch: Sequence[Event]) -> list[Said]:
-        """Notes what is not part of the message, and gives the rest."""
+        """Records what is not part of the message, and returns the rest."""
         said = self._unsent = []
         incoming = self._incoming
         for event in batch:
@@ -219,7 +220,7 @@ class Generation:
             raise bad_chunk(f"metadata: {error}") from error
 
     async def _prompt(self) -> Prompt:
-        """What the responder is given: an accepted prompt outlasts an outage of the database."""
+        """What the responder is given: an accepted prompt survives an outage of the database."""
         assignment = self.assignment
         history = await until_it_succeeds(
             lambda: self._services.history.of(assignment),
@@ -245,7 +246,7 @@ class Generation:
         self._pending = self._services.publisher.post(self._channel, data, key, urgent=True)
 
     async def _acknowledge(self) -> None:
-        """Waits until Centrifugo has what was published last."""
+        """Waits until Centrifugo has acknowledged the last publication."""
         if self._pending is None:
             return
         position = await asyncio.shield(self._pending)

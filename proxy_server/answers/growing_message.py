@@ -1,4 +1,4 @@
-"""A growing assistant message: what was said of it, and the chunks that publish it."""
+"""A growing assistant message: what was said, and the chunks that publish it."""
 
 from collections.abc import Iterable, Sequence
 
@@ -42,8 +42,8 @@ class GrowingMessage:
     """What was said, in the order it came: runs of text, and chunks of all other kinds.
 
     The text that is still growing is the last one until `close`. What was added before the last
-    `mark` is what clients are known to have been sent. Parts are made of it only when somebody
-    asks, so that a token costs no more than its place in a list.
+    `mark` is known to have been sent to clients. Parts are built only when somebody asks, so that a token
+    costs no more than its place in a list.
     """
 
     def __init__(self, parts: Iterable[Part] = ()) -> None:
@@ -68,7 +68,7 @@ class GrowingMessage:
                 self._step = number
 
     def add(self, said: Sequence[Said]) -> list[Chunk]:
-        """Takes what was said and gives the chunks that grow a client's message by them."""
+        """Adds what was said and returns the chunks that add it to a client's message."""
         chunks: list[Chunk] = []
         for piece in merge(said):
             if isinstance(piece, Added):
@@ -135,11 +135,11 @@ class GrowingMessage:
         self._sizes[kind, what] = size
 
     def ending(self) -> list[Chunk]:
-        """The chunk that would end the text which is still growing, if one is."""
+        """The chunk that would end the text that is still growing, if there is one."""
         return [] if self._open is None else [_ENDS[self._open](self._id)]
 
     def close(self) -> list[Chunk]:
-        """Ends the text which is still growing, and gives the chunk that says so."""
+        """Ends the text that is still growing, and returns the chunk that says so."""
         ended = self.ending()
         for chunk in ended:
             self._said.append(Added(to_builtins(chunk), 0))
@@ -147,7 +147,7 @@ class GrowingMessage:
         return ended
 
     def replay(self, chunks: Iterable[Chunk]) -> None:
-        """Takes chunks that were published by whoever made this message before."""
+        """Adds chunks that were published by a server that made this message before."""
         for chunk in chunks:
             match chunk:
                 case TextDelta(delta=text, provider_metadata=None):
@@ -172,7 +172,7 @@ class GrowingMessage:
         self._marked = len(self._said)
 
     def published(self) -> list[Part]:
-        """The message as of the last `mark`, what grows still growing."""
+        """The message as of the last `mark`; a growing text is still growing."""
         _reduce(self._reduced, self._said[: self._marked])
         del self._said[: self._marked]
         self._marked = 0
@@ -183,7 +183,7 @@ class GrowingMessage:
         return self.ended("complete")[1]
 
     def ended(self, status: Status) -> tuple[list[Chunk], list[Part]]:
-        """The chunks that would end all that is open at an end of that kind, and the parts then."""
+        """The chunks that would close what is open at an end of that kind, and the parts then."""
         whole = Reduction(self._reduced.parts())
         _reduce(whole, self._said)
         chunks = [*self.ending(), *tool_parts.endings(whole.tools(), status)]

@@ -11,7 +11,7 @@ _RENEWAL_SHARE = 0.8
 
 
 class Heartbeat:
-    """Renews leases, and knows what follows where that took too long."""
+    """Renews leases, and knows what to do when that took too long."""
 
     def __init__(self, leases: Leases) -> None:
         self._leases = leases
@@ -21,10 +21,10 @@ class Heartbeat:
         self._answered_since = self._loop.time()
 
     def alive(self) -> asyncio.Future[None] | None:
-        """None while this process is known to hold its leases, or else what to wait for.
+        """None while this process is known to hold its leases; otherwise a future to wait for.
 
-        A process that was paused for longer than a lease must not go on before it has looked
-        whether its answers are still its own.
+        A process that was paused for longer than a lease must not go on before it has checked
+        that its answers are still its own.
         """
         if self._loop.time() - self._renewed_at < self._leases.seconds:
             return None
@@ -36,7 +36,7 @@ class Heartbeat:
     def may_take_over(self) -> bool:
         """Whether the database has answered for as long as a lease lasts.
 
-        After an outage the owners must have had the chance to renew theirs.
+        After an outage the owners must first have the chance to renew theirs.
         """
         return self._loop.time() - self._answered_since >= self._leases.seconds
 
@@ -44,10 +44,10 @@ class Heartbeat:
         self._answered_since = self._loop.time()
 
     async def renew(self, held: Sequence[str]) -> dict[str, str | None]:
-        """Renews the leases of these messages; gives those still ours with why to stop, if so.
+        """Renews the leases of these messages; returns those still ours, with why to stop, if so.
 
-        Raises StoreUnavailable: the answers then go on without, because an outage of the database
-        must not end them. It must not hold them up for longer than one that is away, either.
+        Raises StoreUnavailable: the answers then go on without a lease, because an outage of the
+        database must not end them. A slow one must not hold them up longer than one that is down.
         """
         began = self._loop.time()
         if not held:

@@ -20,7 +20,7 @@ _PDF_BYTES = 25
 class History:
     """The history of every answer of this service.
 
-    characters: the budget, in which what the model is not sent costs nothing.
+    characters: the budget; what is not sent to the model costs nothing.
     """
 
     def __init__(self, store: Store, characters: int) -> None:
@@ -28,11 +28,11 @@ class History:
         self._characters = characters
 
     def files_of(self, user: str) -> Files:
-        """What the file parts of a user's messages name."""
+        """The files that a user's messages name."""
         return PatientFiles(UploadedFiles(self._store, user))
 
     async def of(self, assignment: Assignment) -> list[Message]:
-        """Oldest first; the last is the prompt, or behind it the answer that goes on."""
+        """Oldest first; the last is the prompt, or the answer that goes on after it."""
         if assignment.trigger != "continue":
             return await self._before(assignment, self._characters)
         so_far = Message(
@@ -66,7 +66,7 @@ class History:
 
 
 async def _cost(message: Message, files: Files) -> int:
-    """Characters that the model is sent: reasoning is not among them."""
+    """Characters that are sent to the model: reasoning is not among them."""
     cost = 0
     for part in message.parts:
         if isinstance(part, TextPart):

@@ -1,8 +1,8 @@
-"""Chunks of a responder: checked, and put into the order in which every client can take them.
+"""Checks the chunks of a responder, and puts them into an order that every client can handle.
 
-Clients append text to the last part of text. So a text that grows is the last one: what comes
-beside it waits until it has ended, all in the order in which it came, so that the parts are the
-same. Only tools, which no client takes for text, may stand and grow behind it.
+Clients append text to the last text part. So a growing text must be the last one: what arrives
+beside it waits until it has ended, in the order of arrival, so that the parts are the same. Only
+tools, which no client mistakes for text, may appear and grow after it.
 """
 
 from collections import deque
@@ -27,14 +27,14 @@ _KINDS: dict[str, type[Text] | type[Reasoning]] = {"text": Text, "reasoning": Re
 
 
 def bad_chunk(details: str) -> ResponderFailed:
-    """What fails an answer whose responder said what no client could take."""
+    """The failure of an answer whose responder yielded something that no client can handle."""
     return ResponderFailed("bad_chunk", _BAD_CHUNK, details)
 
 
 class Incoming:
-    """What comes from one responder.
+    """The output of one responder.
 
-    parts: what the message holds already. busy: whether plain text has to wait its turn here.
+    parts: what the message holds already. busy: whether plain text has to wait its turn.
     held: bytes of what waits.
     """
 
@@ -69,7 +69,7 @@ class Incoming:
         return self._first is not None or bool(self._waiting)
 
     def plain(self, piece: Text | Reasoning) -> Sequence[Said]:
-        """Text without an id: a part of its own beside those that have one."""
+        """Adds text without an id: a part of its own beside those that have one."""
         if not self.busy:
             return [piece]
         last = self._waiting[-1] if self._waiting else None
@@ -78,7 +78,7 @@ class Incoming:
         return self._put(Place([piece]))
 
     def take(self, chunk: Mapping[str, Any]) -> Sequence[Said]:
-        """What a chunk adds by now. Raises ResponderFailed for one that no client could take."""
+        """Returns what can go out now. Raises ResponderFailed if no client can handle the chunk."""
         self._count += 1
         kind = chunk.get("type")
         try:
@@ -95,7 +95,7 @@ class Incoming:
             self._fail(kind, "it is no JSON", error)
 
     def _fail(self, kind: object, problem: str, error: Exception) -> NoReturn:
-        """Says what and where, without the value, which is part of the answer."""
+        """Names the defect and its place, but not the value, which is part of the answer."""
         raise bad_chunk(f"chunk {self._count}, {str(kind)[:100]!r}: {problem}") from error
 
     def _take(self, chunk: Json, size: int) -> Sequence[Said]:
@@ -111,7 +111,7 @@ class Incoming:
         return self._put(Place([Added(chunk, size)]))
 
     def _put(self, place: Place) -> Sequence[Said]:
-        """A part begins: now, or behind what waits."""
+        """Begins a part: now, or after what waits."""
         if self._waiting or (self._first is not None and not place.tool):
             self._waiting.append(place)
             self._hold(place.said)
@@ -139,7 +139,7 @@ class Incoming:
         return ()
 
     def _go_on(self) -> list[Said]:
-        """What may go out now that no text stands before it."""
+        """Releases what no growing text blocks any more."""
         said: list[Said] = []
         while self._waiting and (self._first is None or self._waiting[0].tool):
             place = self._waiting.popleft()
@@ -148,7 +148,7 @@ class Incoming:
         return said
 
     def end(self) -> list[Said]:
-        """All that waits: nothing more comes of the texts that it waits for."""
+        """Returns all that waits: the texts that it waits for get nothing more."""
         said: list[Said] = []
         while self._first is not None or self._waiting:
             if self._first is not None:
@@ -203,7 +203,7 @@ class Incoming:
         return self._put(place)
 
     def _call(self, chunk: Json, size: int) -> Sequence[Said]:
-        """A call begins, or its input is there or cannot be taken."""
+        """A call begins, or its input is complete or invalid."""
         kind, call_id = chunk["type"], chunk["toolCallId"]
         call = self._calls.in_step(call_id)
         dynamic, streaming = bool(chunk.get("dynamic")), kind == "tool-input-start"
@@ -227,7 +227,7 @@ class Incoming:
         return self._say(call.place, Added(chunk, size))
 
     def _of_call(self, chunk: Json, size: int) -> Sequence[Said]:
-        """What becomes of a call."""
+        """The result of a call, or a request to approve it."""
         call = self._calls.latest(chunk["toolCallId"])
         if chunk["type"] == "tool-approval-request":
             self._calls.ask(chunk["approvalId"], call)

@@ -1,4 +1,4 @@
-"""Reads what is not in the index of words into it, by small steps."""
+"""Adds what is missing to the word index, in small steps."""
 
 import structlog
 

@@ -1,4 +1,4 @@
-"""From the outbox to Centrifugo: what was stored here at once, what others left when it is due."""
+"""From the outbox to Centrifugo: own entries at once, those of other servers when overdue."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -35,7 +35,7 @@ class OutboxRelay:
         self._arrived: list[OutboxEntry] = []
 
     def send(self, entry: OutboxEntry) -> asyncio.Future[Position]:
-        """Publishes an entry; where that fails it stays in the outbox, and is found there later.
+        """Publishes an entry; if that fails, it stays in the outbox and is found there later.
 
         The future is that of the conversation's own channel.
         """
@@ -57,9 +57,9 @@ class OutboxRelay:
         return publications[-1]
 
     def delete(self, entry: OutboxEntry) -> asyncio.Task[None]:
-        """Tells that a conversation is gone, and takes its text and its subscribers off Centrifugo.
+        """Announces that a conversation is gone; removes its text and subscribers from Centrifugo.
 
-        Where that fails the entry stays in the outbox, and all of it is done later.
+        If that fails, the entry stays in the outbox, and everything is done later.
         """
         self._sending.add(entry.key)
         task = asyncio.get_running_loop().create_task(self._delete(entry), name="deletion")
@@ -73,7 +73,7 @@ class OutboxRelay:
         await asyncio.gather(*self._deletions, return_exceptions=True)
 
     async def send_overdue(self) -> None:
-        """Publishes what the servers that stored it did not get out. Raises StoreUnavailable."""
+        """Publishes what other servers stored but did not publish. Raises StoreUnavailable."""
         for entry, user, summary in await outbox.overdue(self._store, _LOOK_LIMIT):
             if entry.key in self._sending:
                 continue
@@ -86,7 +86,7 @@ class OutboxRelay:
                 self._announcements.summary(user, summary)
 
     async def forget_arrived(self) -> None:
-        """Takes out of the outbox what Centrifugo has. Raises StoreUnavailable."""
+        """Removes from the outbox what Centrifugo has. Raises StoreUnavailable."""
         if not self._arrived:
             return
         arrived, self._arrived = self._arrived, []

@@ -1,4 +1,4 @@
-"""How far apart the publications of one answer are: the more answers run, the farther."""
+"""How far apart the publications of one answer are: farther, the more answers run."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ _MOST_SECONDS = 0.25
 
 
 class Pacing:
-    """running: how many answers share the process at present."""
+    """running: how many answers share the process now."""
 
     def __init__(self, coalesce_seconds: float) -> None:
         self.running = 0

@@ -1,4 +1,4 @@
-"""A user's files for an answer that was accepted: it outlasts an outage of the database."""
+"""A user's files for an accepted answer, which survives an outage of the database."""
 
 from proxy_server.answers.retries import until_it_succeeds
 from proxy_server.errors import StoreUnavailable

@@ -1,4 +1,4 @@
-"""Where the parts of an answer stand that its chunks may refer to."""
+"""The parts of an answer that its chunks may refer to."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from proxy_server.protocol.shapes import WrongShapeError
 
 @dataclass(eq=False, slots=True)
 class Place:
-    """A part on its way to clients, or waiting, with what was said of it since."""
+    """A part that was sent or waits, with what was said of it."""
 
     said: list[Said]
     growing: bool = False
@@ -24,7 +24,7 @@ class Call:
 
 
 class Calls:
-    """The calls of tools by step, and what was asked about them: as the AI SDK finds them."""
+    """Tool calls by step, and the approvals asked for them, looked up as the AI SDK does."""
 
     def __init__(self) -> None:
         self._steps: list[dict[str, Call]] = [{}]
@@ -38,7 +38,7 @@ class Calls:
         self._steps.append({})
 
     def reset_step(self) -> None:
-        """The calls of this step are gone, and no input goes on."""
+        """Drops the calls of this step; no input grows any more."""
         gone = [*self._steps[-1].values()]
         self._steps[-1].clear()
         for step in self._steps:
@@ -53,7 +53,7 @@ class Calls:
         return self._steps[-1].get(call_id)
 
     def latest(self, call_id: str) -> Call:
-        """This step's, or else the last one of that id."""
+        """The call in this step, or else the last one with that id."""
         for step in reversed(self._steps):
             if call_id in step:
                 return step[call_id]

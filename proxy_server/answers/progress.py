@@ -1,4 +1,4 @@
-"""How far an answer is published: its text, its number and its position, always of one moment."""
+"""How far an answer is published: text, number and position, always of the same moment."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from proxy_server.protocol.turns import Assignment, Checkpoint
 class Progress:
     """The publications of one answer, numbered from 1, each acknowledged before the next.
 
-    So what is acknowledged is always a beginning of the text, and a checkpoint is exact.
+    So what is acknowledged is always a prefix of the text, and a checkpoint is exact.
     """
 
     def __init__(self, assignment: Assignment) -> None:
@@ -40,16 +40,16 @@ class Progress:
         return encode(publication), idempotency_key(message_id, self.published)
 
     def metadata(self, status: Status) -> Metadata:
-        """The message's, with all that its responder has given."""
+        """The message's metadata, with everything that its responder has given."""
         return self.given.within(self._assignment.metadata(status))
 
     def given_chunks(self) -> list[Chunk]:
-        """What tells of metadata that was given and not sent yet."""
+        """The chunks for metadata that was given but not sent yet."""
         streaming = self._assignment.metadata("streaming")
         return [MessageMetadata(metadata_with(streaming, more)) for more in self.given.send()]
 
     def acknowledge(self, position: Position) -> None:
-        """The last publication stands there."""
+        """The last publication was acknowledged at this position."""
         history_lost = self.position.epoch not in ("", position.epoch)
         # the position of a queued answer is from before the answers that went ahead of it
         first_of_queued = self._assignment.was_queued and self.acknowledged == 0
@@ -60,7 +60,7 @@ class Progress:
         self.given.mark()
 
     def checkpoint(self) -> Checkpoint | None:
-        """The answer as far as it is acknowledged, if that is further than the last one given."""
+        """The answer as far as it is acknowledged, if that is further than the last checkpoint."""
         if self.acknowledged == self._stored:
             return None
         self._stored = self.acknowledged
@@ -78,6 +78,6 @@ class Progress:
         )
 
     def checkpoint_again(self) -> None:
-        """The last checkpoint that was given may not have been stored."""
+        """Marks that the last checkpoint may not have been stored."""
         self._stored = self._assignment.seq
         self._stored_given = self._given_before

@@ -1,4 +1,4 @@
-"""Removes conversations that are older than they may be, by small steps."""
+"""Removes conversations that have passed their age limit, in small steps."""
 
 import structlog
 
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 class Retention:
-    """days, visitors_days: how long conversations of users and of visitors stay; 0 is for ever."""
+    """days, visitors_days: how long their conversations are kept; 0 is forever."""
 
     def __init__(
         self, store: Store, relay: OutboxRelay, *, days: float, visitors_days: float

@@ -1,6 +1,6 @@
-"""What an answer cannot do without is tried again until it succeeds, at random distances.
+"""Repeats what an answer cannot do without until it succeeds, at random intervals.
 
-The first try goes past the library, which costs more than many a try.
+The first try bypasses the library, which often costs more than the try.
 """
 
 from collections.abc import Awaitable, Callable
@@ -42,9 +42,9 @@ async def until_it_succeeds(
 
 
 async def once_closed(work: Callable[[], Awaitable[_T]]) -> _T:
-    """Repeats the work for a moment while an answer in its way is at its end but not stored so.
+    """Repeats the work for a moment while an answer in its way has ended but is not stored yet.
 
-    Raises BeingClosed where it takes longer.
+    Raises BeingClosed if it takes longer.
     """
     try:
         return await work()

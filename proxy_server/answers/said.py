@@ -30,7 +30,7 @@ Kind = type[Text] | type[Reasoning]
 
 
 def portions(said: Sequence[Said]) -> Sequence[Sequence[Said]]:
-    """As many as there have to be so that each is a publication of a good size."""
+    """Splits it into as few portions as keep each publication small enough."""
     size = sum(piece.bytes for piece in said if isinstance(piece, Added))
     if size <= _MOST_AT_ONCE:
         return (said,) if said else ()
@@ -46,7 +46,7 @@ def portions(said: Sequence[Said]) -> Sequence[Sequence[Said]]:
 
 
 def within(said: Sequence[Said], room: int) -> Sequence[Said]:
-    """As much of it as takes so many bytes: the same object where that is all of it."""
+    """As much of it as fits into that many bytes; the same object if all of it fits."""
     most = sum(
         piece.bytes if isinstance(piece, Added) else PART_BYTES + len(piece.text) * _MOST_BYTES
         for piece in said
@@ -74,7 +74,7 @@ def within(said: Sequence[Said], room: int) -> Sequence[Said]:
 
 
 def merge(said: Sequence[Said]) -> list[Said]:
-    """The same in the fewest pieces: neighbours of one kind become one."""
+    """The same in the fewest pieces: neighbours of the same kind become one."""
     if len(said) == 1:
         return list(said)
     merged: list[Said] = []
@@ -96,7 +96,7 @@ def merge(said: Sequence[Said]) -> list[Said]:
 
 
 def _join(merged: list[Said], added: Added) -> None:
-    """Adds it, to the last one where both are more of the input of one call."""
+    """Appends it; joins it to the last one if both continue the input of the same call."""
     last, chunk = merged[-1] if merged else None, added.chunk
     if (
         isinstance(last, Added)

@@ -1,4 +1,4 @@
-"""Which answers run in this process: started, stopped, kept alive, taken over and drained."""
+"""The answers that run in this process: starts, stops, keeps alive, takes over and drains them."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 class Supervisor:
     """Owns the generations of this process; their callers may come and go.
 
-    slots: how many answers are made at once; the other places are for those that wait.
+    slots: how many answers are made at once; the other places are for waiting ones.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Supervisor:
     def admission(self, message_id: str, caller: Caller) -> Iterator[None]:
         """Holds a place for one answer while its prompt is being stored.
 
-        Raises Unavailable and LimitReached where this process takes no further one.
+        Raises Unavailable or LimitReached if this process takes no more.
         """
         if self.draining:
             raise Unavailable("The service is restarting. Try again in a second.")
@@ -105,7 +105,7 @@ class Supervisor:
                 self._places.give_back(message_id)
 
     def start(self, assignment: Assignment) -> None:
-        """Makes an answer; one that is being made already goes on."""
+        """Starts an answer; one that is already being made goes on."""
         if assignment.message_id in self._running:
             return
         generation = Generation(assignment, self._services)
@@ -123,7 +123,7 @@ class Supervisor:
             generation.deadline.pull(reason)
 
     async def drain(self, seconds: float) -> None:
-        """Lets running answers end within that time; the rest ends as interrupted.
+        """Lets running answers end within that time; the others end as interrupted.
 
         What has not begun goes back to the queue, for another server.
         """
@@ -210,7 +210,7 @@ class Supervisor:
             await self._adopt()
 
     async def _adopt(self) -> None:
-        """Runs what a COMMIT whose reply was lost has begun here."""
+        """Runs answers that were begun here by a COMMIT whose reply was lost."""
         known = [*self._running, *self._taken_over, *self._admitted]
         found = await self._services.leases.unknown(known)
         # where an answer comes to its end in this moment, the next one is on its way already

@@ -1,4 +1,4 @@
-"""The end of an answer whose server went silent: what was published is read back and stored."""
+"""Ends an answer whose server went silent: reads back what was published, and stores it."""
 
 import structlog
 
@@ -41,12 +41,12 @@ class Takeover:
         self._channels = channels
 
     async def close(self, assignment: Assignment, *, go_on: bool) -> Finished | None:
-        """Publishes the end and stores it; None where somebody else has stored one.
+        """Publishes the end and stores it; returns None if another server has stored one.
 
-        Published first, unlike the end of an answer that was made here: what was published until
-        then is known for sure only once the end stands behind it. But only once the database has
-        answered: who hears of the end and asks, or wants the answer anew, must not read that
-        it is being made.
+        It is published first, unlike the end of an answer made here: only once the end is in the
+        channel is it certain what was published before it. But the database must have answered
+        before that: a client that hears of the end and opens or regenerates must not be told that
+        the answer is still being made.
         """
         found = await self._publish(assignment)
         if found is None:
@@ -66,13 +66,13 @@ class Takeover:
         return finished
 
     async def _publish(self, assignment: Assignment) -> "ReadBack | None":
-        """Publishes the end until it stands in the channel, and gives all that stands before it.
+        """Publishes the end until it is in the channel, and returns everything before it.
 
-        None where it is not this server's to publish any more.
+        Returns None if this server may not publish it any more.
 
         The key is that of the sequence number, whoever publishes it. A server that is not as dead
-        as it seemed, because it wakes up in this moment or has lost its database alone, may be
-        faster with this number. Then its piece is part of the answer, and the end takes the next.
+        as it seemed, because it wakes up now or has only lost its database, may use this number
+        first. Then its piece is part of the answer, and the end takes the next number.
         """
         channel = self._channels.of_conversation(assignment.conversation_id)
         found = ReadBack(assignment)
@@ -98,7 +98,7 @@ class Takeover:
         return found
 
     async def _is_ours(self, assignment: Assignment) -> bool:
-        """Whether the lease is still held. Waits while the database is away."""
+        """Whether the lease is still held. Waits while the database is down."""
         message_id = assignment.message_id
         leases = await until_it_succeeds(
             lambda: self._leases.renew([message_id]),
@@ -123,7 +123,7 @@ class Takeover:
     async def _read_back(self, found: "ReadBack", channel: str) -> None:
         """Adds what the channel holds since the checkpoint, or all that it holds.
 
-        Waits while Centrifugo is away: what is known already may be less than what was seen.
+        Waits while Centrifugo is down: users may have seen more than what is known so far.
         """
         position = found.assignment.position
         since = position if position.epoch else None
@@ -142,7 +142,7 @@ class Takeover:
 
 
 class ReadBack:
-    """An answer as published: its checkpoint, and what the channel holds beyond."""
+    """An answer as published: its checkpoint, and what the channel holds after it."""
 
     def __init__(self, assignment: Assignment) -> None:
         self.growing = GrowingMessage(assignment.parts)
@@ -153,10 +153,10 @@ class ReadBack:
         self.assignment = assignment
 
     def take(self, data: bytes) -> None:
-        """A publication of the channel, in order; those of others and those known are left out.
+        """Adds a publication of the channel, in order; skips known ones and other messages'.
 
-        What stands behind a gap counts, so that the end gets a number of its own, but its text
-        is left out: nobody can say what is missing in between.
+        What comes after a gap counts, so that the end gets an unused number, but its text
+        is left out: nobody can tell what is missing in between.
         """
         publication = published_chunks(data)
         if (

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 class Titles:
     """Replaces the title that was cut from the prompt, unless its owner was faster.
 
-    without: models whose conversations keep the one that was cut.
+    without: models whose conversations keep the title that was cut.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Titles:
         self._without = without
 
     async def make(self, assignment: Assignment) -> tuple[Summary, OutboxEntry] | None:
-        """Makes the title after the conversation's first answer; a failure leaves the old one."""
+        """Makes the title after the conversation's first answer; on failure the old one stays."""
         conversation_id = assignment.conversation_id
         if assignment.model in self._without:
             return None

@@ -1,4 +1,4 @@
-"""Removes files that no message names any more, or came to name, by small steps of any replica."""
+"""Removes files that no message names any more, or ever named, in small steps on any replica."""
 
 from proxy_server.answers.background import Background
 from proxy_server.store.database import Store
@@ -9,7 +9,7 @@ _ROUND_SECONDS = 5.0
 
 
 def sweep_unused(store: Store) -> Background:
-    """Several processes at once do each other no harm."""
+    """Several processes may do this at once."""
 
     async def step() -> float:
         return _STEP_SECONDS if await sweep(store) else _ROUND_SECONDS
