@@ -42,8 +42,8 @@ class GrowingMessage:
     """What was said, in the order it came: runs of text, and chunks of all other kinds.
 
     The text that is still growing is the last one until `close`. What was added before the last
-    `mark` is known to have been sent to clients. Parts are built only when somebody asks, so that a token
-    costs no more than its place in a list.
+    `mark` is known to have been sent to clients. Parts are built only when somebody asks, so that a
+    token costs no more than its place in a list.
     """
 
     def __init__(self, parts: Iterable[Part] = ()) -> None:
