@@ -1,6 +1,7 @@
 /** The field for words to look for in all of the user's conversations. */
 
 import { useEffect, useRef } from "preact/hooks";
+import { isComposing } from "./keys.ts";
 
 interface SearchFieldProps {
   query: string;
@@ -32,7 +33,7 @@ export function SearchField({ query, onInput }: SearchFieldProps) {
       maxLength={200}
       onInput={({ currentTarget }) => onInput(currentTarget.value)}
       onKeyDown={(event) => {
-        if (event.key !== "Escape" || query === "") return;
+        if (event.key !== "Escape" || query === "" || isComposing(event)) return;
         // and the answer is not stopped
         event.preventDefault();
         onInput("");

@@ -13,6 +13,7 @@ import {
   RenameIcon,
   UnarchiveIcon,
 } from "./icons.tsx";
+import { isComposing } from "./keys.ts";
 import { NoticeSwitch } from "./notice_switch.tsx";
 import type { Notices } from "./notices.ts";
 import { report } from "./problems.tsx";
@@ -52,7 +53,7 @@ export function Sidebar({ client, list, notices, current, open, onClose }: Sideb
     close.current?.focus();
     const closeOnEscape = (event: KeyboardEvent) => {
       const inDialog = event.target instanceof Element && event.target.closest("dialog") !== null;
-      if (event.key !== "Escape" || inDialog) return;
+      if (event.key !== "Escape" || inDialog || isComposing(event)) return;
       event.preventDefault();
       onClose();
     };
@@ -249,6 +250,8 @@ function RenameField({ title, onDone, onCancel }: RenameProps) {
       aria-label="Title"
       onBlur={({ currentTarget }) => end(() => onDone(currentTarget.value))}
       onKeyDown={(event) => {
+        // the key belongs to the word that is being chosen
+        if (isComposing(event)) return;
         const { key, currentTarget } = event;
         if (key !== "Enter" && key !== "Escape") return;
         // the key would go on to the button that has the focus next, or stop the answer
