@@ -175,7 +175,7 @@ def test_an_answer_that_ends_unseen_is_told_of(visitor: Visitor, deployment: Dep
     }""")
     expect(tab.page).to_have_title(f"(1) {SLOW}")
     tab.page.wait_for_function("notices.length > 0")
-    assert tab.page.evaluate("notices") == [[SLOW, "The answer is there."]]
+    assert tab.page.evaluate("notices") == [[SLOW, "The answer is ready."]]
     tab.page.evaluate("""() => {
       delete document.hidden;
       document.dispatchEvent(new Event("visibilitychange"));

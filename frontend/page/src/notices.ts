@@ -1,4 +1,4 @@
-/** Says that an answer came to its end while its reader was elsewhere: in the title, and where allowed by a notice. */
+/** Says that an answer came to its end, or needs a decision, while its reader was elsewhere: in the title, and where allowed by a notice. */
 
 import { Cell, type ConversationList, type Observable, type Summary } from "centrifugo-llm";
 import { placeInAddress } from "./address.ts";
@@ -17,7 +17,7 @@ export class Notices {
     document.addEventListener("visibilitychange", seen);
   }
 
-  /** The conversations with an answer that ended unseen. */
+  /** The conversations with an answer that ended unseen, or that waits unseen for its user. */
   get unread(): Observable<ReadonlySet<string>> {
     return this.#unread;
   }
@@ -35,8 +35,14 @@ export class Notices {
     const ended = conversations.filter((one) => this.#working.has(one.id) && !inWork(one));
     this.#working = new Set(conversations.filter(inWork).map(({ id }) => id));
     const unseen = ended.filter(({ id }) => !isSeen(id));
+    // what was deleted or put away can be looked at no more, and would stay unread for ever
+    const listed = new Set(conversations.map(({ id }) => id));
+    const before = this.#unread.value;
+    const kept = [...before].filter((id) => listed.has(id));
+    if (unseen.length > 0 || kept.length < before.size) {
+      this.#unread.set(new Set([...kept, ...unseen.map(({ id }) => id)]));
+    }
     if (unseen.length === 0) return;
-    this.#unread.set(new Set([...this.#unread.value, ...unseen.map(({ id }) => id)]));
     if (permission() !== "granted" || !document.hidden) return;
     import("./notification.ts").then(
       ({ notify }) => unseen.forEach(notify),

@@ -6,7 +6,7 @@ import { showConversation } from "./hooks.ts";
 export function notify({ id, title, status }: Summary): void {
   try {
     // the same conversation's next one takes its place
-    const body = status === "waiting" ? "An answer waits for you." : "The answer is there.";
+    const body = status === "waiting" ? "An answer needs your decision." : "The answer is ready.";
     const notice = new Notification(title || "Untitled", { body, tag: id });
     notice.onclick = () => {
       window.focus();

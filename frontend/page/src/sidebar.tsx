@@ -182,7 +182,7 @@ interface RowProps {
   onRename: (event: TargetedMouseEvent<HTMLButtonElement>) => void;
   onDelete: () => void;
   onArchive: () => void;
-  /** Whether an answer ended that nobody has seen. */
+  /** Whether an answer ended, or waits, that nobody has seen. */
   unread: boolean;
 }
 
@@ -203,7 +203,9 @@ function Row(props: RowProps) {
         )}
         {unread && (
           <span class="unread">
-            <span class="unseen">, answered</span>
+            <span class="unseen">
+              {status === "waiting" ? ", needs your decision" : ", answered"}
+            </span>
           </span>
         )}
       </a>

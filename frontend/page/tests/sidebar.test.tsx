@@ -83,3 +83,34 @@ test.each(COMPOSING)("a search is not emptied by the choice of a word: %j", asyn
   await press(field, "Escape");
   expect(onInput).toHaveBeenCalledExactlyOnceWith("");
 });
+
+describe("an answer that ended unseen", () => {
+  const working = summary("a", { status: "streaming" });
+
+  async function unread(ended: Summary) {
+    const { list, show: change } = listOf();
+    const notices = await show(list);
+    change(working);
+    change(ended);
+    await show(list, notices);
+    return { notices, change };
+  }
+
+  test.each<[Summary["status"], string]>([
+    ["complete", ", answered"],
+    ["failed", ", answered"],
+    ["waiting", ", needs your decision"],
+  ])("and is %s is announced as %j", async (status, said) => {
+    const { notices } = await unread(summary("a", { status }));
+    expect([...notices.unread.value]).toEqual(["a"]);
+    expect(root.querySelector(".unread")?.textContent).toBe(said);
+  });
+
+  test("is forgotten with its conversation", async () => {
+    const { notices, change } = await unread(summary("a"));
+    change(summary("b"), summary("a"));
+    expect([...notices.unread.value]).toEqual(["a"]);
+    change(summary("b"));
+    expect([...notices.unread.value]).toEqual([]);
+  });
+});
