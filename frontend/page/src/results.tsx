@@ -34,7 +34,9 @@ export function Results({ client, query, onChoose }: ResultsProps) {
     (found.query !== query.trim()
       ? ""
       : hits.length === 0
-        ? "Nothing found"
+        ? next === null
+          ? "Nothing found"
+          : "Nothing found so far"
         : `${hits.length}${next === null ? "" : " or more"} found`);
   return (
     <>
@@ -63,7 +65,7 @@ export function Results({ client, query, onChoose }: ResultsProps) {
           </li>
         ))}
       </ul>
-      {next !== null && hits.length > 0 && (
+      {next !== null && (
         <button type="button" class="plain" onClick={more}>
           Show more
         </button>
@@ -114,8 +116,8 @@ function useSearch(client: ChatClient, typed: string) {
     if (found.next === null) return;
     report(
       look(client, found.query, found.next).then((page) => {
-        const known = latest.current === found.query;
-        if (known) setFound({ ...page, hits: [...found.hits, ...page.hits] });
+        // another search has begun, or this page has come already
+        setFound((now) => (now === found ? { ...page, hits: [...found.hits, ...page.hits] } : now));
       }),
     );
   };
