@@ -93,10 +93,7 @@ export class Outbox {
     const delivery = before
       .then(() => this.#deliver(prompt, controller.signal))
       .finally(() => this.#givenUp.delete(id));
-    this.#last.set(
-      conversation,
-      delivery.catch(() => {}),
-    );
+    this.#last.set(conversation, delivery);
   }
 
   async #deliver(prompt: Pending, signal: AbortSignal): Promise<void> {
@@ -110,14 +107,20 @@ export class Outbox {
       this.discard(id);
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof CallError)) throw error;
-      this.#replace(prompt.id, { ...prompt, error: error.message });
+      this.#replace(prompt.id, { ...prompt, error: reasonOf(error) });
     }
   }
 
   #replace(id: string, prompt: Pending): void {
     this.#pending.set(this.#pending.value.map((pending) => (pending.id === id ? prompt : pending)));
   }
+}
+
+/** A defect of the page itself is told too: nobody would wait for what does not come. */
+function reasonOf(error: unknown): string {
+  if (error instanceof CallError) return error.message;
+  console.warn("A prompt could not be sent:", error);
+  return "The prompt could not be sent.";
 }
 
 function partsOf({ text, files = [] }: Pending): Prompt {
