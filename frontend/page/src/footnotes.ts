@@ -51,10 +51,13 @@ export const footnoteReference: TokenizerAndRendererExtension = {
     `<sup><button type="button" class="to-note" aria-label="Footnote ${escaped(label)}">${escaped(label)}</button></sup>`,
 };
 
-/** Brings the note into view whose number was clicked. */
+/** Goes to the note whose number was clicked: the keyboard goes on from there, and a screen reader reads it. */
 export function toNote({ target }: Event): void {
   const button = target instanceof Element ? target.closest("button.to-note") : null;
-  const notes = button?.closest(".prose")?.querySelectorAll(".footnote") ?? [];
+  const notes = button?.closest(".prose")?.querySelectorAll<HTMLElement>(".footnote") ?? [];
   const note = [...notes].find((found) => found.firstChild?.textContent === button?.textContent);
-  note?.scrollIntoView({ block: "nearest" });
+  if (note === undefined) return;
+  note.tabIndex = -1;
+  note.focus({ preventScroll: true });
+  note.scrollIntoView({ block: "nearest" });
 }
