@@ -8,8 +8,8 @@ import {
   type Part,
   type ToolPart,
 } from "centrifugo-llm";
-import { AnswerFile } from "./answer_file.tsx";
 import { ApprovalView } from "./approval_view.tsx";
+import { FileView } from "./file_view.tsx";
 import { Folded } from "./folded.tsx";
 import { visible } from "./json_text.ts";
 import { type Course, ToolView } from "./tool_view.tsx";
@@ -34,11 +34,11 @@ export function OtherPart({ part, message, conversation }: OtherPartProps) {
   }
   switch (part.type) {
     case "file":
-      return <AnswerFile {...part} />;
+      return <FileView {...part} />;
     case "reasoning-file":
       return (
         <Folded kind="reasoning" summary="Reasoning">
-          {() => <AnswerFile {...part} />}
+          {() => <FileView {...part} />}
         </Folded>
       );
     case "source-url": // these stand together, at the end

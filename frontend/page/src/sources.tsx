@@ -2,6 +2,7 @@
 
 import type { Message, Part } from "centrifugo-llm";
 import { visible } from "./json_text.ts";
+import { isPage } from "./links.ts";
 
 type Source = Extract<Part, { type: "source-url" | "source-document" }>;
 
@@ -23,10 +24,6 @@ export function Sources({ message }: { message: Message }) {
       ))}
     </ol>
   );
-}
-
-function isPage(url: string): boolean {
-  return /^https?:/i.test(url);
 }
 
 function keyOf(source: Source): string {
