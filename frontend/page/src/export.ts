@@ -1,6 +1,7 @@
 /** A conversation as a file: Markdown to read, or JSON with all that is known of it. */
 
 import type { ChatClient, Message, Part } from "centrifugo-llm";
+import { isPage } from "./links.ts";
 
 export type Format = "md" | "json";
 
@@ -39,7 +40,9 @@ export function asMarkdown(title: string, messages: readonly Message[]): string 
   const pieces = messages.map(({ role, parts, metadata }) => {
     const by = role === "user" ? "You" : (metadata.model ?? "Answer");
     const heading = `## ${escaped(by)}${dateOf(metadata.created_at)}`;
-    const sources = parts.flatMap((part) => (part.type === "source-url" ? [sourceOf(part)] : []));
+    const sources = parts.flatMap((part) =>
+      part.type === "source-url" && isPage(part.url) ? [`- ${linkTo(part)}`] : [],
+    );
     return [heading, ...parts.flatMap(textsOf), ...(sources.length > 0 ? [sources.join("\n")] : [])]
       .filter((text) => text !== "")
       .join("\n\n");
@@ -51,13 +54,15 @@ function textsOf(part: Part): string[] {
   if (part.type === "text") return [part.text.trim()];
   if (part.type === "reasoning") return [quoted(part.text.trim())];
   if (part.type !== "file") return [];
-  const name = escaped(part.filename ?? part.mediaType);
-  // a picture inside the text would be the whole of the file
-  return [part.url.startsWith("data:") ? `*${name}*` : `[${name}](<${part.url}>)`];
+  const title = part.filename ?? part.mediaType;
+  // a picture inside the text would be the whole of the file, and nothing else leads to what the server keeps
+  return [isPage(part.url) ? linkTo({ url: part.url, title }) : `*${escaped(title)}*`];
 }
 
-function sourceOf({ url, title }: { url: string; title?: string }): string {
-  return `- [${escaped(title ?? url)}](<${url}>)`;
+function linkTo({ url, title }: { url: string; title?: string }): string {
+  // what would end the address, or be read as an escape
+  const address = url.replace(/[<>\\\s]/g, encodeURIComponent);
+  return `[${escaped(title ?? url)}](<${address}>)`;
 }
 
 const quoted = (text: string) => text.replace(/^/gm, "> ");

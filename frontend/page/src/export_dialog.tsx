@@ -19,14 +19,22 @@ export function ExportDialog({
   const dialog = useRef<HTMLDialogElement>(null);
   const [said, setSaid] = useState("");
   useLayoutEffect(() => dialog.current?.showModal(), []);
+  const loading = useRef(false);
   const take = async (format: Format) => {
+    if (loading.current) return;
+    loading.current = true;
     setSaid("Loading…");
     try {
-      save(await exported(client, id, title, format));
+      const file = await exported(client, id, title, format);
+      // cancelled meanwhile
+      if (!dialog.current?.open) return;
+      save(file);
       // gives the focus back
-      dialog.current?.close();
+      dialog.current.close();
     } catch (error) {
       setSaid(error instanceof Error ? error.message : String(error));
+    } finally {
+      loading.current = false;
     }
   };
   return (

@@ -1,9 +1,19 @@
 // @vitest-environment jsdom
-import type { Conversation, Message, Part, Status, ToolPart } from "centrifugo-llm";
+import {
+  CallError,
+  type ChatClient,
+  type Conversation,
+  type FilePart,
+  type Message,
+  type Part,
+  type Status,
+  type ToolPart,
+} from "centrifugo-llm";
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { OtherPart, Sources } from "../src/part_views.tsx";
+import { FilesView, OtherPart, Sources } from "../src/part_views.tsx";
+import { FilesOf } from "../src/stored_files.ts";
 
 const root = document.createElement("div");
 document.body.append(root);
@@ -192,6 +202,18 @@ describe("an approval", () => {
   });
 });
 
+/** All is in view. */
+class Near {
+  readonly #seen: IntersectionObserverCallback;
+  constructor(seen: IntersectionObserverCallback) {
+    this.#seen = seen;
+  }
+  observe() {
+    this.#seen([{ isIntersecting: true } as IntersectionObserverEntry], this as never);
+  }
+  disconnect() {}
+}
+
 describe("a file", () => {
   const picture = "data:image/png;base64,iVBORw0KGgo=";
 
@@ -224,6 +246,45 @@ describe("a file", () => {
     expect(link?.getAttribute("href") ?? undefined).toBe(href);
     // what is data is never opened, but kept
     expect(link?.hasAttribute("download") ?? false).toBe(url.startsWith("data:"));
+  });
+
+  test("that another client put into a prompt is shown as in an answer", async () => {
+    const file = { type: "file", mediaType: "image/png", url: picture } as const;
+    const text = { ...file, mediaType: "text/plain", url: "data:text/plain,a", filename: "a.txt" };
+    const script = { ...file, url: "javascript:alert(1)" };
+    await act(() => render(<FilesView files={[file, text, script]} />, root));
+    expect(root.querySelector("img")?.getAttribute("src")).toBe(picture);
+    const links = [...root.querySelectorAll("a")];
+    expect(links.map(({ download, target }) => [download, target])).toEqual([["a.txt", ""]]);
+  });
+
+  test("that could not be loaded is loaded again on demand", async () => {
+    vi.stubGlobal("IntersectionObserver", Near);
+    URL.createObjectURL = () => "blob:cat";
+    URL.revokeObjectURL = () => {};
+    const download = vi.fn(async () => new File(["cat"], "cat.png", { type: "image/png" }));
+    const refusal = new CallError(503, "Too busy.", true);
+    download.mockRejectedValueOnce(refusal).mockRejectedValueOnce(refusal);
+    const client = { download } as unknown as ChatClient;
+    const file: FilePart = { type: "file", mediaType: "image/png", url: "upload:cat" };
+    await act(() =>
+      render(
+        <FilesOf.Provider value={client}>
+          <FilesView files={[{ ...file, filename: "cat.png" }]} />
+        </FilesOf.Provider>,
+        root,
+      ),
+    );
+    const button = () => root.querySelector("button");
+    await vi.waitFor(() => expect(root.textContent).toContain("cat.png could not be loaded."));
+    button()?.focus();
+    await press("Try again");
+    await vi.waitFor(() => expect(button()?.getAttribute("aria-disabled")).toBe("false"));
+    expect(document.activeElement).toBe(button());
+    await press("Try again");
+    await vi.waitFor(() => expect(root.querySelector("img")?.alt).toBe("cat.png"));
+    expect(document.activeElement).toBe(root.querySelector("a.picture"));
+    expect(download).toHaveBeenCalledTimes(3);
   });
 
   test("of the reasoning is folded with it", async () => {
