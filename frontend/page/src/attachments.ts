@@ -33,7 +33,7 @@ export class Attachments {
   /** What was not taken, in a sentence; the empty string for nothing. */
   readonly #refusal = new Cell("");
   readonly #sources = new Map<string, { file: File; controller: AbortController }>();
-  readonly #conversation: string;
+  #conversation: string;
 
   constructor(client: ChatClient, conversation: string) {
     this.#client = client;
@@ -48,6 +48,14 @@ export class Attachments {
 
   get refusal(): Observable<string> {
     return this.#refusal;
+  }
+
+  /** A new conversation has got its id: what is beside its field goes along. */
+  moveTo(conversation: string): void {
+    if (conversation === this.#conversation) return;
+    keep(this.#conversation, []);
+    this.#conversation = conversation;
+    keep(conversation, partsOf(this.#files.value));
   }
 
   add(files: Iterable<File>): void {

@@ -41,8 +41,9 @@ export function Chat({ id, conversation, outbox, client, models }: ChatProps) {
   const pending = useObservable(outbox.pending).filter((prompt) => prompt.conversation === id);
   const unseen = pending.filter((prompt) => !messages.some((message) => message.id === prompt.id));
   const [draft, setDraft] = useState(() => draftOf(id));
-  // of a conversation that has just begun they go on
+  // of a conversation that has just begun they go on, under its id
   const attachments = useMemo(() => new Attachments(client, id), [client]);
+  useLayoutEffect(() => attachments.moveTo(id), [attachments, id]);
   const [sent, setSent] = useState(0);
   const [picked, setPicked] = useState<string>();
   const chosen = picked ?? chosenModel(models);

@@ -142,7 +142,10 @@ function Editor({ text, busy, onSend, onCancel }: EditorProps) {
   );
 }
 
-/** The parts with another text; files stay as they are. */
-function withText(parts: readonly Part[], text: string): Part[] {
-  return [{ type: "text", text }, ...parts.filter(({ type }) => type !== "text")];
+/** The parts with another text in the place of theirs, which is after the files where there was none. */
+export function withText(parts: readonly Part[], text: string): Part[] {
+  const before = parts.findIndex(({ type }) => type === "text");
+  const at = before < 0 ? parts.length : before;
+  const after = parts.slice(at).filter(({ type }) => type !== "text");
+  return [...parts.slice(0, at), { type: "text", text }, ...after];
 }
