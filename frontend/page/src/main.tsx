@@ -6,6 +6,8 @@ import { App } from "./app.tsx";
 import "./styles/base.css";
 import "./styles/layout.css";
 import "./styles/messages.css";
+import "./styles/actions.css";
+import "./styles/welcome.css";
 import "./styles/prose.css";
 import "./styles/composer.css";
 import "./styles/files.css";
