@@ -28,7 +28,7 @@ def search(tab: Tab, query: str) -> None:
 
 
 def found(page: Page) -> list[str]:
-    return page.get_by_role("list", name="Found").get_by_role("listitem").all_inner_texts()
+    return page.get_by_role("list", name="Search results").get_by_role("listitem").all_inner_texts()
 
 
 @pytest.mark.quick
@@ -38,7 +38,7 @@ def test_words_are_found_marked_and_opened_at_their_message(visitor: Visitor) ->
     ask(tab, "the café by the station", *long)
     ask(tab, "something else")
     search(tab, "station cafe")
-    hits = tab.page.get_by_role("list", name="Found").get_by_role("listitem")
+    hits = tab.page.get_by_role("list", name="Search results").get_by_role("listitem")
     # the prompt, and the title that was made of it
     expect(hits.locator("mark")).to_have_text(["café", "station"] * 2)
     expect(tab.page.get_by_role("status", name="Search")).to_have_text("2 found")
@@ -61,7 +61,7 @@ def test_a_hit_far_back_is_loaded_and_shown(visitor: Visitor) -> None:
     ask(tab, "another")
     tab.page.keyboard.press("Control+k")
     tab.page.keyboard.type("needle")
-    hit = tab.page.get_by_role("list", name="Found").get_by_role("link").filter(has_text="needle")
+    hit = tab.page.get_by_role("list", name="Search results").get_by_role("link").filter(has_text="needle")
     expect(hit).not_to_have_count(0)
     links = [link.get_attribute("href") for link in hit.all()]
     [at] = [number for number, link in enumerate(links) if link and "/" in link]
@@ -94,7 +94,7 @@ def test_the_archive(visitor: Visitor) -> None:
     expect(tab.prompts).to_contain_text("first")
     tab.ask("/tokens 3")
     tab.wait_for("complete", 2)
-    expect(tab.conversations).to_have_text(["Nothing is archived."])
+    expect(tab.conversations).to_have_text(["No archived conversations."])
     tab.button("Archived").click()
     expect(tab.conversations).to_have_text(["first", "second"])
     tab.button("Archive first").focus()
@@ -205,7 +205,7 @@ def test_axe_finds_nothing(visitor: Visitor, scheme: Literal["light", "dark"], w
     sidebar()
     see()
     search(tab, "somethi")
-    expect(tab.page.get_by_role("list", name="Found").locator("mark")).not_to_have_count(0)
+    expect(tab.page.get_by_role("list", name="Search results").locator("mark")).not_to_have_count(0)
     see()
     search(tab, "nowhere")
     expect(tab.page.get_by_role("status", name="Search")).to_have_text("Nothing found")

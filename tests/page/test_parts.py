@@ -30,7 +30,7 @@ def test_each_part_is_shown_and_the_user_decides(visitor: Visitor, tmp_path: Pat
     tab.ask(str(go))
     answer = tab.answer()
     look = answer.locator("details", has_text="look_up")
-    expect(look).to_contain_text("Writing its input…")
+    expect(look).to_contain_text("Writing input…")
     look.locator("summary").press("Enter")
     written = tab.page.get_by_role("group", name="Input of look_up")
     expect(written).to_contain_text('"query": "the river')
@@ -38,7 +38,7 @@ def test_each_part_is_shown_and_the_user_decides(visitor: Visitor, tmp_path: Pat
 
     go.touch()
     tab.wait_for("waiting")
-    expect(tab.announced).to_have_text("The answer waits for you.")
+    expect(tab.announced).to_have_text("The answer needs your decision.")
     # it is open still, and what it gave is drawn in part
     expect(look).to_contain_text("Done")
     output = tab.page.get_by_role("group", name="Output of look_up")
@@ -87,7 +87,7 @@ def test_each_part_is_shown_and_the_user_decides(visitor: Visitor, tmp_path: Pat
     other.look()
     letters = other.answer().locator("details", has_text="send_letter").locator(".tool-state")
     expect(letters).to_have_text(["Approved"])
-    why_not = other.answer().get_by_role("textbox", name="Why not")
+    why_not = other.answer().get_by_role("textbox", name="Reason for denying")
     why_not.fill("Not on a Sunday")
     why_not.press("Enter")
     tab.wait_for("complete")

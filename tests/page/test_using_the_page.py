@@ -149,7 +149,7 @@ def test_rename_and_delete(visitor: Visitor) -> None:
     expect(tab.page.get_by_role("heading", name="What would you like to know?")).to_be_visible()
     expect(tab.field).to_be_focused()
     other.look()
-    expect(other.page.get_by_role("heading", name="This conversation is not here")).to_be_visible()
+    expect(other.page.get_by_role("heading", name="Conversation not found")).to_be_visible()
     for seen in (tab, other):
         expect(seen.conversations).to_have_count(0)
 

@@ -16,7 +16,7 @@ def test_a_stranger_is_refused(visitor: Visitor, stranger: Visitor) -> None:
     own.wait_for("complete")
     conversation = own.page.url.partition("#")[2]
     foreign = stranger.open(f"#{conversation}")
-    sentence = foreign.page.get_by_text("It was deleted, or it belongs to somebody else.")
+    sentence = foreign.page.get_by_text("It was deleted, or it belongs to someone else.")
     expect(sentence).to_be_visible()
     expect(foreign.answers).to_have_count(0)
     expect(foreign.conversations).to_have_count(0)

@@ -41,9 +41,9 @@ function announce(answer: Message): string {
     case "queued":
       return "Queued.";
     case "streaming":
-      return "The answer begins.";
+      return "The answer has started.";
     case "waiting":
-      return "The answer waits for you.";
+      return "The answer needs your decision.";
     case "stopped":
       return "The answer was stopped.";
     case "interrupted":
@@ -54,7 +54,7 @@ function announce(answer: Message): string {
       const text = plainText(textOf(answer), SPOKEN_LENGTH);
       return text.length <= SPOKEN_LENGTH
         ? text
-        : `${text.slice(0, SPOKEN_LENGTH)} … The answer goes on.`;
+        : `${text.slice(0, SPOKEN_LENGTH)} … The answer continues.`;
     }
   }
 }

@@ -57,7 +57,7 @@ export function App({ client }: { client: ChatClient }) {
     <FilesOf.Provider value={client}>
       <div class="page" data-drawer={drawer ? "open" : "closed"}>
         <button type="button" class="skip" onClick={focusPrompt}>
-          To the prompt
+          Skip to the prompt
         </button>
         <Sidebar
           client={client}

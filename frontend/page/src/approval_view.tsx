@@ -41,15 +41,11 @@ export function ApprovalView({ part, message, conversation }: ApprovalProps) {
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for a form, and this asks one thing
     <div class="approval" role="group" aria-label={`Approval: ${name}`} tabIndex={-1} ref={card}>
       <p>
-        May this be done: <strong class="tool-name">{name}</strong>?
+        Allow <strong class="tool-name">{name}</strong>?
       </p>
       {reason !== "" && reason.length <= LONGEST_REASON && <p dir="auto">{visible(reason)}</p>}
       {reason.length > LONGEST_REASON && <ValueView label="Reason" of={name} value={reason} />}
-      {input === undefined ? (
-        <p>Without input.</p>
-      ) : (
-        <ValueView label="Input" of={name} value={input} />
-      )}
+      {input === undefined ? <p>No input.</p> : <ValueView label="Input" of={name} value={input} />}
       {approval?.descriptor !== undefined && (
         <ValueView label="Details" of={name} value={approval.descriptor} />
       )}
@@ -72,8 +68,8 @@ export function ApprovalView({ part, message, conversation }: ApprovalProps) {
           dir="auto"
           autocomplete="off"
           maxLength={LONGEST_WHY_NOT}
-          aria-label="Why not (optional)"
-          placeholder="Why not (optional)"
+          aria-label="Reason for denying (optional)"
+          placeholder="Reason for denying (optional)"
         />
         <span role="status">{sending && "Sending…"}</span>
       </form>

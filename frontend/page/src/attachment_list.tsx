@@ -35,12 +35,12 @@ function said(files: readonly Attachment[]): string {
   if (files.length === 0) return "";
   const failed = files.filter(({ error }) => error !== null).length;
   const coming = files.filter(({ part, error }) => part === null && error === null).length;
-  if (coming > 0) return `${coming} of ${files.length} files on the way`;
-  return failed > 0
-    ? `${failed} files did not arrive`
-    : files.length === 1
-      ? "1 file added"
-      : `${files.length} files added`;
+  if (coming > 0) return `Uploading ${coming} of ${counted(files.length)}`;
+  return failed > 0 ? `${counted(failed)} failed to upload` : `${counted(files.length)} added`;
+}
+
+function counted(files: number): string {
+  return files === 1 ? "1 file" : `${files} files`;
 }
 
 function Chip({ file, attachments }: { file: Attachment; attachments: Attachments }) {
@@ -52,12 +52,12 @@ function Chip({ file, attachments }: { file: Attachment; attachments: Attachment
         <span class="attachment-name">{name}</span>
         {error !== null && <span>{error}</span>}
         {part === null && error === null && (
-          <progress max={1} value={progress} aria-label={`${name}: arrived`} />
+          <progress max={1} value={progress} aria-label={`Uploading ${name}`} />
         )}
       </span>
       {error !== null && temporary && (
         <button type="button" class="plain" onClick={() => attachments.retry(id)}>
-          Again
+          Try again
         </button>
       )}
       <button

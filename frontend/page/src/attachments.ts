@@ -62,7 +62,7 @@ export class Attachments {
     this.#refusal.set("");
     for (const file of files) {
       if (this.#files.value.length >= MOST) {
-        this.#refusal.set(`A prompt takes ${MOST} files.`);
+        this.#refusal.set(`A prompt can have at most ${MOST} files.`);
         return;
       }
       const id = newId();
@@ -128,7 +128,7 @@ export class Attachments {
       } else if (error instanceof CallError) {
         this.#change(id, { error: error.message, temporary: error.temporary });
       } else {
-        this.#change(id, { error: "The file cannot be read.", temporary: false });
+        this.#change(id, { error: "The file could not be read.", temporary: false });
       }
     }
   }

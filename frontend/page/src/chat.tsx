@@ -121,10 +121,10 @@ function Gone({ failure }: { failure: CallError | null }) {
   const missing = failure === null || failure.forbidden;
   return (
     <section class="welcome">
-      <h2>{missing ? "This conversation is not here" : "This conversation cannot be shown"}</h2>
-      <p>{missing ? "It was deleted, or it belongs to somebody else." : failure.message}</p>
+      <h2>{missing ? "Conversation not found" : "This conversation could not be loaded"}</h2>
+      <p>{missing ? "It was deleted, or it belongs to someone else." : failure.message}</p>
       <button type="button" class="button" onClick={() => showConversation("")}>
-        Begin a new one
+        Start a new one
       </button>
     </section>
   );

@@ -131,12 +131,12 @@ export function Composer(props: ComposerProps) {
         {dropping
           ? "Drop the files to add them to your prompt"
           : unready
-            ? "The prompt can go when its files have arrived"
+            ? "You can send the prompt once its files are uploaded"
             : busy && !empty
-              ? "Enter: after the present answer · Ctrl+Enter: in its place · Esc: stop"
+              ? "Enter queues · Ctrl+Enter interrupts · Esc stops the answer"
               : busy
                 ? "Esc stops the answer"
-                : "Enter sends · Shift+Enter begins a new line"}
+                : "Enter sends · Shift+Enter starts a new line"}
       </p>
       {children}
     </form>

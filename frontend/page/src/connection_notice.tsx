@@ -15,9 +15,9 @@ export function ConnectionNotice({ client }: { client: ChatClient }) {
       {shown === "connecting" && <p>{known.current ? "Reconnecting…" : "Connecting…"}</p>}
       {shown === "offline" && (
         <p>
-          The connection has ended.{" "}
+          You are disconnected.{" "}
           <button type="button" class="plain" onClick={() => client.connect()}>
-            Connect again
+            Reconnect
           </button>
         </p>
       )}

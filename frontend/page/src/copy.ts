@@ -19,7 +19,7 @@ async function copied(text: string): Promise<void> {
   try {
     await write(text);
   } catch {
-    throw new CallError(0, "The browser did not let this be copied.", false);
+    throw new CallError(0, "The browser did not allow copying.", false);
   }
 }
 

@@ -40,7 +40,7 @@ export function ExportDialog({
   return (
     <dialog ref={dialog} aria-label="Export this conversation" onClose={onClose}>
       <h2>Export this conversation</h2>
-      <p>All of its messages, as a file.</p>
+      <p>Saves all of its messages as a file.</p>
       <div class="actions offered">
         <button type="button" class="button" onClick={() => take("md")}>
           Markdown

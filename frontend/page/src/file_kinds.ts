@@ -10,7 +10,7 @@ export async function prepared(file: File): Promise<File> {
   if (file.size === 0) throw new NotTaken(`${file.name} is empty.`);
   if (file.type.startsWith("image/") && file.type !== "image/svg+xml") {
     const picture = await smaller(file);
-    if (picture === null) throw new NotTaken(`${file.name} cannot be read as a picture.`);
+    if (picture === null) throw new NotTaken(`${file.name} could not be read as an image.`);
     return picture;
   }
   if (file.type === "application/pdf" || file.type === "application/json") return file;
@@ -18,7 +18,7 @@ export async function prepared(file: File): Promise<File> {
     const type = file.type.startsWith("text/") ? file.type : "text/plain";
     return new File([file], file.name, { type });
   }
-  throw new NotTaken(`${file.name} is not taken: only pictures, PDFs and texts are.`);
+  throw new NotTaken(`${file.name} cannot be added: only images, PDFs and text files can.`);
 }
 
 /** By its content: browsers do not know what most kinds of source text are. */

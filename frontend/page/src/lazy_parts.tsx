@@ -35,7 +35,7 @@ function useViews(): Views | null {
 
 /** After a new version was set up, say: an approval may be among what is not shown. */
 function reportMissing(): void {
-  const words = "A part of the conversation could not be shown. Please reload the page.";
+  const words = "Part of the conversation could not be shown. Please reload the page.";
   report(Promise.reject(new CallError(0, words, true)));
 }
 

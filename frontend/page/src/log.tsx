@@ -69,7 +69,12 @@ export function Log({ messages, pending, opening, conversation, outbox, onEdit, 
         ))}
       </div>
       {!atEnd && (
-        <button type="button" class="to-end" aria-label="To the latest message" onClick={toLatest}>
+        <button
+          type="button"
+          class="to-end"
+          aria-label="Jump to the latest message"
+          onClick={toLatest}
+        >
           <DownIcon />
         </button>
       )}

@@ -46,7 +46,7 @@ function Answer({ message, conversation, busy }: MessageProps) {
       aria-live="off"
       aria-busy={open}
     >
-      {status === "queued" && <p class="waiting">Queued: answered after the ones before</p>}
+      {status === "queued" && <p class="waiting">Queued: waiting for earlier answers</p>}
       {message.parts.map((part, index) => (
         <PartView
           key={`${index}`}
@@ -58,7 +58,9 @@ function Answer({ message, conversation, busy }: MessageProps) {
       ))}
       {status === "streaming" && !showsGrowth(newest) && (
         <p class="waiting thinking">
-          <span class="unseen">The answer {newest === undefined ? "begins" : "goes on"} soon</span>
+          <span class="unseen">
+            {newest === undefined ? "Waiting for the answer" : "More of the answer is coming"}
+          </span>
         </p>
       )}
       {message.parts.some(({ type }) => type.startsWith("source-")) && (
@@ -92,14 +94,14 @@ function PartView({ growing, ...props }: OtherPartProps & { growing: boolean }) 
 
 const ENDINGS: Partial<Record<NonNullable<Metadata["status"]>, string>> = {
   stopped: "Stopped.",
-  interrupted: "The server was interrupted before this answer was whole.",
+  interrupted: "The server was interrupted before this answer was complete.",
   failed: "The answer failed.",
 };
 
 /** Reasons of a model to finish before all was said. */
 const CUT_SHORT: Record<string, string> = {
-  length: "This answer reached its greatest length.",
-  "content-filter": "The model's content filter ended this answer.",
+  length: "This answer reached its maximum length.",
+  "content-filter": "The model's content filter cut this answer short.",
 };
 
 function Ending({ metadata: { status, error, finish_reason } }: { metadata: Metadata }) {

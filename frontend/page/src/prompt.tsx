@@ -135,7 +135,7 @@ function Editor({ text, busy, onSend, onCancel }: EditorProps) {
           Cancel
         </button>
         <span id="edit-help" class="hint">
-          What it replaces stays as another version.
+          The original is kept as another version.
         </span>
       </div>
     </form>

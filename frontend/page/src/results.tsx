@@ -43,7 +43,7 @@ export function Results({ client, query, onChoose }: ResultsProps) {
       <p class="found" role="status" aria-label="Search">
         {said}
       </p>
-      <ul aria-label="Found">
+      <ul aria-label="Search results">
         {hits.map((hit) => (
           <li key={`${hit.conversation}/${hit.message}`}>
             <a href={addressOf(hit.conversation, hit.message)} onClick={onChoose}>

@@ -116,7 +116,9 @@ export function Sidebar({ client, list, notices, current, open, onClose }: Sideb
           <results.Results client={client} query={query} onChoose={onClose} />
         )}
         <ul hidden={searching} aria-label={archived ? "Archived" : undefined}>
-          {archived && conversations.length === 0 && <li class="none">Nothing is archived.</li>}
+          {archived && conversations.length === 0 && (
+            <li class="none">No archived conversations.</li>
+          )}
           {conversations.map((summary) => (
             <li key={summary.id} data-current={summary.id === current}>
               {renaming === summary.id ? (
@@ -164,7 +166,7 @@ export function Sidebar({ client, list, notices, current, open, onClose }: Sideb
           onConfirm={() => remove(deleting)}
           onCancel={() => setDeleting(null)}
         >
-          “{deleting.title}” goes for good, on all your devices.
+          “{deleting.title}” will be deleted for good, on all your devices.
         </ConfirmDialog>
       )}
     </>

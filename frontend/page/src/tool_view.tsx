@@ -29,12 +29,12 @@ export function toolState(part: ToolPart, course: Course): string {
       if (part.approval?.approved === false) return "Denied";
       return course === "closed" ? "Not finished" : "Approved";
     case "approval-requested":
-      return course === "closed" ? "Not decided" : "Asks for approval";
+      return course === "closed" ? "Not decided" : "Needs approval";
     case "input-available":
-      if (course === "waiting") return "Waits for its result";
+      if (course === "waiting") return "Waiting for its result";
       return course === "made" ? "Running…" : "Not finished";
     default:
-      return course === "made" ? "Writing its input…" : "Not finished";
+      return course === "made" ? "Writing input…" : "Not finished";
   }
 }
 
@@ -70,7 +70,7 @@ function Call({ part, name, course }: ToolProps & { name: string }) {
   return (
     <>
       {input === undefined ? (
-        <p>{writing ? "No input yet." : "Without input."}</p>
+        <p>{writing ? "No input yet." : "No input."}</p>
       ) : (
         <ValueView label="Input" of={name} value={input} growing={writing && course === "made"} />
       )}

@@ -6,7 +6,7 @@ import { useObservable } from "./hooks.ts";
 /** What `make run` starts where no other model is named. */
 const TOY = "SmolLM2-135M-Instruct";
 const EXAMPLES = [
-  "Explain a websocket to a ten-year-old",
+  "Explain websockets to a ten-year-old",
   "Plan a weekend in a city I have never seen",
   "Write a function that finds the longest word",
 ];
@@ -32,8 +32,9 @@ export function Welcome({ model, onChoose }: WelcomeProps) {
       </ul>
       {name !== null && (
         <p class="model">
-          {name} answers{name === TOY && ": a toy that comes with this page, and knows very little"}
-          .
+          {name} answers.
+          {name === TOY &&
+            " It is a toy model that comes with this page, and it knows very little."}
         </p>
       )}
     </section>

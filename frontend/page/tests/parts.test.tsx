@@ -64,10 +64,10 @@ function tool(state: ToolPart["state"], more: Partial<ToolPart> = {}): ToolPart 
 describe("a tool", () => {
   const asked = { approval: { id: "a" } };
   test.each<[Partial<ToolPart> & Pick<ToolPart, "state">, Status, string]>([
-    [{ state: "input-streaming" }, "streaming", "Writing its input…"],
+    [{ state: "input-streaming" }, "streaming", "Writing input…"],
     [{ state: "input-streaming" }, "stopped", "Not finished"],
     [{ state: "input-available" }, "streaming", "Running…"],
-    [{ state: "input-available" }, "waiting", "Waits for its result"],
+    [{ state: "input-available" }, "waiting", "Waiting for its result"],
     [{ state: "input-available" }, "interrupted", "Not finished"],
     [{ state: "approval-requested", ...asked }, "complete", "Not decided"],
     [{ state: "approval-responded", approval: { id: "a", approved: true } }, "waiting", "Approved"],
@@ -170,7 +170,9 @@ describe("an approval", () => {
   test("is denied with a reason, by the key that ends a line as well", async () => {
     const { proceed, conversation } = decided();
     await show([asking("ask")], "waiting", conversation);
-    const field = root.querySelector<HTMLInputElement>("input[aria-label='Why not (optional)']");
+    const field = root.querySelector<HTMLInputElement>(
+      "input[aria-label='Reason for denying (optional)']",
+    );
     if (field === null) throw new Error("there is no field");
     field.value = "  Too dear ";
     // what a browser does with Enter in a field
