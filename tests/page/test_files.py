@@ -111,7 +111,9 @@ def test_a_large_picture_is_made_smaller_and_stays_readable(visitor: Visitor) ->
 def test_what_is_not_taken_is_said_before_anything_is_sent(visitor: Visitor) -> None:
     tab = visitor.open()
     choose(tab, ("tool.exe", "application/x-msdownload", b"MZ\0\0"))
-    expect(refusal(tab)).to_have_text("tool.exe cannot be added: only images, PDFs and text files can.")
+    expect(refusal(tab)).to_have_text(
+        "tool.exe cannot be added: only images, PDFs and text files can."
+    )
     choose(tab, ("empty.txt", "text/plain", b""))
     expect(refusal(tab)).to_have_text("empty.txt is empty.")
     choose(tab, ("broken.png", "image/png", b"no picture"))

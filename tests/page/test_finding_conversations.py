@@ -61,7 +61,11 @@ def test_a_hit_far_back_is_loaded_and_shown(visitor: Visitor) -> None:
     ask(tab, "another")
     tab.page.keyboard.press("Control+k")
     tab.page.keyboard.type("needle")
-    hit = tab.page.get_by_role("list", name="Search results").get_by_role("link").filter(has_text="needle")
+    hit = (
+        tab.page.get_by_role("list", name="Search results")
+        .get_by_role("link")
+        .filter(has_text="needle")
+    )
     expect(hit).not_to_have_count(0)
     links = [link.get_attribute("href") for link in hit.all()]
     [at] = [number for number, link in enumerate(links) if link and "/" in link]
