@@ -6,7 +6,7 @@ import { GrowingMarkdown } from "../src/growing_markdown.ts";
 import { blocksOf, plainText, renderBlock } from "../src/markdown.ts";
 
 /** Far more than any takes here; what is not bounded takes minutes. */
-const PATIENCE = 10_000;
+const PATIENCE = 60_000;
 const LENGTH = 20_000;
 
 function shown(text: string, growing = false): string {
