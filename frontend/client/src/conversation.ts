@@ -35,13 +35,14 @@ export class Conversation {
   /** The cursor of the page before ours; null where there is none. */
   #earlier: string | null = null;
 
-  /** `ChatClient` makes these; `session` is there when a call has just begun the conversation. */
+  /** `ChatClient` makes these; `session` is what a call gave of it, `partial` where more may stand before that. */
   constructor(
     id: string,
     connection: Link,
     reduce: Reduce,
     onClose: () => void,
     session?: Session,
+    partial = false,
   ) {
     this.id = id;
     this.#connection = connection;
@@ -49,11 +50,11 @@ export class Conversation {
     this.#follower = new Follower(connection, {
       load: () => connection.call("open", { conversation: id, limit: PAGE }, { within: 0 }),
       show: (shown) => {
-        const first = this.#state.value.messages[0]?.id;
-        this.#receive({ type: "session", session: shown, whole: true });
+        const { messages } = this.#state.value;
+        const stays = messages.findIndex(({ id }) => id === shown.messages[0]?.id) > 0;
         // with the earlier messages that stay, what is known of those before them stays
-        if (first !== undefined && first === this.#state.value.messages[0]?.id) return;
-        this.#earlier = shown.next ?? null;
+        if (!stays) this.#earlier = shown.next ?? null;
+        this.#receive({ type: "session", session: shown, whole: true });
       },
       receive: (event) => this.#receive(event),
       settled: (shown, covered) => this.#settled(shown, covered),
@@ -69,7 +70,7 @@ export class Conversation {
       onClose();
     });
     if (session === undefined) void this.#follower.synchronise();
-    else this.#follower.begin(session);
+    else this.#follower.begin(session, partial);
   }
 
   get state(): Observable<ConversationState> {
@@ -253,7 +254,7 @@ export class Conversation {
     this.#receive({ type: "history", messages: page.messages });
   }
 
-  /** Loads the latest messages anew: where what is shown was begun in the middle. */
+  /** Loads the latest messages anew. */
   refresh(): Promise<void> {
     return this.#follower.synchronise();
   }

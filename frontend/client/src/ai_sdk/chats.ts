@@ -17,7 +17,6 @@ export class Chat {
   readonly streams = new Cell(0);
   /** Prompts that were edited here: under which id the newest version is stored. */
   readonly versions = new Map<string, string>();
-  #partial: Conversation | null = null;
   #holders = 0;
   #finding: Promise<Conversation | null> | null = null;
   #linger: ReturnType<typeof setTimeout> | undefined;
@@ -27,9 +26,12 @@ export class Chat {
     this.key = key;
   }
 
-  /** Follows the conversation, if there is one; where it is followed already, that one. */
-  find(): Promise<Conversation | null> {
-    if (this.conversation.value !== null) return Promise.resolve(this.conversation.value);
+  /** Follows the conversation, if there is one; where it is followed already, that one, with all that it has. */
+  async find(): Promise<Conversation | null> {
+    const followed = this.conversation.value;
+    // a prompt that was sent without looking follows it from its end on
+    if (followed?.sync.value === "opening") await followed.refresh();
+    if (this.conversation.value !== null) return this.conversation.value;
     this.#finding ??= this.client
       .openKey(this.key)
       .then((found) => found && this.#follow(found))
@@ -43,10 +45,7 @@ export class Chat {
   async send(prompt: Prompt, options: BeginOptions): Promise<Conversation> {
     const followed = this.conversation.value;
     if (followed === null) {
-      const begun = await this.client.begin(prompt, { ...options, key: this.key });
-      // another tab may have begun it just before: then this is only its end
-      this.#partial = begun;
-      return this.#follow(begun);
+      return this.#follow(await this.client.begin(prompt, { ...options, key: this.key }));
     }
     await followed.send(prompt, options);
     return followed;
@@ -77,13 +76,7 @@ export class Chat {
       running = false;
       release();
       this.streams.set(this.streams.value - 1);
-      if (this.streams.value === 0 && this.#holders > 0) this.#complete();
     };
-  }
-
-  #complete(): void {
-    void this.#partial?.refresh();
-    this.#partial = null;
   }
 
   #follow(conversation: Conversation): Conversation {
