@@ -148,9 +148,11 @@ export class Conversation {
     try {
       return this.#joined(await this.#connection.call("continue", request));
     } catch (error) {
-      if (!(error instanceof CallError) || error.code !== 409 || !this.#runs(message)) throw error;
-      // it has asked, and is still being written
-      await this.#rested(message);
+      const known = this.#state.value.messages.find(({ id }) => id === message);
+      const open = known !== undefined && !isClosed(known);
+      if (!open || !(error instanceof CallError) || error.code !== 409) throw error;
+      // it had asked, and was still being written; that it waits may be known here before the refusal
+      if (this.#runs(message)) await this.#rested(message);
       return this.#joined(await this.#connection.call("continue", request));
     }
   }
