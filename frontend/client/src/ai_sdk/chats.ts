@@ -1,5 +1,6 @@
 /** The conversations of a client by the app's own names for them, each followed while somebody needs it. */
 
+import type { Centrifuge } from "centrifuge";
 import { type BeginOptions, ChatClient } from "../client.ts";
 import type { Conversation } from "../conversation.ts";
 import { Cell } from "../observable.ts";
@@ -91,9 +92,24 @@ export class Chat {
   }
 }
 
+/** A client that transports share until it lets the connection go. */
+class SharedClient extends ChatClient {
+  readonly #forget: () => void;
+
+  constructor(existing: Centrifuge, rpcNamespace: string, forget: () => void) {
+    super({ existing, rpcNamespace });
+    this.#forget = forget;
+  }
+
+  override disconnect(): void {
+    this.#forget();
+    super.disconnect();
+  }
+}
+
 export class Chats {
   static readonly #of = new WeakMap<ChatClient, Chats>();
-  static readonly #clients = new WeakMap<object, ChatClient>();
+  static readonly #clients = new WeakMap<Centrifuge, Map<string, ChatClient>>();
   readonly #client: ChatClient;
   readonly #chats = new Map<string, Chat>();
 
@@ -108,13 +124,15 @@ export class Chats {
     return known;
   }
 
-  /** A channel can be followed once on a connection, so a connection has one client. */
-  static client(
-    connection: ConstructorParameters<typeof ChatClient>[0] & { existing: object },
-  ): ChatClient {
-    const known = Chats.#clients.get(connection.existing) ?? new ChatClient(connection);
-    Chats.#clients.set(connection.existing, known);
-    return known;
+  /** A channel can be followed once on a connection, so a service has one client there. */
+  static client(connection: Centrifuge, rpcNamespace = "ai"): ChatClient {
+    const clients = Chats.#clients.get(connection) ?? new Map<string, ChatClient>();
+    Chats.#clients.set(connection, clients);
+    // disconnected again, it must not take the one that came after it
+    const forget = () => clients.get(rpcNamespace) === client && clients.delete(rpcNamespace);
+    const client = clients.get(rpcNamespace) ?? new SharedClient(connection, rpcNamespace, forget);
+    clients.set(rpcNamespace, client);
+    return client;
   }
 
   get(key: string): Chat {
