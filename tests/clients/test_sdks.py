@@ -18,6 +18,7 @@ from testbed.link import Link
 from testbed.text import text
 from testbed.waiting import until
 from tests.clients.conftest import SETTINGS
+from tests.clients.forgetful import forgetful
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "clients"
 RESPONDERS = "parts=testbed.answers:answer, approvals=testbed.approvals:answer"
@@ -160,6 +161,15 @@ async def test_an_answer_is_exact_where_publications_are_lost_or_strange(
         await server_api(deployment, "publish", channel=session["channel"], data=strange)
     assert await answer == f"{text(200)}\n"
     await other.close()
+
+
+async def test_an_answer_ends_though_its_last_publication_was_lost(
+    deployment: Deployment, program: list[str]
+) -> None:
+    async with forgetful(deployment.port, losing='"finish"') as between:
+        answer = await output_of(program, between.port, "/tokens 50 rate=50")
+    assert text(50) == answer.removesuffix("\n")
+    assert between.lost == 1
 
 
 async def test_a_conversation_that_is_deleted_is_gone(

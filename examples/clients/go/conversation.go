@@ -11,6 +11,12 @@ import (
 	"github.com/centrifugal/centrifuge-go"
 )
 
+// How long an open answer may be silent before it is looked at: at first, and at most.
+const (
+	silence        = 10 * time.Second
+	longestSilence = time.Minute
+)
+
 // A conversation is what one shows, kept exact. `changed` has an entry when there is something new.
 type conversation struct {
 	changed    chan struct{}
@@ -23,6 +29,7 @@ type conversation struct {
 	contained    map[string]int  // of open answers: the last seq that their parts contain
 	sought       map[string]bool // ids that were not there, and were asked for once
 	delay        time.Duration
+	came         int // publications
 	subscription *centrifuge.Subscription
 }
 
@@ -36,7 +43,11 @@ func begin(connection *connection, method string, request any) (*conversation, e
 		connection: connection, session: first, fresh: true,
 		changed: make(chan struct{}, 1), sought: map[string]bool{}, delay: 100 * time.Millisecond,
 	}
-	return c, c.follow()
+	if err := c.follow(); err != nil {
+		return nil, err
+	}
+	go c.watch()
+	return c, nil
 }
 
 func (c *conversation) follow() error {
@@ -117,6 +128,28 @@ func (c *conversation) again() {
 	}()
 }
 
+// Watch opens again where an open answer is silent: where its last publication was lost, no next one shows it.
+func (c *conversation) watch() {
+	wait, came := silence, 0
+	for {
+		time.Sleep(wait)
+		c.mu.Lock()
+		switch {
+		case c.gone:
+			c.mu.Unlock()
+			return
+		case came != c.came || !slices.ContainsFunc(c.session.Messages, (*message).expected):
+			wait, came = silence, c.came
+		default:
+			wait = min(2*wait, longestSilence)
+			if c.subscription != nil && c.subscription.State() == centrifuge.SubStateSubscribed {
+				c.again()
+			}
+		}
+		c.mu.Unlock()
+	}
+}
+
 func (c *conversation) tell() {
 	select {
 	case c.changed <- struct{}{}:
@@ -129,6 +162,7 @@ func (c *conversation) take(data []byte) {
 	if json.Unmarshal(data, &kind) != nil {
 		return
 	}
+	c.came++
 	switch kind.Type {
 	case "message":
 		if joined, ok := read[joinedPublication](data); ok {

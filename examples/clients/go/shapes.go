@@ -74,6 +74,9 @@ func (m *message) closed() bool {
 	return m.Role == "user" || slices.Contains(closed, m.Metadata.Status)
 }
 
+// Expected says that more comes by itself.
+func (m *message) expected() bool { return !m.closed() && m.Metadata.Status != "waiting" }
+
 // Apply passes over chunks that are nothing to a reader of text, and those that it does not know.
 func (m *message) apply(data json.RawMessage) {
 	chunk, ok := read[struct {

@@ -19,12 +19,15 @@ from centrifuge import (
     ReplyError,
     StreamPosition,
     SubscriptionEventHandler,
+    SubscriptionState,
 )
 
 Json = dict[str, Any]
 
 CLOSED = ("complete", "stopped", "failed", "interrupted")
 TRIES = 20
+# How long an open answer may be silent before it is looked at: at first, and at most.
+SILENCE = (10, 60)
 
 
 class Connection:
@@ -96,6 +99,8 @@ class Conversation:
         ] = {}  # of an open answer: the last seq that its parts contain
         self._sought: set[str] = set()  # ids that were not there, and were asked for once
         self._delay = 0.0
+        self._came = 0  # publications
+        self._watching: asyncio.Task[None] | None = None
         self._reopening: asyncio.Task[None] | None = None
         self._subscription: Any = None
 
@@ -104,6 +109,7 @@ class Conversation:
         """Follows that of the session which a call brings: "send", or "open"."""
         conversation = cls(connection, await connection.call(method, request))
         await conversation._follow()
+        conversation._watching = asyncio.create_task(conversation._watch())
         return conversation
 
     def find(self, message: str) -> Json | None:
@@ -114,8 +120,9 @@ class Conversation:
         return next((follower for m, follower in places if m["id"] == message), None)
 
     async def close(self) -> None:
-        if self._reopening is not None:
-            self._reopening.cancel()
+        for task in (self._watching, self._reopening):
+            if task is not None:
+                task.cancel()
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             await self._remove(subscription)
@@ -174,6 +181,26 @@ class Conversation:
         await subscription.unsubscribe()
         self._connection.client.remove_subscription(subscription)
 
+    async def _watch(self) -> None:
+        """Where the last publication of an answer was lost, no next one shows it."""
+        silence, longest = SILENCE
+        while not self.gone:
+            came = self._came
+            await asyncio.sleep(silence)
+            if came != self._came or not self._expects():
+                silence, _ = SILENCE
+                continue
+            silence = min(2 * silence, longest)
+            subscription = self._subscription
+            if subscription is not None and subscription.state == SubscriptionState.SUBSCRIBED:
+                self._again()
+
+    def _expects(self) -> bool:
+        """Whether more is to come by itself."""
+        return any(
+            not is_closed(m) and m["metadata"].get("status") != "waiting" for m in self.messages
+        )
+
     def _leave(self) -> None:
         self.gone = True
         self.changed.set()
@@ -181,6 +208,7 @@ class Conversation:
     async def _publication(self, context: Any) -> None:
         if self._subscription is None:
             return
+        self._came += 1
         publication: Json = context.pub.data
         match publication["type"]:
             case "message":

@@ -102,7 +102,11 @@ export class ChatClient {
   /** Follows the conversation of that name; null where the user has none. */
   async openKey(key: string): Promise<Conversation | null> {
     const session = await this.look(key, PAGE);
-    return session && this.#shown(session);
+    if (session === null) return null;
+    const followed = this.#open.get(session.conversation);
+    // what it shows may be newer than the session
+    await followed?.refresh();
+    return followed ?? this.#follow(session.conversation, session);
   }
 
   /** The conversation of that name as it is now, with its latest messages, without following it; null: there is none. */
@@ -147,10 +151,16 @@ export class ChatClient {
     return (await this.#connection.call("models", {})).models;
   }
 
-  /** Begins a conversation with its first prompt. */
+  /**
+   * Begins a conversation with its first prompt. With a key it may have been there: what stood before the prompt is
+   * shown soon after, at the latest when `ready` resolves.
+   */
   async begin(prompt: Prompt, { key, ...options }: BeginOptions = {}): Promise<Conversation> {
     const destination = key === undefined ? undefined : { key };
-    return this.#shown(await callSend(this.#connection, destination, prompt, options));
+    const session = await callSend(this.#connection, destination, prompt, options);
+    const followed = this.#open.get(session.conversation);
+    followed?.join(session);
+    return followed ?? this.#follow(session.conversation, session, key !== undefined);
   }
 
   /** The next prompt of a conversation, whether it is followed or not. */
@@ -169,19 +179,14 @@ export class ChatClient {
     return download(this.#connection, url, options);
   }
 
-  #shown(session: Session): Conversation {
-    const followed = this.#open.get(session.conversation);
-    followed?.join(session);
-    return followed ?? this.#follow(session.conversation, session);
-  }
-
-  #follow(id: string, session?: Session): Conversation {
+  #follow(id: string, session?: Session, partial = false): Conversation {
     const conversation = new Conversation(
       id,
       this.#connection,
       this.#reduce,
       () => this.#open.delete(id),
       session,
+      partial,
     );
     this.#open.set(id, conversation);
     return conversation;

@@ -35,13 +35,14 @@ export class Conversation {
   /** The cursor of the page before ours; null where there is none. */
   #earlier: string | null = null;
 
-  /** `ChatClient` makes these; `session` is there when a call has just begun the conversation. */
+  /** `ChatClient` makes these; `session` is what a call gave of it, `partial` where more may stand before that. */
   constructor(
     id: string,
     connection: Link,
     reduce: Reduce,
     onClose: () => void,
     session?: Session,
+    partial = false,
   ) {
     this.id = id;
     this.#connection = connection;
@@ -49,11 +50,11 @@ export class Conversation {
     this.#follower = new Follower(connection, {
       load: () => connection.call("open", { conversation: id, limit: PAGE }, { within: 0 }),
       show: (shown) => {
-        const first = this.#state.value.messages[0]?.id;
-        this.#receive({ type: "session", session: shown, whole: true });
+        const { messages } = this.#state.value;
+        const stays = messages.findIndex(({ id }) => id === shown.messages[0]?.id) > 0;
         // with the earlier messages that stay, what is known of those before them stays
-        if (first !== undefined && first === this.#state.value.messages[0]?.id) return;
-        this.#earlier = shown.next ?? null;
+        if (!stays) this.#earlier = shown.next ?? null;
+        this.#receive({ type: "session", session: shown, whole: true });
       },
       receive: (event) => this.#receive(event),
       settled: (shown, covered) => this.#settled(shown, covered),
@@ -69,7 +70,7 @@ export class Conversation {
       onClose();
     });
     if (session === undefined) void this.#follower.synchronise();
-    else this.#follower.begin(session);
+    else this.#follower.begin(session, partial);
   }
 
   get state(): Observable<ConversationState> {
@@ -147,9 +148,11 @@ export class Conversation {
     try {
       return this.#joined(await this.#connection.call("continue", request));
     } catch (error) {
-      if (!(error instanceof CallError) || error.code !== 409 || !this.#runs(message)) throw error;
-      // it has asked, and is still being written
-      await this.#rested(message);
+      const known = this.#state.value.messages.find(({ id }) => id === message);
+      const open = known !== undefined && !isClosed(known);
+      if (!open || !(error instanceof CallError) || error.code !== 409) throw error;
+      // it had asked, and was still being written; that it waits may be known here before the refusal
+      if (this.#runs(message)) await this.#rested(message);
       return this.#joined(await this.#connection.call("continue", request));
     }
   }
@@ -253,7 +256,7 @@ export class Conversation {
     this.#receive({ type: "history", messages: page.messages });
   }
 
-  /** Loads the latest messages anew: where what is shown was begun in the middle. */
+  /** Loads the latest messages anew. */
   refresh(): Promise<void> {
     return this.#follower.synchronise();
   }

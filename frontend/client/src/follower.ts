@@ -32,7 +32,7 @@ export interface Followed<S extends Snapshot, E> {
   news(snapshot: S): boolean;
 }
 
-/** `behind` while something may be missing; `gone` when it was deleted, or cannot be followed; `closed` by us. */
+/** `opening` until all is shown; `behind` while something may be missing; `gone` when it was deleted, or cannot be followed; `closed` by us. */
 export type Sync = "opening" | "live" | "behind" | "gone" | "closed";
 
 const DELAYS = { firstDelay: 100, maxDelay: 5_000 };
@@ -72,11 +72,14 @@ export class Follower<S extends Snapshot, E> {
     return this.#failure;
   }
 
-  /** Follows from a snapshot that is already there. */
-  begin(snapshot: S): void {
+  /** Follows from a snapshot that is already there; from one that is partial, until a whole one is loaded. */
+  begin(snapshot: S, partial: boolean): void {
     this.#followed.show(snapshot);
-    this.#sync.set("live");
-    this.#follow(snapshot).catch((error) => this.#failed(error));
+    if (!partial) this.#sync.set("live");
+    // not before it is subscribed: what is loaded then is continued by this subscription
+    this.#follow(snapshot)
+      .then(() => (partial ? this.synchronise() : undefined))
+      .catch((error) => this.#failed(error));
   }
 
   /** Takes an event from wherever it comes; a hole begins the search for what is missing. */

@@ -121,7 +121,8 @@ export function withUploads(
       if (part.type !== "file" || !isToUpload(part)) return part;
       const { mediaType, filename, url } = part;
       const file = new Blob([contentOf(url)]);
-      const options = { id: idOf(url), mediaType, ...(filename && { filename }) };
+      const id = idOf([mediaType, filename, connection.pieceBytes, url].join());
+      const options = { id, mediaType, ...(filename && { filename }) };
       return upload(connection, file, { ...options, ...(signal && { signal }) });
     }),
   );
@@ -139,15 +140,15 @@ function contentOf(url: string): Uint8Array<ArrayBuffer> {
   return encoded ? fromBase64(content) : new TextEncoder().encode(content);
 }
 
-/** The same for the same content: however often a prompt is sent, its file is one. */
-function idOf(url: string): string {
+/** The same for the same file, cut alike: however often a prompt is sent, its file is one. */
+function idOf(file: string): string {
   let [a, b] = [0, 0];
-  for (let at = 0; at < url.length; at++) {
-    const code = url.charCodeAt(at);
+  for (let at = 0; at < file.length; at++) {
+    const code = file.charCodeAt(at);
     a = Math.imul(a ^ code, 2654435761);
     b = Math.imul(b ^ code, 1597334677) + a;
   }
-  return `${url.length}-${a >>> 0}-${b >>> 0}`;
+  return `${file.length}-${a >>> 0}-${b >>> 0}`;
 }
 
 /** Waits where the server says for how long. */

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Link, SubscriptionHandlers } from "../src/connection.ts";
 import { Conversation } from "../src/conversation.ts";
 import { CallError } from "../src/errors.ts";
-import { textOf } from "../src/messages.ts";
-import type { Position, Publication, Session } from "../src/protocol.ts";
+import { type Status, textOf } from "../src/messages.ts";
+import type { Chunk, Position, Publication, Session } from "../src/protocol.ts";
 import { progressOf, type Reduce, reduce } from "../src/state.ts";
 import { prompt, publications, randomText } from "./answers.ts";
 import { Channel, pass } from "./channel.ts";
@@ -322,6 +322,43 @@ describe("a conversation", () => {
     await conversation.ready();
     await conversation.choose("x");
     expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(["x", "y"]);
+  });
+
+  /** A conversation whose answer has that status, and refuses the first decisions, `before` which something happens. */
+  async function deciding(status: Status, refusals: number, before: (seen: () => void) => void) {
+    const answer = { ...prompt("a"), role: "assistant" as const, metadata: { status } };
+    let left = refusals;
+    const { conversation, calls, publish } = answering((method) => {
+      if (method === "open") return { ...session([]), messages: [prompt("u"), answer] };
+      if (left-- <= 0) return { ...session([]), messages: [answer] };
+      before(() => {
+        const chunk = { type: "message-metadata", messageMetadata: { status: "waiting" } };
+        publish({ type: "chunks", message: "a", seq: 1, chunks: [chunk as Chunk] });
+      });
+      throw new CallError(409, "This conversation is still being answered.", false);
+    });
+    await conversation.ready();
+    return { decided: conversation.continue("a", { approvals: [] }), calls };
+  }
+
+  test.each<[string, Status, (seen: () => void) => void]>([
+    ["after the refusal", "streaming", (seen) => setTimeout(seen, 50)],
+    ["before the refusal", "streaming", (seen) => seen()],
+    ["before the decision", "waiting", () => {}],
+  ])("decides once the answer waits, seen %s", async (_, status, before) => {
+    const { decided, calls } = await deciding(status, 1, before);
+    await pass(100);
+    await decided;
+    expect(calls.map(([method]) => method)).toEqual(["open", "continue", "continue"]);
+  });
+
+  test.each<[Status, number]>([
+    ["waiting", 2],
+    ["complete", 1],
+  ])("refuses a decision for good (%s)", async (status, asked) => {
+    const { decided, calls } = await deciding(status, 3, () => {});
+    await expect(decided).rejects.toMatchObject({ code: 409 });
+    expect(calls.length).toBe(1 + asked);
   });
 
   test("that is busy refuses to make an answer anew", async () => {

@@ -9,7 +9,7 @@ const PIECE = 6_000;
 
 /** Keeps files as the server does; `fail` says which call has no reply, after its effect or without one. */
 class Server implements Link {
-  readonly pieceBytes = PIECE;
+  pieceBytes = PIECE;
   readonly files = new Map<string, Map<number, string>>();
   readonly calls: number[] = [];
   fail: (call: number) => CallError | "lost" | undefined = () => undefined;
@@ -34,6 +34,10 @@ class Server implements Link {
   }
 
   #put(id: string, part: number, parts: number, data: string, about: object): object {
+    const known = this.#about.get(id);
+    if (known !== undefined && JSON.stringify(known) !== JSON.stringify({ parts, ...about })) {
+      throw new CallError(400, "The field filename is not what it was for this id before.", false);
+    }
     const pieces = this.files.get(id) ?? new Map<number, string>();
     this.files.set(id, pieces);
     expect(pieces.get(part) ?? data).toBe(data);
@@ -170,6 +174,29 @@ describe("data URLs in a prompt", () => {
     ];
     expect(second).toEqual(first);
     expect(third).not.toEqual(first);
+    expect(server.files.size).toBe(2);
+  });
+
+  test("are files of their own under each name and of each kind, as the server demands", async () => {
+    const server = new Server();
+    const part: Part = { type: "file", mediaType: "image/png", url: png };
+    const parts: Part[] = [
+      part,
+      { ...part, filename: "a.png" },
+      { ...part, filename: "b.png" },
+      { ...part, mediaType: "image/x-png" },
+    ];
+    const sent = await withUploads(server, parts);
+    expect(sent).toEqual(parts.map((one) => ({ ...one, url: expect.stringMatching(/^upload:/) })));
+    expect(server.files.size).toBe(4);
+  });
+
+  test("are files of their own where a connection takes them in other pieces", async () => {
+    const server = new Server();
+    const part: Part = { type: "file", mediaType: "image/png", url: png };
+    await withUploads(server, [part]);
+    server.pieceBytes = PIECE / 2;
+    await withUploads(server, [part]);
     expect(server.files.size).toBe(2);
   });
 });

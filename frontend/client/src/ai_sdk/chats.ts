@@ -1,5 +1,6 @@
 /** The conversations of a client by the app's own names for them, each followed while somebody needs it. */
 
+import type { Centrifuge } from "centrifuge";
 import { type BeginOptions, ChatClient } from "../client.ts";
 import type { Conversation } from "../conversation.ts";
 import { Cell } from "../observable.ts";
@@ -17,7 +18,6 @@ export class Chat {
   readonly streams = new Cell(0);
   /** Prompts that were edited here: under which id the newest version is stored. */
   readonly versions = new Map<string, string>();
-  #partial: Conversation | null = null;
   #holders = 0;
   #finding: Promise<Conversation | null> | null = null;
   #linger: ReturnType<typeof setTimeout> | undefined;
@@ -27,9 +27,12 @@ export class Chat {
     this.key = key;
   }
 
-  /** Follows the conversation, if there is one; where it is followed already, that one. */
-  find(): Promise<Conversation | null> {
-    if (this.conversation.value !== null) return Promise.resolve(this.conversation.value);
+  /** Follows the conversation, if there is one; where it is followed already, that one, with all that it has. */
+  async find(): Promise<Conversation | null> {
+    const followed = this.conversation.value;
+    // a prompt that was sent without looking follows it from its end on
+    if (followed?.sync.value === "opening") await followed.refresh();
+    if (this.conversation.value !== null) return this.conversation.value;
     this.#finding ??= this.client
       .openKey(this.key)
       .then((found) => found && this.#follow(found))
@@ -43,10 +46,7 @@ export class Chat {
   async send(prompt: Prompt, options: BeginOptions): Promise<Conversation> {
     const followed = this.conversation.value;
     if (followed === null) {
-      const begun = await this.client.begin(prompt, { ...options, key: this.key });
-      // another tab may have begun it just before: then this is only its end
-      this.#partial = begun;
-      return this.#follow(begun);
+      return this.#follow(await this.client.begin(prompt, { ...options, key: this.key }));
     }
     await followed.send(prompt, options);
     return followed;
@@ -77,13 +77,7 @@ export class Chat {
       running = false;
       release();
       this.streams.set(this.streams.value - 1);
-      if (this.streams.value === 0 && this.#holders > 0) this.#complete();
     };
-  }
-
-  #complete(): void {
-    void this.#partial?.refresh();
-    this.#partial = null;
   }
 
   #follow(conversation: Conversation): Conversation {
@@ -98,9 +92,24 @@ export class Chat {
   }
 }
 
+/** A client that transports share until it lets the connection go. */
+class SharedClient extends ChatClient {
+  readonly #forget: () => void;
+
+  constructor(existing: Centrifuge, rpcNamespace: string, forget: () => void) {
+    super({ existing, rpcNamespace });
+    this.#forget = forget;
+  }
+
+  override disconnect(): void {
+    this.#forget();
+    super.disconnect();
+  }
+}
+
 export class Chats {
   static readonly #of = new WeakMap<ChatClient, Chats>();
-  static readonly #clients = new WeakMap<object, ChatClient>();
+  static readonly #clients = new WeakMap<Centrifuge, Map<string, ChatClient>>();
   readonly #client: ChatClient;
   readonly #chats = new Map<string, Chat>();
 
@@ -115,13 +124,15 @@ export class Chats {
     return known;
   }
 
-  /** A channel can be followed once on a connection, so a connection has one client. */
-  static client(
-    connection: ConstructorParameters<typeof ChatClient>[0] & { existing: object },
-  ): ChatClient {
-    const known = Chats.#clients.get(connection.existing) ?? new ChatClient(connection);
-    Chats.#clients.set(connection.existing, known);
-    return known;
+  /** A channel can be followed once on a connection, so a service has one client there. */
+  static client(connection: Centrifuge, rpcNamespace = "ai"): ChatClient {
+    const clients = Chats.#clients.get(connection) ?? new Map<string, ChatClient>();
+    Chats.#clients.set(connection, clients);
+    // disconnected again, it must not take the one that came after it
+    const forget = () => clients.get(rpcNamespace) === client && clients.delete(rpcNamespace);
+    const client = clients.get(rpcNamespace) ?? new SharedClient(connection, rpcNamespace, forget);
+    clients.set(rpcNamespace, client);
+    return client;
   }
 
   get(key: string): Chat {

@@ -65,11 +65,8 @@ export class CentrifugoChatTransport<M extends UIMessage = UIMessage> implements
 
   constructor(options: TransportOptions<M>) {
     const { connection, rpcNamespace } = options;
-    const existing = { ...(rpcNamespace !== undefined && { rpcNamespace }) };
     this.client =
-      connection instanceof ChatClient
-        ? connection
-        : Chats.client({ existing: connection, ...existing });
+      connection instanceof ChatClient ? connection : Chats.client(connection, rpcNamespace);
     this.#options = options;
     this.#chats = Chats.of(this.client);
   }
