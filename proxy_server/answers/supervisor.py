@@ -18,8 +18,8 @@ from proxy_server.answers.outbox_relay import OutboxRelay
 from proxy_server.answers.takeover import Takeover
 from proxy_server.answers.titles import Titles
 from proxy_server.delivery.announcements import Announcements
-from proxy_server.errors import StoreUnavailable, Unavailable
-from proxy_server.protocol.turns import FIRST_ANSWER, Assignment, Finished
+from proxy_server.errors import Refusal, StoreUnavailable, Unavailable
+from proxy_server.protocol.turns import FIRST_ANSWER, Assignment, Finished, OutboxEntry
 from proxy_server.store.waiting import Waiting
 
 _HEARTBEAT_SECONDS = 0.5
@@ -96,7 +96,10 @@ class Supervisor:
         self._admitted.add(message_id)
         try:
             yield
-        except StoreUnavailable:
+        except Refusal:
+            raise
+        except BaseException:
+            # behind the commit, as far as anybody can say here
             self._may_have_more = True
             raise
         finally:
@@ -168,22 +171,32 @@ class Supervisor:
             # it may be the reply to the end that was lost, and then the next one is begun
             self._may_have_more = True
             return
-        self._relay.send(ended.entry)
-        self._follow_up(assignment, ended.finished)
+        self._follow_up(assignment, ended.finished, ended.entry)
 
-    def _follow_up(self, assignment: Assignment, finished: Finished) -> None:
+    def _follow_up(
+        self, assignment: Assignment, finished: Finished, entry: OutboxEntry | None = None
+    ) -> None:
+        """What comes behind an end, which `entry` publishes.
+
+        The next answer is begun first: its lease is held already. It publishes from a task of its
+        own, and so after all that is announced here.
+        """
+        if finished.next is not None:
+            self.start(finished.next)
+        if entry is not None:
+            self._relay.send(entry)
         if finished.summary is not None:
             self._announcements.summary(assignment.user, finished.summary)
             if self._titles and assignment.ordinal == FIRST_ANSWER and not self.draining:
                 titled = self._entitle(self._titles, assignment)
                 self._spawn(titled, f"title {assignment.conversation_id}")
         if finished.next is not None:
-            self._start_queued(finished.next)
+            self._announcements.joined(finished.next)
 
     def _start_queued(self, assignment: Assignment) -> None:
         # the server that queued it may have died before anybody knew
-        self._announcements.joined(assignment)
         self.start(assignment)
+        self._announcements.joined(assignment)
 
     async def _entitle(self, titles: Titles, assignment: Assignment) -> None:
         if made := await titles.make(assignment):
@@ -248,8 +261,7 @@ class Supervisor:
             await self._relay.send_overdue()
         for closed in await self._waiting.close_overdue(_ORPHANS_LIMIT):
             log.info("waiting_closed", message=closed.assignment.message_id, status=closed.status)
-            self._relay.send(closed.closing)
-            self._follow_up(closed.assignment, closed.finished)
+            self._follow_up(closed.assignment, closed.finished, closed.closing)
         most = min(_ORPHANS_LIMIT, self._places.free)
         for assignment in await leases.start_orphans(most):
             self._start_queued(assignment)

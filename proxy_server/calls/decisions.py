@@ -12,6 +12,7 @@ from proxy_server.protocol.requests import Continue
 
 _MOST_DECISIONS = 100
 _MOST_DEPTH = 100
+_TOO_DEEP = "The field outputs is nested too deeply."
 
 
 def check_decisions(request: Continue, most_bytes: int) -> None:
@@ -27,7 +28,14 @@ def check_decisions(request: Continue, most_bytes: int) -> None:
         if (output.output is UNSET) == (output.error_text is UNSET):
             raise Malformed("Each of the outputs has either the field output or errorText.")
         if output.output is not UNSET:
-            _check_depth(msgspec.json.decode(output.output))
+            _check_depth(_decoded(output.output))
+
+
+def _decoded(output: msgspec.Raw) -> Any:
+    try:
+        return msgspec.json.decode(output)
+    except RecursionError as error:
+        raise Malformed(_TOO_DEEP) from error
 
 
 def _check_depth(output: Any) -> None:
@@ -37,7 +45,7 @@ def _check_depth(output: Any) -> None:
         level = [inner for value in level for inner in _inside(value)]
         if not level:
             return
-    raise Malformed("The field outputs is nested too deeply.")
+    raise Malformed(_TOO_DEEP)
 
 
 def _inside(value: Any) -> Iterable[Any]:

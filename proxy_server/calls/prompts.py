@@ -74,7 +74,14 @@ def parts_from(request: Send, most_bytes: int) -> list[Part]:
         raise TooLarge(f"The prompt is larger than {MOST_BYTES} bytes of JSON.")
     if not any(isinstance(part, FilePart) or part.text.strip() for part in parts):
         raise Malformed("The prompt is empty.")
-    return [part for part in parts if isinstance(part, FilePart) or part.text]
+    return [_fresh(part) for part in parts if isinstance(part, FilePart) or part.text]
+
+
+def _fresh(part: TextPart | FilePart) -> TextPart | FilePart:
+    """What a prompt needs of it: what a provider or a server adds to parts has no bound here."""
+    if isinstance(part, FilePart):
+        return FilePart(part.media_type, part.url, part.filename)
+    return TextPart(part.text)
 
 
 def _checked_size(part: TextPart | FilePart) -> int:

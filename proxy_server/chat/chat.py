@@ -207,10 +207,16 @@ class Chat:
         return self._session(conversation_id, view, since)
 
     def _carry_out(self, user: str, accepted: Accepted) -> None:
-        """Publishes a stored turn and starts its answer; does nothing if it was stored before."""
+        """Starts a stored turn's answer and publishes it; does nothing if it was stored before.
+
+        Starting comes first, so that a failure here leaves no answer that nobody makes. The answer
+        publishes from its own task, and so after all that is announced here.
+        """
         assignment = accepted.assignment
         if assignment is None:
             return
+        if accepted.status == "streaming":
+            self._supervisor.start(assignment)
         if accepted.removed:
             self._announcements.removed(assignment, accepted.removed)
         if accepted.view.messages[0].role == "user":
@@ -218,17 +224,15 @@ class Chat:
         self._end(user, accepted.stopped)
         if accepted.summary is not None:
             self._announcements.summary(user, accepted.summary)
-        if accepted.status == "streaming":
-            self._supervisor.start(assignment)
 
     def _announce(self, user: str, continued: Continued) -> None:
-        """Publishes a decision and goes on with the answer; nothing if it was stored before."""
+        """Goes on with the answer and publishes a decision; nothing if it was stored before."""
+        if continued.assignment is not None:
+            self._supervisor.start(continued.assignment)
         if continued.entry is not None:
             self._relay.send(continued.entry)
         if continued.summary is not None:
             self._announcements.summary(user, continued.summary)
-        if continued.assignment is not None:
-            self._supervisor.start(continued.assignment)
 
     def _end(self, user: str, stopped: Stopped) -> None:
         for message_id in stopped.running:
