@@ -1,5 +1,7 @@
 """Ends an answer whose server went silent: reads back what was published, and stores it."""
 
+from functools import partial
+
 import structlog
 
 from proxy_server import telemetry
@@ -47,7 +49,26 @@ class Takeover:
         channel is it certain what was published before it. But the database must have answered
         before that: a client that hears of the end and opens or regenerates must not be told that
         the answer is still being made.
+
+        A failure other than an outage would repeat itself: then the end is stored only.
         """
+        try:
+            return await self._close(assignment, go_on=go_on)
+        except (StoreUnavailable, ApiUnreachable):
+            raise
+        except Exception:
+            log.exception(
+                "takeover_failed",
+                conversation=assignment.conversation_id,
+                message=assignment.message_id,
+            )
+        return await until_it_succeeds(
+            lambda: self._turns.put_down(assignment),
+            StoreUnavailable,
+            partial(_not_stored_yet, assignment),
+        )
+
+    async def _close(self, assignment: Assignment, *, go_on: bool) -> Finished | None:
         found = await self._publish(assignment)
         if found is None:
             return None
@@ -103,7 +124,7 @@ class Takeover:
         leases = await until_it_succeeds(
             lambda: self._leases.renew([message_id]),
             StoreUnavailable,
-            lambda error: log.warning("end_not_stored_yet", message=message_id, error=str(error)),
+            partial(_not_stored_yet, assignment),
         )
         return message_id in leases
 
@@ -115,9 +136,7 @@ class Takeover:
         return await until_it_succeeds(
             lambda: self._turns.finish(assignment, parts, metadata, None, go_on=go_on),
             StoreUnavailable,
-            lambda error: log.warning(
-                "end_not_stored_yet", message=assignment.message_id, error=str(error)
-            ),
+            partial(_not_stored_yet, assignment),
         )
 
     async def _read_back(self, found: "ReadBack", channel: str) -> None:
@@ -139,6 +158,10 @@ class Takeover:
                 found.take(entry.data)
         except ApiRejected as error:
             log.error("history_refused", message=found.assignment.message_id, error=str(error))
+
+
+def _not_stored_yet(assignment: Assignment, error: Exception) -> None:
+    log.warning("end_not_stored_yet", message=assignment.message_id, error=str(error))
 
 
 class ReadBack:

@@ -16,10 +16,10 @@ from proxy_server.protocol.sessions import Position
 from proxy_server.protocol.turns import Assignment, Checkpoint
 from proxy_server.store import admissions
 from proxy_server.store import checkpoints as stored
-from proxy_server.store.assignments import assignment_of
 from proxy_server.store.checkpoints import HELD
 from proxy_server.store.database import Store
 from proxy_server.store.schema import TAKEN_OVER, generations, now
+from proxy_server.store.unreadable import readable
 
 GRANT = {
     "status": "streaming",
@@ -56,7 +56,8 @@ _STOPPING = sa.select(generations.c.message).where(
     generations.c.message.in_(sa.bindparam("of_messages", expanding=True)),
     generations.c.stop == "stopped",
 )
-_ASK_TO_STOP = sa.update(generations).where(_THIS).values(stop="stopped")
+NOT_TAKEN_OVER = sa.or_(generations.c.stop.is_(None), generations.c.stop != TAKEN_OVER)
+_ASK_TO_STOP = sa.update(generations).where(_THIS, NOT_TAKEN_OVER).values(stop="stopped")
 _GIVE_BACK = sa.update(generations).where(HELD).values(status="queued", runner=None, lease=None)
 _SILENT = sa.and_(generations.c.status == "streaming", generations.c.lease < now())
 # In these, which every server runs each second, PostgreSQL is given a value to compare with, and
@@ -64,7 +65,7 @@ _SILENT = sa.and_(generations.c.status == "streaming", generations.c.lease < now
 _LOOK = sa.select(generations.c.message, generations.c.lease).where(
     generations.c.status == "streaming",
     generations.c.lease < sa.select(now()).scalar_subquery(),
-)
+).order_by(generations.c.lease, generations.c.message)
 _others = generations.alias()
 _ORPHANS = (
     sa.select(generations.c.conversation)
@@ -149,6 +150,7 @@ class Leases:
     ) -> Assignment | None:
         """Takes the first queued answer of a conversation in which none is being made.
 
+        One that nobody can read is closed; then what is behind it is found at the next look.
         position: where that one can be followed from, if later than where it was queued.
         """
         claimed = {"of_conversation": conversation_id} | self.granted
@@ -157,7 +159,7 @@ class Leases:
             claim = _CLAIM_AT
             claimed |= {"offset": position.offset, "epoch": position.epoch}
         row = connection.execute(claim, claimed).first()
-        return assignment_of(connection, row, was_queued=True) if row else None
+        return readable(connection, row, was_queued=True) if row else None
 
     async def renew(self, held: Sequence[str]) -> dict[str, str | None]:
         """Renews the leases of these messages; gives those still ours with why to stop, if so.
@@ -192,14 +194,17 @@ class Leases:
         It reads all generations, so it is for such a moment alone.
         """
         statement = sa.select(generations).where(
-            generations.c.runner == self.runner, generations.c.message.not_in(known)
+            generations.c.runner == self.runner,
+            generations.c.message.not_in(known),
+            NOT_TAKEN_OVER,
         )
 
         def work(connection: sa.Connection) -> list[Assignment]:
             rows = connection.execute(statement).all()
-            return [assignment_of(connection, row, was_queued=True) for row in rows]
+            found = [readable(connection, row, was_queued=True) for row in rows]
+            return [assignment for assignment in found if assignment is not None]
 
-        return await self._store.read(work)
+        return await self._store.write(work)
 
     async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> None:
         await self._store.write(
@@ -236,9 +241,11 @@ class Leases:
                 .returning(*generations.c),
                 self.granted,
             ).all()
+            taken = [readable(connection, row) for row in rows]
             return [
-                replace(assignment_of(connection, row), stopping=row.message in stopping)
-                for row in rows
+                replace(assignment, stopping=assignment.message_id in stopping)
+                for assignment in taken
+                if assignment is not None
             ]
 
         return await self._store.write(work)

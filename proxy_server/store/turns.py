@@ -36,6 +36,7 @@ from proxy_server.store import (
     messages,
     outbox,
     search,
+    unreadable,
     versions,
 )
 from proxy_server.store.admissions import Limits, admit
@@ -43,6 +44,7 @@ from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
 from proxy_server.store.placeholders import insert_answer
 from proxy_server.store.schema import TAKEN_OVER
+from proxy_server.store.schema import generations as generations_table
 
 
 class Turns:
@@ -134,9 +136,7 @@ class Turns:
             chosen = [
                 row
                 for row in rows
-                if (message_id is None or row.message == message_id)
-                # its end may have been published already
-                and row.stop != TAKEN_OVER
+                if (message_id is None or row.message == message_id) and row.stop != TAKEN_OVER
             ]
             stopped = _stop(connection, chosen)
             if stopped.cancelled and len(chosen) == len(rows) and not stopped.running:
@@ -178,6 +178,22 @@ class Turns:
             status = "streaming" if following else metadata.status or "complete"
             summary = conversations.set_status(connection, assignment.conversation_id, status)
             return Finished(following, summary)
+
+        return await self._store.write(work, assignment.user)
+
+    async def put_down(self, assignment: Assignment) -> Finished | None:
+        """Closes an answer of this runner as it stands here, without a look at what it says.
+
+        None where the lease was lost.
+        """
+        row_of = sa.select(generations_table).where(
+            generations_table.c.message == assignment.message_id,
+            generations_table.c.runner == self._leases.runner,
+        )
+
+        def work(connection: sa.Connection) -> Finished | None:
+            row = connection.execute(row_of).first()
+            return None if row is None else Finished(None, unreadable.close(connection, row))
 
         return await self._store.write(work, assignment.user)
 
@@ -261,6 +277,9 @@ def _repeated(connection: sa.Connection, user: str, message_id: str) -> Accepted
 def _stop(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> Stopped:
     stopped = Stopped()
     for row in rows:
+        if row.stop == TAKEN_OVER:
+            # its end may have been published already
+            continue
         closing = None if row.status == "streaming" else ends.cancel(connection, row, ends.BY_STOP)
         if closing is not None:
             stopped.cancelled.append(closing)

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
+import structlog
 
 from proxy_server.errors import NotFound
 from proxy_server.protocol.chunks import Chunk, MessageMetadata
@@ -27,12 +28,13 @@ from proxy_server.protocol.waiting import (
     encode_decisions,
     open_calls,
 )
-from proxy_server.store import conversations, ends, messages, outbox
+from proxy_server.store import conversations, ends, messages, outbox, unreadable
 from proxy_server.store.admissions import Limits, admit
 from proxy_server.store.assignments import assignment_of
 from proxy_server.store.database import Store
 from proxy_server.store.generations import GRANT, Leases, check_idle
 from proxy_server.store.schema import generations, now
+from proxy_server.store.unreadable import UNREADABLE
 
 _g = generations.c
 _THIS = _g.message == sa.bindparam("of_message")
@@ -84,6 +86,9 @@ _HOLDS_UP = (
     .where(_WAITS, _queued.c.status == sa.literal_column("'queued'"))
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
+
+
+log = structlog.get_logger()
 
 
 class Rested(NamedTuple):
@@ -203,7 +208,14 @@ class Waiting:
 
         closed = []
         for row in await self._store.read(look):
-            end = await self._store.write(partial(self._close_one, found=row), row.owner)
+            try:
+                end = await self._store.write(partial(self._close_one, found=row), row.owner)
+            except UNREADABLE:
+                log.exception(
+                    "answer_unreadable", conversation=row.conversation, message=row.message
+                )
+                await self._store.write(partial(_put_down, found=row), row.owner)
+                continue
             if end is not None:
                 closed.append(end)
         return closed
@@ -223,6 +235,13 @@ class Waiting:
             connection, row.conversation, "streaming" if following else why.status
         )
         return Closed(assignment, closing, why.status, Finished(following, summary))
+
+
+def _put_down(connection: sa.Connection, found: sa.Row[Any]) -> None:
+    where = {"of_message": found.message, "of_conversation": found.conversation}
+    row = connection.execute(_FIND, where).first()
+    if row is not None and row.lease == found.lease:
+        unreadable.close(connection, row)
 
 
 def _found(connection: sa.Connection, wanted: Decided) -> tuple[int, sa.Row[Any] | None]:
