@@ -69,6 +69,8 @@ class Supervisor:
         self._admitted: set[str] = set()
         self._running: dict[str, Generation] = {}
         self._taken_over: set[str] = set()
+        # those that failed in a way that nobody expected, until their leases have run out
+        self._crashed: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[Background] = []
         self._loop = asyncio.get_running_loop()
@@ -163,6 +165,9 @@ class Supervisor:
         assignment = generation.assignment
         try:
             ended = await generation.run(self._slot, go_on=lambda: not self.draining)
+        except Exception:
+            self._crashed.add(assignment.message_id)
+            raise
         finally:
             del self._running[assignment.message_id]
             self._places.give_back(assignment.message_id)
@@ -222,10 +227,16 @@ class Supervisor:
         if self._may_have_more:
             await self._adopt()
 
+    def _known(self) -> set[str]:
+        """The answers of this process that are none to adopt."""
+        return {*self._running, *self._taken_over, *self._admitted, *self._crashed}
+
     async def _adopt(self) -> None:
         """Runs answers that were begun here by a COMMIT whose reply was lost."""
-        known = [*self._running, *self._taken_over, *self._admitted]
-        found = await self._services.leases.unknown(known)
+        stored = await self._services.leases.unknown(list(self._known()))
+        # some may have become known since
+        known = self._known()
+        found = [assignment for assignment in stored if assignment.message_id not in known]
         # where an answer comes to its end in this moment, the next one is on its way already
         busy = {running.assignment.conversation_id for running in self._running.values()}
         self._may_have_more = any(assignment.conversation_id in busy for assignment in found)
@@ -252,6 +263,7 @@ class Supervisor:
         if self._services.heartbeat.may_take_over():
             for assignment in await leases.take_over(_TAKEOVER_LIMIT):
                 telemetry.TAKEN_OVER.inc()
+                self._crashed.discard(assignment.message_id)
                 log.warning(
                     "taken_over",
                     conversation=assignment.conversation_id,

@@ -12,9 +12,10 @@ HELD = sa.and_(
     generations.c.message == sa.bindparam("of_message"),
     generations.c.runner == sa.bindparam("of_runner"),
 )
+# Two may be on their way at once, and the older one may come last.
 _CHECKPOINT = (
     sa.update(generations)
-    .where(HELD)
+    .where(HELD, generations.c.seq < sa.bindparam("new_seq"))
     .values(
         seq=sa.bindparam("new_seq"),
         parts=sa.bindparam("new_parts"),
@@ -22,10 +23,15 @@ _CHECKPOINT = (
         position_epoch=sa.bindparam("epoch"),
     )
 )
+_OWNER = (
+    sa.select(generations.c.owner)
+    .where(HELD, generations.c.seq == sa.bindparam("new_seq"))
+    .scalar_subquery()
+)
 _METADATA = (
     sa.update(messages)
     .where(
-        messages.c.owner == sa.select(generations.c.owner).where(HELD).scalar_subquery(),
+        messages.c.owner == _OWNER,
         messages.c.id == sa.bindparam("of_message"),
     )
     .values(metadata=sa.bindparam("new_metadata"))
@@ -51,6 +57,7 @@ def store(connection: sa.Connection, runner: str, checkpoints: Sequence[Checkpoi
         {
             "of_message": checkpoint.message_id,
             "of_runner": runner,
+            "new_seq": checkpoint.seq,
             "new_metadata": encode(checkpoint.metadata).decode(),
         }
         for checkpoint in in_order

@@ -62,10 +62,14 @@ _GIVE_BACK = sa.update(generations).where(HELD).values(status="queued", runner=N
 _SILENT = sa.and_(generations.c.status == "streaming", generations.c.lease < now())
 # In these, which every server runs each second, PostgreSQL is given a value to compare with, and
 # not a clock that moves or a parameter: only then it asks the clock once and uses an index.
-_LOOK = sa.select(generations.c.message, generations.c.lease).where(
-    generations.c.status == "streaming",
-    generations.c.lease < sa.select(now()).scalar_subquery(),
-).order_by(generations.c.lease, generations.c.message)
+_LOOK = (
+    sa.select(generations.c.message, generations.c.lease)
+    .where(
+        generations.c.status == "streaming",
+        generations.c.lease < sa.select(now()).scalar_subquery(),
+    )
+    .order_by(generations.c.lease, generations.c.message)
+)
 _others = generations.alias()
 _ORPHANS = (
     sa.select(generations.c.conversation)

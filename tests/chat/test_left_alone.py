@@ -1,12 +1,19 @@
 """Whatever fails behind the commit of a turn, its answer is made."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
+from proxy_server.answers.generation import Generation
 from proxy_server.chat import NewPrompt
 from proxy_server.delivery.announcements import Announcements
+from proxy_server.errors import StoreUnavailable
 from proxy_server.protocol.messages import TextPart
+from proxy_server.protocol.sessions import Session
+from proxy_server.protocol.turns import Accepted, Assignment, Turn
+from proxy_server.store.generations import Leases
 from proxy_server.store.turns import Turns
 from tests.chat.asking import Chat, Serve, text
 
@@ -46,3 +53,55 @@ async def test_a_turn_whose_call_was_cut_off_behind_the_commit_is_answered(
         session = await app.chat.open(user, None, "mine", 50)
         message = await Chat(app, user, session).until("complete")
         assert text(message).startswith("Let me see.")
+
+
+async def test_what_is_adopted_is_neither_crashed_nor_on_its_way_nor_taken_over(
+    serve: Serve, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept, unknown = Turns.accept, Leases.unknown
+    crashed: list[str] = []
+    done, committed, answered = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def lost(self: Turns, turn: Turn) -> Accepted:
+        await accept(self, turn)
+        raise StoreUnavailable("the reply is lost")
+
+    async def slow(self: Turns, turn: Turn) -> Accepted:
+        accepted = await accept(self, turn)
+        committed.set()
+        await answered.wait()
+        return accepted
+
+    async def crash(self: Generation, *_: object, **__: object) -> None:
+        crashed.append(self.assignment.message_id)
+        done.set()
+        raise RuntimeError("a defect of ours")
+
+    async def later(self: Leases, known: Sequence[str]) -> list[Assignment]:
+        # asked for before that turn was admitted, and read once it is stored
+        nonlocal sending
+        if sending is None:
+            monkeypatch.setattr(Turns, "accept", slow)
+            sending = asyncio.create_task(app.chat.send(user, NewPrompt([TextPart("Hi")])))
+            await committed.wait()
+        return await unknown(self, known)
+
+    sending: asyncio.Task[Session] | None = None
+    async with serve() as app:
+        with monkeypatch.context() as patch:
+            patch.setattr(Generation, "run", crash)
+            await app.chat.send(user, NewPrompt([TextPart("Hi")]))
+            await done.wait()
+        monkeypatch.setattr(Leases, "unknown", later)
+        monkeypatch.setattr(Turns, "accept", lost)
+        with capture_logs() as logs:
+            with pytest.raises(StoreUnavailable):
+                await app.chat.send(user, NewPrompt([TextPart("Hi")], key="lost"))
+            found = await app.chat.open(user, None, "lost", 50)
+            await Chat(app, user, found).until("complete")
+            answered.set()
+            assert sending is not None
+            await Chat(app, user, await sending).until("complete")
+    adopted = [line["message"] for line in logs if line["event"] == "adopted"]
+    assert adopted == [found.messages[-1].id]
+    assert len(crashed) == 1

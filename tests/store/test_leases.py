@@ -6,14 +6,21 @@ import uuid
 
 import sqlalchemy as sa
 
-from proxy_server.protocol.messages import TextPart
+from proxy_server.protocol.messages import (
+    Message,
+    Metadata,
+    TextPart,
+    decode_metadata,
+    decode_parts,
+)
 from proxy_server.protocol.sessions import BEGINNING
-from proxy_server.protocol.turns import Assignment, Checkpoint
+from proxy_server.protocol.turns import Assignment, Checkpoint, Turn
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
+from proxy_server.store.messages import insert
 from proxy_server.store.migrate import migrate
-from proxy_server.store.schema import conversations, generations, now
+from proxy_server.store.schema import TAKEN_OVER, conversations, generations, messages, now
 from proxy_server.store.turns import Turns
 from testbed.deployment import Deployment
 
@@ -126,4 +133,87 @@ async def test_all_answers_of_a_server_that_died_are_taken_at_the_second_look(
     finally:
         gone = sa.delete(generations).where(generations.c.message.in_(messages))
         await store.write(lambda connection: connection.execute(gone))
+        await store.close()
+
+
+async def test_an_answer_that_was_taken_over_is_neither_asked_to_stop_nor_unknown(
+    infrastructure: Deployment,
+) -> None:
+    store = Store(infrastructure.server_settings["DATABASE_URL"])
+    await migrate(store)
+    user, conversation = str(uuid.uuid4()), str(uuid.uuid4())
+    leases = Leases(store, str(uuid.uuid4()), seconds=60)
+    turns = Turns(store, leases, Limits(10, 10))
+    stop = sa.select(generations.c.stop).where(generations.c.conversation == conversation)
+
+    def turn(text: str, *, is_new: bool) -> Turn:
+        return Turn(
+            user=user,
+            conversation_id=conversation,
+            is_new=is_new,
+            message_id=str(uuid.uuid4()),
+            answer_id=str(uuid.uuid4()),
+            parts=[TextPart(text)],
+            model="test",
+            title="",
+            when_busy="interrupt",
+            since=BEGINNING,
+        )
+
+    def take_over(connection: sa.Connection) -> None:
+        of_it = sa.update(generations).where(generations.c.conversation == conversation)
+        connection.execute(of_it.values(stop=TAKEN_OVER))
+
+    try:
+        await turns.accept(turn("first", is_new=True))
+        assert len(await leases.unknown([])) == 1
+        await store.write(take_over)
+        assert await leases.unknown([]) == []
+        accepted = await turns.accept(turn("second", is_new=False))
+        assert accepted.status == "queued"
+        assert accepted.stopped.running == []
+        stops = await store.read(lambda connection: connection.execute(stop).scalars().all())
+        assert sorted(stops, key=str) == [None, TAKEN_OVER]
+    finally:
+        await turns.delete(user, conversation)
+        await store.close()
+
+
+async def test_an_older_checkpoint_that_comes_later_changes_nothing(
+    infrastructure: Deployment,
+) -> None:
+    store = Store(infrastructure.server_settings["DATABASE_URL"])
+    await migrate(store)
+    leases = Leases(store, str(uuid.uuid4()), seconds=60)
+    assignment = new_assignment()
+    answer = Message(assignment.message_id, "assistant", [], Metadata(0, "streaming"))
+    g, m = generations.c, messages.c
+    stored = (
+        sa.select(g.seq, g.parts, m.metadata)
+        .join(messages, (m.owner == g.owner) & (m.id == g.message))
+        .where(g.message == assignment.message_id)
+    )
+
+    def begin(connection: sa.Connection) -> None:
+        insert(connection, assignment.user, assignment.conversation_id, 2, answer, 1)
+        leases.insert(connection, assignment, queued=False)
+
+    def end(connection: sa.Connection) -> None:
+        connection.execute(sa.delete(generations).where(g.message == assignment.message_id))
+        connection.execute(sa.delete(messages).where(m.id == assignment.message_id))
+
+    def checkpoint(seq: int, text: str) -> Checkpoint:
+        given = Metadata(0, "streaming", error=text)
+        return Checkpoint(assignment.message_id, seq, [TextPart(text)], BEGINNING, given)
+
+    try:
+        await store.write(begin)
+        await leases.checkpoint([checkpoint(2, "newer")])
+        await leases.checkpoint([checkpoint(1, "older")])
+        row = await store.read(lambda connection: connection.execute(stored).one())
+        assert row.seq == 2
+        assert decode_parts(row.parts) == [TextPart("newer")]
+        assert decode_metadata(row.metadata).error == "newer"
+    finally:
+        await store.write(end)
         await store.close()
