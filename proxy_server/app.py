@@ -157,7 +157,9 @@ class App:
         waiting = Waiting(self.store, leases, limits, settings.waiting_seconds)
         self.versions = versions = Versions(self.store, leases, limits)
         announcements = Announcements(self._publisher, self._channels)
-        self._relay = OutboxRelay(self.store, announcements, api, self._channels)
+        self._relay = OutboxRelay(
+            self.store, announcements, api, self._channels, lease_seconds=settings.lease_seconds
+        )
         stack.push_async_callback(self._relay.close)
         self.supervisor = Supervisor(
             services=Services(

@@ -1,30 +1,43 @@
 """From the outbox to Centrifugo: own entries at once, those of other servers when overdue."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
+from typing import Any
 
 import structlog
 
 from proxy_server.access.channels import Channels
 from proxy_server.delivery.announcements import Announcements
 from proxy_server.delivery.server_api import ServerApi
-from proxy_server.errors import ApiRejected, ApiUnreachable
+from proxy_server.errors import ApiRejected, ApiUnreachable, StoreUnavailable
 from proxy_server.protocol.sessions import Position
 from proxy_server.protocol.turns import OutboxEntry
 from proxy_server.store import outbox
 from proxy_server.store.database import Store
 
 _LOOK_LIMIT = 50
+# After so many another server does all of a deletion again.
+_LEASES = 3
 
 log = structlog.get_logger()
 
 
 class OutboxRelay:
-    """Publishes entries, and forgets those that Centrifugo has."""
+    """Publishes entries, and forgets those that Centrifugo has.
+
+    lease_seconds: for so long another server may go on with an answer that was deleted.
+    """
 
     def __init__(
-        self, store: Store, announcements: Announcements, api: ServerApi, channels: Channels
+        self,
+        store: Store,
+        announcements: Announcements,
+        api: ServerApi,
+        channels: Channels,
+        *,
+        lease_seconds: float,
     ) -> None:
+        self._lease_seconds = lease_seconds
         self._store = store
         self._announcements = announcements
         self._api = api
@@ -62,10 +75,7 @@ class OutboxRelay:
         If that fails, the entry stays in the outbox, and everything is done later.
         """
         self._sending.add(entry.key)
-        task = asyncio.get_running_loop().create_task(self._delete(entry), name="deletion")
-        self._deletions.add(task)
-        task.add_done_callback(self._deletions.discard)
-        return task
+        return self._spawn(self._delete(entry))
 
     async def close(self) -> None:
         for task in self._deletions:
@@ -106,9 +116,28 @@ class OutboxRelay:
         settled &= await _is_carried_out(leave, channel)
         settled &= await _is_carried_out(self._api.history_remove(channel), channel)
         if settled:
+            self._spawn(self._delete_late_text(entry, channel))
+        else:
+            self._sending.discard(entry.key)
+
+    async def _delete_late_text(self, entry: OutboxEntry, channel: str) -> None:
+        """Takes off Centrifugo what came from a server that had not learned of the deletion."""
+        try:
+            await outbox.postpone(self._store, entry, _LEASES * self._lease_seconds)
+        except StoreUnavailable as error:
+            # then another server does all of it meanwhile, which changes nothing
+            log.warning("store_unavailable", error=str(error))
+        await asyncio.sleep(self._lease_seconds)
+        if await _is_carried_out(self._api.history_remove(channel), channel):
             self._arrived.append(entry)
         else:
             self._sending.discard(entry.key)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work, name="deletion")
+        self._deletions.add(task)
+        task.add_done_callback(self._deletions.discard)
+        return task
 
 
 async def _is_carried_out(step: Awaitable[object], channel: str) -> bool:

@@ -24,6 +24,7 @@ _ID = outbox.c.message == sa.bindparam("of_id")
 _REMOVE = sa.delete(outbox).where(_ID)
 # a newer version of a state may stand there by now
 _FORGET = _REMOVE.where(outbox.c.seq == sa.bindparam("of_version"))
+_REMOVE_ALL = sa.delete(outbox).where(outbox.c.conversation == sa.bindparam("of_conversation"))
 _LATE = outbox.c.due < now()
 _TAKE = (
     sa.update(outbox)
@@ -100,10 +101,15 @@ def remove(connection: sa.Connection, conversation_id: str, ids: Sequence[str]) 
     )
 
 
-def remove_states(connection: sa.Connection, conversation_id: str) -> None:
-    """Takes out what publishes a conversation that is gone."""
-    states = [f"{conversation_id}:title", f"{conversation_id}:view"]
-    remove(connection, conversation_id, states)
+def remove_all(connection: sa.Connection, conversation_id: str) -> None:
+    """Takes out what publishes anything of a conversation that is gone."""
+    connection.execute(_REMOVE_ALL, {"of_conversation": conversation_id})
+
+
+async def postpone(store: Store, entry: OutboxEntry, seconds: float) -> None:
+    """Its server takes that long for what is left of it."""
+    late = sa.update(outbox).where(outbox.c.message == entry.id, outbox.c.seq == entry.version)
+    await store.write(lambda connection: connection.execute(late.values(due=now() + seconds)))
 
 
 async def overdue(store: Store, limit: int) -> list[Overdue]:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from proxy_server.access.visitors import is_visitor
-from proxy_server.protocol.turns import FIRST_PROMPT, OutboxEntry
-from proxy_server.store import conversations, hidden, messages, outbox
+from proxy_server.protocol.turns import OutboxEntry
+from proxy_server.store import deletion
 from proxy_server.store.database import Store
 from proxy_server.store.schema import conversations as table
 from proxy_server.store.schema import generations, now
@@ -46,7 +46,7 @@ async def remove_old(
         for row in rows:
             kept = visitors_days if is_visitor(row.owner) else days
             if kept and row.age > kept * _DAY and not _is_open(connection, row.id):
-                removed.append(_remove(connection, row.owner, row.id))
+                removed.append(deletion.delete(connection, row.owner, row.id).entry)
         return Step(removed, rows[-1].id if len(rows) == most else "")
 
     return await store.write(work)
@@ -54,12 +54,3 @@ async def remove_old(
 
 def _is_open(connection: sa.Connection, conversation_id: str) -> bool:
     return bool(connection.execute(_UNFINISHED, {"of_conversation": conversation_id}).scalar())
-
-
-def _remove(connection: sa.Connection, user: str, conversation_id: str) -> OutboxEntry:
-    messages.remove_from(connection, conversation_id, FIRST_PROMPT)
-    hidden.remove_all(connection, conversation_id)
-    conversations.remove(connection, conversation_id)
-    entry = outbox.deletion(user, conversation_id)
-    outbox.insert(connection, entry)
-    return entry

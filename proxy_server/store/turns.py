@@ -19,7 +19,6 @@ from proxy_server.protocol.messages import (
 )
 from proxy_server.protocol.sessions import GenerationState, Position, Summary
 from proxy_server.protocol.turns import (
-    FIRST_PROMPT,
     Accepted,
     Assignment,
     Finished,
@@ -30,6 +29,7 @@ from proxy_server.protocol.turns import (
 )
 from proxy_server.store import (
     conversations,
+    deletion,
     ends,
     generations,
     hidden,
@@ -234,11 +234,7 @@ class Turns:
                 # asked once more after a lost reply: its id says whose it was
                 return []
             ids = generations.remove_all(connection, conversation_id)
-            messages.remove_from(connection, conversation_id, FIRST_PROMPT)
-            hidden.remove_all(connection, conversation_id)
-            conversations.remove(connection, conversation_id)
-            outbox.remove_states(connection, conversation_id)
-            outbox.insert(connection, outbox.deletion(user, conversation_id))
+            deletion.delete(connection, user, conversation_id)
             return ids
 
         return await self._store.write(work, user)

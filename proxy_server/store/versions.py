@@ -7,6 +7,7 @@ conversation no version comes or goes.
 from typing import NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from proxy_server.errors import Forbidden, Malformed, NotFound
 from proxy_server.protocol.messages import decode_metadata
@@ -24,7 +25,7 @@ from proxy_server.store import conversations, ends, generations, hidden, message
 from proxy_server.store.admissions import Limits, admit
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
-from proxy_server.store.placeholders import insert_answer
+from proxy_server.store.placeholders import check_unused, insert_answer
 from proxy_server.store.schema import messages as table
 
 
@@ -60,8 +61,8 @@ class Versions:
     async def regenerate(self, wanted: Regeneration) -> Accepted:
         """Hides an answer and all after it, and stores one to come in its place.
 
-        The same answer id again gives what it gave at first. Raises Forbidden, NotFound, Busy and
-        LimitReached, with nothing changed.
+        The same answer id again gives what it gave at first. Raises Forbidden, NotFound, Busy,
+        Malformed and LimitReached, with nothing changed.
         """
         user, conversation_id = wanted.user, wanted.conversation_id
 
@@ -71,6 +72,7 @@ class Versions:
             conversations.check_owned(connection, user, conversation_id)
             unfinished = generations.unfinished(connection, conversation_id)
             generations.check_idle([row for row in unfinished if row.status != "waiting"])
+            check_unused(connection, wanted.answer_id)
             ordinal, used = _answer(connection, conversation_id, wanted.message_id)
             admit(connection, user, self._limits)
             ends.put_away(connection, unfinished)
@@ -104,7 +106,11 @@ class Versions:
             view = View(summary.title, [placeholder], state, wanted.since, key=summary.key or None)
             return Accepted(conversation_id, view, summary, assignment, removed=removed)
 
-        return await self._store.write(work, user)
+        try:
+            return await self._store.write(work, user)
+        except IntegrityError:
+            # another user's answer has taken the id in this moment: now it is seen
+            return await self._store.write(work, user)
 
     async def choose(self, user: str, conversation_id: str, message_id: str) -> Chosen | None:
         """Brings a version into view, with the newest that followed it; None where it is there.

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -62,8 +63,9 @@ async def until_closed(store: Store, turn: Turn) -> tuple[str, str | None]:
         .where(messages.c.id == turn.answer_id, generations.c.message.is_(None))
     )
 
-    async def closed() -> sa.Row[tuple[str, str]] | None:
-        return await store.read(lambda connection: connection.execute(row).first())
+    async def closed() -> tuple[str, str] | None:
+        found: Any = await store.read(lambda connection: connection.execute(row).first())
+        return (found.parts, found.metadata) if found else None
 
     parts, metadata = await until(closed)
     return parts, decode_metadata(metadata).status

@@ -60,6 +60,7 @@ async def test_what_is_adopted_is_neither_crashed_nor_on_its_way_nor_taken_over(
 ) -> None:
     accept, unknown = Turns.accept, Leases.unknown
     crashed: list[str] = []
+    sending: list[asyncio.Task[Session]] = []
     done, committed, answered = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def lost(self: Turns, turn: Turn) -> Accepted:
@@ -79,14 +80,13 @@ async def test_what_is_adopted_is_neither_crashed_nor_on_its_way_nor_taken_over(
 
     async def later(self: Leases, known: Sequence[str]) -> list[Assignment]:
         # asked for before that turn was admitted, and read once it is stored
-        nonlocal sending
-        if sending is None:
+        if not sending:
             monkeypatch.setattr(Turns, "accept", slow)
-            sending = asyncio.create_task(app.chat.send(user, NewPrompt([TextPart("Hi")])))
+            prompt = NewPrompt([TextPart("Hi")])
+            sending.append(asyncio.create_task(app.chat.send(user, prompt)))
             await committed.wait()
         return await unknown(self, known)
 
-    sending: asyncio.Task[Session] | None = None
     async with serve() as app:
         with monkeypatch.context() as patch:
             patch.setattr(Generation, "run", crash)
@@ -100,8 +100,7 @@ async def test_what_is_adopted_is_neither_crashed_nor_on_its_way_nor_taken_over(
             found = await app.chat.open(user, None, "lost", 50)
             await Chat(app, user, found).until("complete")
             answered.set()
-            assert sending is not None
-            await Chat(app, user, await sending).until("complete")
+            await Chat(app, user, await sending[0]).until("complete")
     adopted = [line["message"] for line in logs if line["event"] == "adopted"]
     assert adopted == [found.messages[-1].id]
     assert len(crashed) == 1

@@ -1,0 +1,27 @@
+"""A conversation goes, with all that is stored of it."""
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from proxy_server.protocol.turns import FIRST_PROMPT, OutboxEntry
+from proxy_server.store import conversations, hidden, messages, outbox
+
+
+class Deleted(NamedTuple):
+    """What publishes it, and how many messages have gone from view."""
+
+    entry: OutboxEntry
+    messages: int
+
+
+def delete(connection: sa.Connection, user: str, conversation_id: str) -> Deleted:
+    """Part of a transaction; the conversation's generations are their runners' and the caller's."""
+    removed = messages.remove_from(connection, conversation_id, FIRST_PROMPT)
+    hidden.remove_all(connection, conversation_id)
+    conversations.remove(connection, conversation_id)
+    # what is published late would bring its text back
+    outbox.remove_all(connection, conversation_id)
+    entry = outbox.deletion(user, conversation_id)
+    outbox.insert(connection, entry)
+    return Deleted(entry, len(removed))
