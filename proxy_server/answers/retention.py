@@ -7,7 +7,7 @@ from proxy_server.answers.outbox_relay import OutboxRelay
 from proxy_server.store.database import Store
 from proxy_server.store.retention import remove_old
 
-_STEP_CONVERSATIONS = 200
+_STEP_CONVERSATIONS, _STEP_MESSAGES = 200, 1_000
 _STEP_SECONDS = 1.0
 _ROUND_SECONDS = 3600.0
 # Where the database is away.
@@ -40,6 +40,7 @@ class Retention:
             days=self._days,
             visitors_days=self._visitors_days,
             most=_STEP_CONVERSATIONS,
+            most_messages=_STEP_MESSAGES,
         )
         self._cursor = step.cursor
         if step.removed:

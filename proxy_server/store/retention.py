@@ -1,5 +1,6 @@
 """Conversations that have been kept for as long as they may be: found and removed by steps."""
 
+from functools import partial
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -20,6 +21,12 @@ _NEXT = (
     .order_by(table.c.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
+# Locked: a prompt that comes in this moment is before, and then seen, or finds nothing.
+_AGE = (
+    sa.select((now() - table.c.updated_at).label("age"))
+    .where(table.c.id == sa.bindparam("of_conversation"))
+    .with_for_update()
+)
 _UNFINISHED = sa.select(sa.func.count()).where(
     generations.c.conversation == sa.bindparam("of_conversation")
 )
@@ -33,24 +40,37 @@ class Step(NamedTuple):
 
 
 async def remove_old(
-    store: Store, cursor: str, *, days: float, visitors_days: float, most: int
+    store: Store, cursor: str, *, days: float, visitors_days: float, most: int, most_messages: int
 ) -> Step:
     """Looks at so many conversations from the cursor on, and removes the old ones among them.
 
+    Each in a transaction of its own, and no further one after so many messages.
     days, visitors_days: for how long those of users and of visitors stay; 0 is for ever.
     """
+    wanted = {"cursor": cursor, "most": most}
+    rows = await store.read(lambda connection: connection.execute(_NEXT, wanted).all())
+    removed = []
+    for row in rows:
+        seconds = (visitors_days if is_visitor(row.owner) else days) * _DAY
+        if not seconds or row.age <= seconds:
+            continue
+        work = partial(_remove_one, user=row.owner, conversation_id=row.id, seconds=seconds)
+        deleted = await store.write(work, row.owner)
+        if deleted is None:
+            continue
+        removed.append(deleted.entry)
+        most_messages -= deleted.messages
+        if most_messages <= 0:
+            return Step(removed, row.id)
+    return Step(removed, rows[-1].id if len(rows) == most else "")
 
-    def work(connection: sa.Connection) -> Step:
-        rows = connection.execute(_NEXT, {"cursor": cursor, "most": most}).all()
-        removed = []
-        for row in rows:
-            kept = visitors_days if is_visitor(row.owner) else days
-            if kept and row.age > kept * _DAY and not _is_open(connection, row.id):
-                removed.append(deletion.delete(connection, row.owner, row.id).entry)
-        return Step(removed, rows[-1].id if len(rows) == most else "")
 
-    return await store.write(work)
-
-
-def _is_open(connection: sa.Connection, conversation_id: str) -> bool:
-    return bool(connection.execute(_UNFINISHED, {"of_conversation": conversation_id}).scalar())
+def _remove_one(
+    connection: sa.Connection, *, user: str, conversation_id: str, seconds: float
+) -> deletion.Deleted | None:
+    """None where it is not that old any more, or is being answered."""
+    where = {"of_conversation": conversation_id}
+    age = connection.execute(_AGE, where).scalar()
+    if age is None or age <= seconds or connection.execute(_UNFINISHED, where).scalar():
+        return None
+    return deletion.delete(connection, user, conversation_id)

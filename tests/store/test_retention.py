@@ -1,6 +1,9 @@
 """Conversations go when their time has come, and not while they are being answered."""
 
+import asyncio
 import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -19,20 +22,22 @@ from proxy_server.store.turns import Turns
 from testbed.deployment import Deployment
 
 DAY = 86_400
+_T = TypeVar("_T")
 
 
-async def test_the_old_ones_go_by_steps_and_open_ones_stay(infrastructure: Deployment) -> None:
-    store = Store(infrastructure.server_settings["DATABASE_URL"])
-    await migrate(store)
-    turns = Turns(store, Leases(store, "test", 60), Limits(100, 1000))
-    prefix = f"c-{uuid.uuid4().hex}"
+class Aged:
+    """Conversations that began some days ago, each with one prompt."""
 
-    async def begun(name: str, user: str, days: float, *, is_open: bool = False) -> str:
-        conversation = f"{prefix}-{name}"
-        turn = Turn(
+    def __init__(self, store: Store, prefix: str) -> None:
+        self.store = store
+        self.prefix = prefix
+        self.turns = Turns(store, Leases(store, "test", 60), Limits(100, 1000))
+
+    def turn(self, conversation: str, user: str, *, is_new: bool) -> Turn:
+        return Turn(
             user=user,
             conversation_id=conversation,
-            is_new=True,
+            is_new=is_new,
             message_id=str(uuid.uuid4()),
             answer_id=str(uuid.uuid4()),
             parts=[TextPart("a")],
@@ -41,7 +46,10 @@ async def test_the_old_ones_go_by_steps_and_open_ones_stay(infrastructure: Deplo
             when_busy="reject",
             since=BEGINNING,
         )
-        await turns.accept(turn)
+
+    async def begin(self, name: str, user: str, days: float, *, is_open: bool = False) -> str:
+        conversation = f"{self.prefix}-{name}"
+        await self.turns.accept(self.turn(conversation, user, is_new=True))
 
         def age(connection: sa.Connection) -> None:
             c = conversations.c
@@ -55,7 +63,37 @@ async def test_the_old_ones_go_by_steps_and_open_ones_stay(infrastructure: Deplo
                     sa.delete(generations).where(generations.c.conversation == conversation)
                 )
 
-        await store.write(age)
+        await self.store.write(age)
+        return conversation
+
+
+class Slow(Store):
+    """Holds what it has written for a while before it commits."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.written = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    async def write(self, work: Callable[[sa.Connection], _T], *given: Any, **more: Any) -> _T:
+        def slowly(connection: sa.Connection) -> _T:
+            result = work(connection)
+            self._loop.call_soon_threadsafe(self.written.set)
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.text("SELECT pg_sleep(0.5)"))
+            return result
+
+        return await super().write(slowly, *given, **more)
+
+
+async def test_the_old_ones_go_by_steps_and_open_ones_stay(infrastructure: Deployment) -> None:
+    store = Store(infrastructure.server_settings["DATABASE_URL"])
+    await migrate(store)
+    prefix = f"c-{uuid.uuid4().hex}"
+    aged = Aged(store, prefix)
+
+    async def begun(name: str, user: str, days: float, *, is_open: bool = False) -> str:
+        conversation = await aged.begin(name, user, days, is_open=is_open)
         await store.write(lambda connection: hide(connection, conversation, 2))
         return conversation
 
@@ -67,7 +105,9 @@ async def test_the_old_ones_go_by_steps_and_open_ones_stay(infrastructure: Deplo
     try:
         cursor, removed = prefix, []
         for _ in range(20):
-            step = await remove_old(store, cursor, days=30, visitors_days=7, most=2)
+            step = await remove_old(
+                store, cursor, days=30, visitors_days=7, most=2, most_messages=100
+            )
             removed += [entry.conversation_id for entry in step.removed]
             cursor = step.cursor
             if not cursor or not cursor.startswith(prefix):
@@ -85,5 +125,53 @@ async def test_the_old_ones_go_by_steps_and_open_ones_stay(infrastructure: Deplo
         assert set(kept) == {new, still_open}
     finally:
         for conversation in (new, still_open):
-            await turns.delete(user, conversation)
+            await aged.turns.delete(user, conversation)
+        await store.close()
+
+
+async def test_a_prompt_that_comes_in_this_moment_keeps_its_conversation(
+    infrastructure: Deployment,
+) -> None:
+    url = infrastructure.server_settings["DATABASE_URL"]
+    store, slow = Store(url), Slow(url)
+    await migrate(store)
+    prefix, user = f"c-{uuid.uuid4().hex}", str(uuid.uuid4())
+    aged, asking = Aged(store, prefix), Aged(slow, prefix)
+    old = await aged.begin("a", user, 31)
+    try:
+        prompt = asking.turn(old, user, is_new=False)
+        accepting = asyncio.create_task(asking.turns.accept(prompt))
+        await slow.written.wait()
+        step = await remove_old(store, prefix, days=30, visitors_days=7, most=1, most_messages=9)
+        await accepting
+        assert step.removed == []
+        found = await messages.view(store, user, old, 10)
+        assert [message.id for message in found.messages][-2:] == [
+            prompt.message_id,
+            prompt.answer_id,
+        ]
+    finally:
+        await aged.turns.delete(user, old)
+        await slow.close()
+        await store.close()
+
+
+async def test_a_step_ends_with_so_many_messages(infrastructure: Deployment) -> None:
+    store = Store(infrastructure.server_settings["DATABASE_URL"])
+    await migrate(store)
+    prefix, user = f"c-{uuid.uuid4().hex}", str(uuid.uuid4())
+    aged = Aged(store, prefix)
+    old = [await aged.begin(name, user, 31) for name in "abcd"]
+    try:
+        step = await remove_old(store, prefix, days=30, visitors_days=7, most=9, most_messages=3)
+        assert [entry.conversation_id for entry in step.removed] == old[:2]
+        assert step.cursor == old[1]
+        step = await remove_old(
+            store, step.cursor, days=30, visitors_days=7, most=2, most_messages=9
+        )
+        assert [entry.conversation_id for entry in step.removed] == old[2:]
+        assert step.cursor == old[3]
+    finally:
+        for conversation in old:
+            await aged.turns.delete(user, conversation)
         await store.close()
