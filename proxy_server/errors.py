@@ -17,7 +17,7 @@ Failure                 an edge did not do its part; decided on by the caller, l
  ├─ ApiUnreachable      Centrifugo's server API did not answer: the effect is unknown
  ├─ ApiRejected         it answered with an error: there was no effect
  │   └─ PositionLost    the channel's history no longer reaches back to that position
- └─ StoreUnavailable    the database cannot be reached: nothing was stored
+ └─ StoreUnavailable    the database did not answer: what was asked may be stored, or not
      └─ StoreUnusable   nor can it be with these settings; the text is a sentence for an operator
 """
 
@@ -137,7 +137,10 @@ class PositionLost(ApiRejected):
 
 
 class StoreUnavailable(Failure):
-    """The database cannot be reached or did not answer in time: nothing was stored."""
+    """The database cannot be reached or did not answer in time.
+
+    What was asked may or may not have been stored: the reply to a COMMIT may be what was lost.
+    """
 
 
 class StoreUnusable(StoreUnavailable):

@@ -9,17 +9,12 @@ from proxy_server.errors import Malformed
 
 _MOST_CHARACTERS = 100
 _encoder = msgspec.json.Encoder()
-_ids = msgspec.json.Decoder(list[str])
 _T = TypeVar("_T")
 
 
 def encode(value: Any) -> bytes:
     """Any value of the protocol as JSON."""
     return _encoder.encode(value)
-
-
-def decode_ids(raw: str) -> list[str]:
-    return _ids.decode(raw)
 
 
 def _mended(data: bytes) -> bytes:

@@ -131,11 +131,6 @@ def _known_or_raw(part: bytes) -> Part:
     return known
 
 
-def has_more(part: Part) -> bool:
-    """Whether there is more to it than is known here."""
-    return type(part) not in _kinds
-
-
 def part_type(part: Part) -> str:
     """Its `type`, also of one that is kept as JSON."""
     if not isinstance(part, Raw):

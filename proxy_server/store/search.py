@@ -37,11 +37,6 @@ _SQLITE_ADD = _ADD["sqlite"].compile(dialect=sqlite.dialect(), column_keys=_COLU
 _REMOVE_TITLE = sa.delete(searched).where(
     searched.c.conversation == sa.bindparam("of_conversation"), searched.c.ordinal == TITLE
 )
-_UNSEARCHED = (
-    sa.update(conversations)
-    .where(conversations.c.id == sa.bindparam("of_id"))
-    .values(searched=None)
-)
 _OWNER = sa.select(conversations.c.owner).where(conversations.c.id == sa.bindparam("of_id"))
 
 
@@ -117,6 +112,13 @@ def add_answer(connection: sa.Connection, assignment: Assignment, parts: Sequenc
     _add(connection, *place, at, text, _ANSWER)
 
 
+def pass_over(
+    connection: sa.Connection, user: str, conversation_id: str, ordinal: int, at: float
+) -> None:
+    """Marks a message as read into the index, without any words."""
+    _add(connection, user, conversation_id, ordinal, at, "")
+
+
 def begin(connection: sa.Connection, user: str, summary: Summary) -> None:
     """Part of the transaction that begins a conversation."""
     _add(connection, user, summary.id, TITLE, summary.updated_at, summary.title)
@@ -127,11 +129,6 @@ def entitle(connection: sa.Connection, summary: Summary) -> None:
     owner = connection.execute(_OWNER, {"of_id": summary.id}).scalar_one()
     connection.execute(_REMOVE_TITLE, {"of_conversation": summary.id})
     begin(connection, owner, summary)
-
-
-def leave_to_steps(connection: sa.Connection, conversation_id: str) -> None:
-    """Messages have come into a conversation that are not added here: they are found soon."""
-    connection.execute(_UNSEARCHED, {"of_id": conversation_id})
 
 
 def text_of(parts: Sequence[Part]) -> str:

@@ -7,15 +7,20 @@ they change a conversation's version, and not up to which one it is searched.
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import DBAPIError
 
 from proxy_server.store import search
 from proxy_server.store.conversations import summary_of
 from proxy_server.store.database import Store
 from proxy_server.store.messages import message_of
 from proxy_server.store.schema import conversations, generations, messages, octets, searched
+from proxy_server.store.unreadable import UNREADABLE
 
 _CONVERSATIONS, _MESSAGES = 20, 50
 _BYTES = 400_000
+# SQLSTATE: a value of the wrong kind, or one beyond a limit
+_NOT_TAKEN = ("22", "54")
 _UNSEARCHED = sa.or_(
     conversations.c.searched.is_(None), conversations.c.searched != conversations.c.version
 )
@@ -61,6 +66,8 @@ _DONE = (
     .values(searched=conversations.c.version)
 )
 
+log = structlog.get_logger()
+
 
 async def index_some(store: Store) -> bool:
     """Whether there was anything to add; what one user has, and never much at once."""
@@ -102,6 +109,25 @@ def _add_missing(connection: sa.Connection, conversation: sa.Row[Any], room: _Ro
         if not room.take(size):
             return False
         place = {"of_conversation": conversation.id, "of_ordinal": ordinal}
-        message = message_of(connection.execute(_READ, place).one())
-        search.add(connection, conversation.owner, conversation.id, ordinal, message)
+        _add(connection, conversation, ordinal, connection.execute(_READ, place).one())
     return True
+
+
+def _add(
+    connection: sa.Connection, conversation: sa.Row[Any], ordinal: int, row: sa.Row[Any]
+) -> None:
+    """One that cannot be indexed is marked by a row without words, and not looked at again."""
+    where = conversation.owner, conversation.id, ordinal
+    try:
+        with connection.begin_nested():
+            search.add(connection, *where, message_of(row))
+    except (*UNREADABLE, DBAPIError) as error:
+        if isinstance(error, DBAPIError) and not _is_of_its_text(error):
+            raise
+        log.exception("message_not_indexed", conversation=conversation.id, message=row.id)
+        search.pass_over(connection, *where, conversation.updated_at)
+
+
+def _is_of_its_text(error: DBAPIError) -> bool:
+    """Whether PostgreSQL takes no such value: it would not the next time."""
+    return str(getattr(error.orig, "sqlstate", "")).startswith(_NOT_TAKEN)

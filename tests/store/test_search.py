@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from proxy_server.protocol.messages import Metadata, Part, ReasoningPart, TextPart
 from proxy_server.protocol.sessions import BEGINNING
@@ -16,10 +17,17 @@ from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
 from proxy_server.store.migrate import migrate
 from proxy_server.store.query import Query
-from proxy_server.store.schema import conversations, generations, hidden_messages, searched
+from proxy_server.store.schema import (
+    conversations,
+    generations,
+    hidden_messages,
+    messages,
+    searched,
+)
 from proxy_server.store.search_steps import index_some
 from proxy_server.store.turns import Turns
 from proxy_server.store.versions import Versions
+from proxy_server.store.words import indexed
 from testbed.deployment import Deployment
 
 
@@ -254,7 +262,8 @@ async def test_what_is_left_to_the_steps_is_found_after_them(library: Library) -
 
     def left(connection: sa.Connection) -> None:
         connection.execute(sa.delete(searched).where(searched.c.conversation == conversation))
-        search.leave_to_steps(connection, conversation)
+        unsearched = sa.update(conversations).where(conversations.c.id == conversation)
+        connection.execute(unsearched.values(searched=None))
 
     await library.store.write(left)
     assert await library.found("answer") == []
@@ -274,3 +283,37 @@ async def test_a_version_that_comes_back_into_view_is_found_again(library: Libra
     while await index_some(library.store):
         pass
     assert await library.found("earlier") == ["an earlier answer"]
+
+
+async def test_one_that_cannot_be_indexed_holds_up_no_other(
+    library: Library, infrastructure: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = await library.add("the broken one", [TextPart("its answer")], title="Broken")
+    refused = await library.add("the refused one", [TextPart("another answer")], title="Refused")
+    sound = await library.add("the sound one", title="Sound")
+    ours = [broken, refused, sound]
+
+    def spoil(connection: sa.Connection) -> None:
+        connection.execute(sa.delete(searched).where(searched.c.conversation.in_(ours)))
+        unsearched = sa.update(conversations).where(conversations.c.id.in_(ours))
+        connection.execute(unsearched.values(searched=None))
+        prompt = messages.c.conversation == broken, messages.c.ordinal == 1
+        connection.execute(sa.update(messages).where(*prompt).values(parts="{not json"))
+
+    def not_for_postgresql(owner: str, text: str) -> str:
+        words = indexed(owner, text)
+        return f"{words} \0" if "refused one" in text else words
+
+    monkeypatch.setattr(search, "indexed", not_for_postgresql)
+    await library.store.write(spoil)
+    with capture_logs() as logs:
+        while await index_some(library.store):
+            pass
+    assert await library.found("sound") == ["Sound", "the sound one"]
+    assert await library.found("another") == ["another answer"]
+    assert await library.found("its") == ["its answer"]
+    told = [line["conversation"] for line in logs if line["event"] == "message_not_indexed"]
+    refuses = infrastructure.postgresql is not None
+    assert sorted(told) == sorted([broken, refused] if refuses else [broken])
+    for conversation in ours:
+        await library.delete(conversation)

@@ -273,7 +273,7 @@ async def test_a_file_goes_with_a_conversation_whose_time_has_come(store: Store,
     older = sa.update(conversations).where(c.owner == user).values(updated_at=0)
     await store.write(lambda connection: connection.execute(older))
     before = asked.conversation_id[:-1]
-    step = await remove_old(store, before, days=1, visitors_days=1, most=1)
+    step = await remove_old(store, before, days=1, visitors_days=1, most=1, most_messages=1_000)
     assert [entry.conversation_id for entry in step.removed] == [asked.conversation_id]
     assert await UploadedFiles(store, user).about(url) is None
 
