@@ -124,9 +124,11 @@ class OpenAIClient:
     ) -> httpx2.Response:
         """Asks, and where the server says why it does not answer, for less."""
         shortened = False
+        # by this request alone: a bound that does not fit beside a long conversation fits others
+        left_out: set[str] = set()
         for tries in range(1, _TRIES + 1):
             body = body_of(history)
-            asked = {name: body[name] for name in body if name not in self._refused}
+            asked = {name: body[name] for name in body if name not in self._refused | left_out}
             try:
                 # not create(): it walks over all messages to bring them into the shape they have
                 response: httpx2.Response = await self._client.post(
@@ -140,8 +142,11 @@ class OpenAIClient:
                 if tries == _TRIES:
                     raise
                 if found := self._refuses(error, [name for name in optional if name in asked]):
-                    self._refused.update(found)
-                    log.warning("parameter_refused", parameters=found, status=error.status_code)
+                    left_out.update(found)
+                    if not is_too_long(error):
+                        self._refused.update(found)
+                        status = error.status_code
+                        log.warning("parameter_refused", parameters=found, status=status)
                 elif is_too_long(error) and not shortened:
                     rest = without_oldest(history)
                     if len(rest) == len(history):

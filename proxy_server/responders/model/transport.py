@@ -80,7 +80,7 @@ class Transport(httpx2.AsyncBaseTransport):
 
 
 def _redirect(url: URL, response: aiohttp.ClientResponse) -> URL | None:
-    """Where to ask in place of that: on the same host alone, because the key goes along."""
+    """Where to ask in place of that: the same host and port alone, because the key goes along."""
     place = response.headers.get("location")
     if response.status not in _REDIRECTS or place is None:
         return None
@@ -89,7 +89,8 @@ def _redirect(url: URL, response: aiohttp.ClientResponse) -> URL | None:
     except ValueError:
         return None
     is_weaker = url.scheme == "https" and target.scheme != "https"
-    return target if target.host == url.host and not is_weaker else None
+    is_same_port = target.port == url.port or (url.is_default_port() and target.is_default_port())
+    return target if target.host == url.host and is_same_port and not is_weaker else None
 
 
 def _asks_for_patience(response: aiohttp.ClientResponse) -> bool:

@@ -69,6 +69,19 @@ async def test_a_parameter_that_is_left_out_is_logged_once() -> None:
     ]
 
 
+async def test_a_bound_that_one_conversation_leaves_no_room_for_is_kept_for_others() -> None:
+    said = (
+        "'max_tokens' or 'max_completion_tokens' is too large: 4096. This model's maximum context "
+        "length is 4096 tokens and your request has 900 input tokens."
+    )
+    provider = Provider((400, {"error": {"message": said}}))
+    async with asking(provider, max_output_tokens=4096) as responder:
+        await text_of(responder, prompt())
+        await text_of(responder, prompt())
+    first, shorter, other = ({name for name in body if "max" in name} for body in provider.asked)
+    assert first == other != shorter
+
+
 @pytest.mark.parametrize("sign", [": keep-alive\n\n", 'data: {"choices":[{"delta":{}}]}\n\n'])
 async def test_a_sign_of_life_renews_the_wait(sign: str) -> None:
     async def complete(request: web.Request) -> web.StreamResponse:

@@ -99,9 +99,10 @@ async def test_a_redirect_on_the_same_host_is_followed_with_the_body(status: int
     assert there
 
 
-async def test_a_redirect_to_another_host_is_not_followed() -> None:
+@pytest.mark.parametrize("elsewhere", ["https://example.com/v1", "http://127.0.0.1:1/v1"])
+async def test_a_redirect_to_another_host_or_port_is_not_followed(elsewhere: str) -> None:
     async def moved(_: web.Request) -> web.StreamResponse:
-        return web.Response(status=307, headers={"Location": "https://example.com/v1"})
+        return web.Response(status=307, headers={"Location": elsewhere})
 
     async with serving("/chat/completions", moved) as url:
         responder = OpenAIChat(Server(url, "none", 1, 3, 3))
