@@ -45,6 +45,8 @@ class Progress:
 
     def given_chunks(self) -> list[Chunk]:
         """The chunks for metadata that was given but not sent yet."""
+        if not self.given.waits:
+            return []
         streaming = self._assignment.metadata("streaming")
         return [MessageMetadata(metadata_with(streaming, more)) for more in self.given.send()]
 
