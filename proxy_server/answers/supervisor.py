@@ -69,7 +69,7 @@ class Supervisor:
         self._admitted: set[str] = set()
         self._running: dict[str, Generation] = {}
         self._taken_over: set[str] = set()
-        # those that failed in a way that nobody expected: their leases run out, and one is taken over
+        # those that failed in a way that nobody expected, until they are taken over
         self._crashed: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[Background] = []
