@@ -1,12 +1,11 @@
 """The package, built once, and the parts that its programs talk to."""
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
+from testbed import frontend
 from testbed.deployment import Deployment
-from tests.clients.node import CLIENT
 
 SETTINGS = {
     "PROMPTS_PER_MINUTE": "1000",
@@ -17,8 +16,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="session", autouse=True)
 def built() -> None:
-    build = ["npm", "run", "--silent", "build"]
-    subprocess.run(build, cwd=CLIENT, check=True, stdout=subprocess.DEVNULL)
+    frontend.build()
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@
 import asyncio
 import json
 import subprocess
-from pathlib import Path
 from typing import Any
 
-FRONTEND = Path(__file__).parent.parent.parent / "frontend"
+from testbed.frontend import FRONTEND
+
 CLIENT = FRONTEND / "client"
 
 

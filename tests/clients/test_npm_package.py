@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.node import CLIENT, FRONTEND
+from testbed.frontend import FRONTEND
+from tests.clients.node import CLIENT
 
 MANIFEST = json.loads((CLIENT / "package.json").read_text())
 MODULES = FRONTEND / "node_modules"

@@ -12,9 +12,9 @@ from threading import Thread
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
 from testbed.deployment import Deployment
+from testbed.frontend import FRONTEND
 from testbed.process import Process
 
-FRONTEND = Path(__file__).parent.parent.parent / "frontend"
 AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
 WAIT_MILLISECONDS = 30_000
 # slow enough that something can be done to it in the middle

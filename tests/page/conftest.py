@@ -1,16 +1,15 @@
 """Chromium, a visitor in it, and the page with all that stands behind it."""
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
-from testbed import machine
+from testbed import frontend, machine
 from testbed.deployment import Deployment
 from testbed.ports import free_port
 from tests.conftest import needs
-from tests.page.browser import FRONTEND, WAIT_MILLISECONDS, Visitor, page_server, visiting
+from tests.page.browser import WAIT_MILLISECONDS, Visitor, page_server, visiting
 
 SETTINGS = {"PROMPTS_PER_MINUTE": "1000", "LEASE_SECONDS": "2", "SHUTDOWN_GRACE_SECONDS": "0.5"}
 
@@ -46,7 +45,7 @@ def deployment(page_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def origin(page_port: int, deployment: Deployment) -> Iterator[str]:
-    subprocess.run(["npm", "run", "--silent", "build"], cwd=FRONTEND / "page", check=True)
+    frontend.build()
     with page_server(page_port, deployment.port, deployment.folder):
         yield f"http://127.0.0.1:{page_port}"
 

@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from testbed.deployment import Deployment
-from tests.page.browser import FRONTEND, SLOW, Tab, Visitor, model_paused, model_saying
+from testbed.frontend import FRONTEND
+from tests.page.browser import SLOW, Tab, Visitor, model_paused, model_saying
 
 
 def ask(tab: Tab, *prompts: str) -> None:

@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import expect
 
 from testbed.deployment import Deployment
+from testbed.frontend import FRONTEND
 from testbed.shown_parts import MARKUP
-from tests.page.browser import FRONTEND, Tab, Visitor
+from tests.page.browser import Tab, Visitor
 from tests.page.conftest import SETTINGS
 
 AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"

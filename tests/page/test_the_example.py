@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from testbed import frontend
+from testbed.frontend import FRONTEND
 from testbed.ports import free_port
 from testbed.process import Process
 from testbed.text import text
-from tests.page.browser import FRONTEND, WAIT_MILLISECONDS
+from tests.page.browser import WAIT_MILLISECONDS
 
 EXAMPLES = FRONTEND.parent / "examples"
 PROMPT = "/tokens 120 rate=30"
@@ -23,7 +25,7 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     app: Path = tmp_path_factory.mktemp("example") / request.param
     shutil.copytree(EXAMPLES / app.name, app, ignore=shutil.ignore_patterns("node_modules", "dist"))
     (app / "node_modules").symlink_to(FRONTEND / "node_modules")
-    subprocess.run(["npm", "run", "--silent", "build"], cwd=FRONTEND / "client", check=True)
+    frontend.build()
     subprocess.run(["npm", "run", "--silent", "build"], cwd=app, check=True, capture_output=True)
     return app
 

@@ -1,6 +1,5 @@
 """Short runs of the chaos program are clean, and find what a missing mechanism loses or doubles."""
 
-import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from chaos.breaker import Breaker
 from chaos.findings import DOUBLED, LOST
 from chaos.ledger import Ledger
 from chaos.phase import Load, Result, Setup, run_phase
-from testbed import machine
+from testbed import frontend, machine
 from testbed.deployment import Deployment
 from testbed.link import Link
 from tests.conftest import needs
@@ -46,7 +45,6 @@ STEADY = Load(
     users=4, answers=6, faults=2, rounds=2, seconds=30, pace=0.5, faulty=False, counts=(600,)
 )
 INTACT = "proxy_server"
-FRONTEND = Path(__file__).parent.parent.parent / "frontend"
 
 
 def found(result: Result) -> Counter[str]:
@@ -56,8 +54,7 @@ def found(result: Result) -> Counter[str]:
 @pytest.fixture(scope="module", autouse=True)
 def built() -> None:
     """The npm package, which the apps of the users have."""
-    build = ["npm", "run", "--silent", "build", "--workspace", "client"]
-    subprocess.run(build, cwd=FRONTEND, check=True, stdout=subprocess.DEVNULL)
+    frontend.build()
 
 
 @pytest.mark.timeout(200)

@@ -2,18 +2,17 @@
 
 import asyncio
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from testbed import frontend
 from testbed.deployment import Deployment
 from testbed.link import Link
 from testbed.text import text
 
-FRONTEND = Path(__file__).parent.parent.parent / "frontend"
 SETTINGS = {
     "PROMPTS_PER_MINUTE": "1000",
     "LEASE_SECONDS": "2",
@@ -23,8 +22,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    build = ["npm", "run", "--silent", "build"]
-    subprocess.run(build, cwd=FRONTEND / "client", check=True, stdout=subprocess.DEVNULL)
+    frontend.build()
     folder = tmp_path_factory.mktemp("client")
     with Deployment(folder=folder, settings=SETTINGS) as running:
         yield running
@@ -32,9 +30,9 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 async def begun(scenario: str, port: int, **argument: Any) -> asyncio.subprocess.Process:
     given = {"origin": f"http://127.0.0.1:{port}", **argument}
-    program = str(FRONTEND / "client" / "tests" / "library" / "scenarios.mjs")
+    program = str(frontend.FRONTEND / "client" / "tests" / "library" / "scenarios.mjs")
     return await asyncio.create_subprocess_exec(
-        "node", program, scenario, json.dumps(given), stdout=subprocess.PIPE
+        "node", program, scenario, json.dumps(given), stdout=asyncio.subprocess.PIPE
     )
 
 

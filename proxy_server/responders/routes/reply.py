@@ -65,7 +65,7 @@ def _details(response: httpx2.Response) -> str:
     status = response.status_code
     match status:
         case 301 | 302 | 307 | 308:
-            return f"status {status}: a redirect is followed on the same host alone"
+            return f"status {status}: a redirect is followed on the same host and port alone"
         case 401 | 403:
             return f"status {status}: does the route know one of RESPONDER_SECRETS?"
         case _:

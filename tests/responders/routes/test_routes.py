@@ -142,19 +142,23 @@ async def test_silence_has_a_bound() -> None:
     assert (heard.text, heard.failure.reason) == ("Hello", "idle_timeout")
 
 
-async def test_a_redirect_is_followed_on_the_same_host_alone() -> None:
-    asked = Asked()
+async def test_a_redirect_is_followed_on_the_same_host_and_port_alone() -> None:
+    asked, elsewhere = Asked(), Asked()
 
-    async def away(_: web.Request) -> web.StreamResponse:
-        raise web.HTTPPermanentRedirect(target)
+    async def moved(request: web.Request) -> web.StreamResponse:
+        if request.query:
+            return await asked.handler(request)
+        raise web.HTTPPermanentRedirect(places.pop())
 
-    async with serving("/elsewhere", asked.handler) as other, route(away) as responder:
-        target = f"{other}/elsewhere"
+    async with serving("/", elsewhere.handler) as other, route(moved) as responder:
+        places = ["?moved"]
         assert (await listen(responder)).text == "Hello"
-        target = "http://localhost/elsewhere"
-        heard = await listen(responder)
-    assert heard.failure is not None
-    assert (asked.times, heard.failure.reason) == (1, "status_308")
+        places = [f"{other}/", "http://localhost/api/chat?moved"]
+        while places:
+            heard = await listen(responder)
+            assert heard.failure is not None
+            assert heard.failure.reason == "status_308"
+    assert (asked.times, elsewhere.times) == (1, 0)
 
 
 async def test_leaving_ends_the_request() -> None:
