@@ -2,7 +2,7 @@
 
 import re
 
-from proxy_server.calls.prompts import check_id
+from proxy_server.calls.prompts import check_id, filename_from
 from proxy_server.errors import Malformed, NotFound, TooLarge
 from proxy_server.protocol.files import MOST_PIECE_BYTES, Piece, upload_id_of
 from proxy_server.protocol.requests import Upload
@@ -55,11 +55,7 @@ def _media_type(value: str | None) -> str | None:
 
 
 def _filename(value: str | None) -> str | None:
-    """The name alone: what stood before it was a folder on somebody's machine."""
-    if value is None:
-        return None
-    name = re.split(r"[/\\]", value)[-1]
-    name = "".join(character for character in name if character.isprintable()).strip()
-    if len(name.encode()) > _MOST_FILENAME_BYTES:
+    name = filename_from(value)
+    if name is not None and len(name.encode()) > _MOST_FILENAME_BYTES:
         raise Malformed(f"The field filename is longer than {_MOST_FILENAME_BYTES} bytes.")
-    return name or None
+    return name

@@ -16,7 +16,7 @@ from proxy_server.calls.prompts import (
     title_from,
 )
 from proxy_server.chat import Chat, Library, NewPrompt, Uploads
-from proxy_server.errors import Malformed, NotFound, NoUser
+from proxy_server.errors import Malformed, NotFound
 from proxy_server.protocol import requests
 from proxy_server.protocol.encoding import decode_request, encode
 from proxy_server.protocol.sessions import BEGINNING, Session
@@ -101,8 +101,6 @@ class Methods:
 
     async def call(self, caller: Caller, name: str, data: bytes) -> bytes:
         """Calls a method: JSON in, JSON out."""
-        if not caller.user or "\0" in caller.user:
-            raise NoUser
         method = self.table.get(name)
         if method is None:
             raise NotFound("There is no such method.")

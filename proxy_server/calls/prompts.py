@@ -48,6 +48,12 @@ def title_from(title: str) -> str:
     return words
 
 
+def filename_from(filename: str | None) -> str | None:
+    """The name alone: what stood before it was a folder on somebody's machine."""
+    name = re.split(r"[/\\]", filename or "")[-1]
+    return "".join(character for character in name if character.isprintable()).strip() or None
+
+
 def data_from(data: Raw | UnsetType) -> str | None:
     """What travels along with a prompt, as JSON. Raises TooLarge."""
     if data is UNSET or bytes(data) == b"null":
@@ -80,18 +86,18 @@ def parts_from(request: Send, most_bytes: int) -> list[Part]:
 def _fresh(part: TextPart | FilePart) -> TextPart | FilePart:
     """What a prompt needs of it: what a provider or a server adds to parts has no bound here."""
     if isinstance(part, FilePart):
-        return FilePart(part.media_type, part.url, part.filename)
+        return FilePart(part.media_type, part.url, filename_from(part.filename))
     return TextPart(part.text)
 
 
 def _checked_size(part: TextPart | FilePart) -> int:
-    content = part.url if isinstance(part, FilePart) else part.text
+    content = part.url + part.media_type if isinstance(part, FilePart) else part.text
     if "\0" in content:
         raise Malformed("The prompt contains a NUL character.")
     if isinstance(part, FilePart):
         if upload_id_of(part.url) is None:
             _check_image(part)
-        content += part.media_type + (part.filename or "")
+        content += part.filename or ""
     return len(content.encode())
 
 

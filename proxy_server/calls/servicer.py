@@ -118,6 +118,9 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
     async def _answer(self, request: proxy_pb2.RPCRequest, context: Any) -> bytes:
         meta = request.meta.decode() if request.meta else None
         caller = Caller(request.user, self._address(context), meta)
+        # before anything is counted: all connections without a user would share one count
+        if not caller.user or "\0" in caller.user:
+            raise NoUser
         call = self._counted(caller, request.method, _data(request))
         if self._methods.only_reads(request.method):
             # what Centrifugo has given up is not read any more

@@ -1,6 +1,6 @@
 """Centrifugo's server API, over gRPC or HTTP depending on the URL's scheme."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -103,6 +103,9 @@ class GrpcServerApi:
         self._metadata = (("authorization", f"apikey {key}"),)
 
     async def publish(self, batch: Sequence[Publish]) -> list[Published]:
+        return await _in_parts(self._publish, batch)
+
+    async def _publish(self, batch: Sequence[Publish]) -> list[Published]:
         request = api_pb2.BatchRequest(
             commands=[
                 api_pb2.Command(
@@ -112,10 +115,7 @@ class GrpcServerApi:
             ],
             parallel=True,
         )
-        try:
-            response = await self._call(self._stub.Batch, request)
-        except ApiRejected as error:
-            return [error] * len(batch)
+        response = await self._call(self._stub.Batch, request)
         return [
             _error(reply.error.code, reply.error.message)
             if reply.error.code
@@ -168,6 +168,9 @@ class HttpServerApi:
         )
 
     async def publish(self, batch: Sequence[Publish]) -> list[Published]:
+        return await _in_parts(self._publish, batch)
+
+    async def _publish(self, batch: Sequence[Publish]) -> list[Published]:
         commands = [
             {
                 "publish": {
@@ -178,10 +181,7 @@ class HttpServerApi:
             }
             for channel, data, key in batch
         ]
-        try:
-            body = await self._call("batch", {"commands": commands, "parallel": True}, _BatchReply)
-        except ApiRejected as error:
-            return [error] * len(batch)
+        body = await self._call("batch", {"commands": commands, "parallel": True}, _BatchReply)
         return [
             _error(reply.error.code, reply.error.message)
             if reply.error is not None
@@ -257,10 +257,33 @@ class _HistoryReply(_Envelope):
     result: _HistoryResult = _HistoryResult()
 
 
+async def _in_parts(
+    publish: Callable[[Sequence[Publish]], Awaitable[list[Published]]], batch: Sequence[Publish]
+) -> list[Published]:
+    """Halves what is too large together, so that only what is too large alone is left out.
+
+    If a half fails, all are sent again: their keys keep them from being published twice.
+    """
+    try:
+        return await publish(batch)
+    except ApiRejected as error:
+        if error.code != _TOO_LARGE or len(batch) <= 1:
+            return [error] * len(batch)
+    half = len(batch) // 2
+    return await _in_parts(publish, batch[:half]) + await _in_parts(publish, batch[half:])
+
+
 def _is_too_large(error: grpc.aio.AioRpcError) -> bool:
-    """Beyond Centrifugo's `grpc_api.max_receive_message_size`: another try would fail as well."""
-    exhausted = error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    return exhausted and "larger than max" in (error.details() or "")
+    """Beyond a limit, at which another try would fail as well.
+
+    It is Centrifugo's `grpc_api.max_receive_message_size`, or that of a proxy, whose answer is one
+    of HTTP: gRPC has no status for it, and gives it in words.
+    """
+    told = {
+        grpc.StatusCode.RESOURCE_EXHAUSTED: "larger than max",
+        grpc.StatusCode.UNKNOWN: f"status: {_TOO_LARGE}",
+    }.get(error.code())
+    return told is not None and told in (error.details() or "")
 
 
 def _error(code: int, message: str) -> ApiRejected | ApiUnreachable:

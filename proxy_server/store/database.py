@@ -76,6 +76,11 @@ class Store:
         async with self._users.turn(owner):
             return await self._run(locked, begin=True, reserved=reserved)
 
+    async def change_schema(self, work: Callable[[sa.Connection], _T]) -> _T:
+        """Runs work in a transaction that may take as long as it needs, and so may wait for
+        another's: a large table is not changed in the time that a user waits."""
+        return await self._run(work, begin=True, lasting=True, unhurried=True)
+
     async def close(self) -> None:
         await self._database.close()
 
@@ -86,11 +91,12 @@ class Store:
         begin: bool,
         lasting: bool = False,
         reserved: bool = False,
+        unhurried: bool = False,
     ) -> _T:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return await self._database.run(
-                    work, begin=begin, lasting=lasting, reserved=reserved
+                    work, begin=begin, lasting=lasting, reserved=reserved, unhurried=unhurried
                 )
             except (PoolTimeout, OSError, TimeoutError) as error:
                 raise StoreUnavailable(repr(error)) from error
@@ -143,6 +149,7 @@ class _Postgresql:
     """
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._engine = _pool(url, size=8, more=8)
         self._reserve = _pool(url, size=2, more=0, quiet=True)
 
@@ -153,23 +160,42 @@ class _Postgresql:
         begin: bool,
         lasting: bool = False,
         reserved: bool = False,
+        unhurried: bool = False,
     ) -> _T:
+        if unhurried:
+            return await self._run_alone(work)
         engine = self._reserve if reserved else self._engine
         async with engine.begin() as connection:
             return await connection.run_sync(work)
+
+    async def _run_alone(self, work: Callable[[sa.Connection], _T]) -> _T:
+        """The driver's limit for a statement is a connection's: this one has none."""
+        engine = _pool(self._url, size=1, more=0, quiet=True, hurried=False)
+        try:
+            async with engine.begin() as connection:
+                return await connection.run_sync(work)
+        finally:
+            await engine.dispose()
 
     async def close(self) -> None:
         await self._engine.dispose()
         await self._reserve.dispose()
 
 
-def _pool(url: str, *, size: int, more: int, quiet: bool = False) -> AsyncEngine:
+def _pool(
+    url: str,
+    *,
+    size: int,
+    more: int,
+    quiet: bool = False,
+    hurried: bool = True,
+) -> AsyncEngine:
     # whoever has SQLite need not wait for the driver at the start
     from proxy_server.store.postgresql_engine import postgresql_engine
 
     engine = postgresql_engine(
         url,
-        command_timeout=2 * _BUSY_SECONDS,
+        command_timeout=2 * _BUSY_SECONDS if hurried else None,
         quiet=quiet,
         pool_size=size,
         max_overflow=more,

@@ -1,5 +1,7 @@
 """Brings the database to the newest schema, once at a time however many replicas start."""
 
+import asyncio
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -11,6 +13,8 @@ from proxy_server.store.schema import schema
 _SCRIPTS = Path(__file__).parent / "migrations"
 # counted by their files, so that a start needs no Alembic to know
 _NEWEST = max(script.stem for script in (_SCRIPTS / "versions").glob("[0-9]*.py"))[:4]
+# then an operator is told why the server is not there yet
+_SILENT_SECONDS = 3.0
 _LOCK = 0x63656E74
 _version = sa.Table(
     "alembic_version",
@@ -27,11 +31,17 @@ async def migrate(store: Store) -> None:
     A schema that is newer than this version is left alone: migrations add, and harm no server of
     the version before.
     """
-    found = await store.read(_found)
-    if is_newer(found):
-        log.warning("database_is_newer", schema=found, known=_NEWEST)
-    elif found != _NEWEST:
-        await store.write(_upgrade)
+    said = asyncio.get_running_loop().call_later(
+        _SILENT_SECONDS, partial(log.info, "database_migrates", schema=_NEWEST)
+    )
+    try:
+        found = await store.read(_found)
+        if is_newer(found):
+            log.warning("database_is_newer", schema=found, known=_NEWEST)
+        elif found != _NEWEST:
+            await store.change_schema(_upgrade)
+    finally:
+        said.cancel()
 
 
 def is_newer(found: str | None) -> bool:

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 def postgresql_engine(
-    url: str, *, command_timeout: float, quiet: bool, **options: Any
+    url: str, *, command_timeout: float | None, quiet: bool, **options: Any
 ) -> AsyncEngine:
     """quiet: another pool of the same URL logs its remarks; options: SQLAlchemy's.
 

@@ -20,6 +20,8 @@ Synchronous = Literal["full", "normal"]
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 # Some seconds of work: who would wait longer had better come again.
 _MOST_QUEUED = 2_000
+# For another process that changes the schema.
+_UNHURRIED_SECONDS = 600.0
 # Its owner's alone; SQLite gives the files beside it the same mode.
 _MODE = 0o600
 _T = TypeVar("_T")
@@ -39,13 +41,15 @@ class Sqlite:
         self._lasting = synchronous
         self._synchronous = ""
         self._without_wal = False
+        self._busy_seconds = busy_seconds
         self._queued = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._engine = sa.create_engine(
             url,
             poolclass=sa.StaticPool,
             hide_parameters=True,
-            connect_args={"timeout": busy_seconds, "check_same_thread": False},
+            # it is made at the start, when another process may be changing the schema
+            connect_args={"timeout": _UNHURRIED_SECONDS, "check_same_thread": False},
         )
         sa.event.listen(self._engine, "do_connect", self._connect)
 
@@ -56,6 +60,7 @@ class Sqlite:
         begin: bool,
         lasting: bool = False,
         reserved: bool = False,
+        unhurried: bool = False,
     ) -> _T:
         if self._queued >= _MOST_QUEUED and not reserved:
             raise StoreUnavailable(f"{self._queued} pieces of work wait for the database")
@@ -65,9 +70,7 @@ class Sqlite:
                 if not begin:
                     return work(connection)
                 self._synchronize(connection, self._lasting if lasting else "normal")
-                # The write lock is taken at the beginning: a transaction that reads first and
-                # then finds that another process has written fails, however long it waits.
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                self._begin(connection, _UNHURRIED_SECONDS if unhurried else self._busy_seconds)
                 try:
                     result = work(connection)
                     connection.exec_driver_sql("COMMIT")
@@ -87,6 +90,19 @@ class Sqlite:
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
         self._thread.shutdown()
+
+    def _begin(self, connection: sa.Connection, seconds: float) -> None:
+        """The write lock is taken at the beginning: a transaction that reads first and then finds
+        that another process has written fails, however long it waits.
+        """
+        if seconds == self._busy_seconds:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        _wait_at_most(connection.connection, seconds)
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            _wait_at_most(connection.connection, self._busy_seconds)
 
     def _synchronize(self, connection: sa.Connection, wanted: Synchronous) -> None:
         """A commit that lasts takes those before it along to the disk."""
@@ -108,6 +124,7 @@ class Sqlite:
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
+            _wait_at_most(connection, self._busy_seconds)
         except sqlite3.OperationalError as error:
             if _passes(error):
                 raise
@@ -134,6 +151,11 @@ def _file(url: str) -> Path:
         file.touch(mode=_MODE)
         file.chmod(_MODE)
     return file
+
+
+def _wait_at_most(connection: Any, seconds: float) -> None:
+    """For another process that writes."""
+    connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}").close()
 
 
 def _passes(error: sqlite3.OperationalError) -> bool:

@@ -91,7 +91,7 @@ def use(connection: sa.Connection, user: str, message_id: str, parts: Sequence[P
         row = connection.execute(_USE, {"of_owner": user, "of_id": upload_id}).first()
         if row is None:
             raise NotFound("One of the files is not there any more. Add it again.")
-        part.media_type, part.filename = row.media_type, row.filename or part.filename
+        part.media_type, part.filename = row.media_type, row.filename
         named.add(upload_id)
     if named:
         rows = [{"owner": user, "message": message_id, "upload": found} for found in named]

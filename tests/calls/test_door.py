@@ -1,5 +1,6 @@
 """The gRPC port: who may call, TLS, health, reflection, and prompts that are none."""
 
+import asyncio
 import json
 import shutil
 import uuid
@@ -50,6 +51,14 @@ async def test_without_a_user_nothing_is_done(deployment: Deployment) -> None:
         for method in METHODS:
             assert (await door.rpc("", f"ai:{method}"))["error"]["code"] == 401
         assert (await door.subscribe("", "ai:x"))["error"]["code"] == 401
+
+
+async def test_connections_without_a_user_do_not_use_up_a_limit(infrastructure: Deployment) -> None:
+    with infrastructure.server(2, CALLS_PER_SECOND="1", CALLS_AT_ONCE="1") as server:
+        async with Door(server.port) as door:
+            calls = (door.rpc(user, "ai:list") for user in ("", "\0") for _ in range(20))
+            replies = await asyncio.gather(*calls)
+    assert {reply["error"]["code"] for reply in replies} == {401}
 
 
 async def test_secrets_rotate_one_server_after_the_other(infrastructure: Deployment) -> None:

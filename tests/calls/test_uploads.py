@@ -122,6 +122,28 @@ async def test_a_prompt_with_somebody_elses_file_is_refused(door: Door) -> None:
     assert session["messages"][0]["parts"] == [text, file | {"filename": "a.txt"}]
 
 
+async def test_of_an_upload_what_is_stored_counts(door: Door) -> None:
+    user = str(uuid.uuid4())
+    await door.rpc(user, "ai:upload", **piece_of(b"hello", filename=None))
+    said = {"mediaType": "image/png", "filename": "b.png"}
+    file = {"type": "file", "url": "upload:file"}
+    text = {"type": "text", "text": "/tokens 1"}
+    session = await door.rpc(user, "ai:send", parts=[text, file | said])
+    assert session["messages"][0]["parts"] == [text, file | {"mediaType": "text/plain"}]
+
+
+async def test_a_name_in_a_prompt_is_cleaned_as_that_of_an_upload(door: Door) -> None:
+    """The title of a conversation may be that name, and PostgreSQL takes no NUL."""
+    file = {"type": "file", "mediaType": "image/png", "url": "https://a.example/b"}
+    for name, kept in (("C:\\Users\\anna\\a\0\n.png", {"filename": "a.png"}), ("\0/", {})):
+        session = await door.rpc(str(uuid.uuid4()), "ai:send", parts=[file | {"filename": name}])
+        assert session["messages"][0]["parts"] == [file | kept]
+        assert session["title"] == kept.get("filename", "Image")
+    wrong = file | {"mediaType": "image/\0"}
+    refused = await door.rpc(str(uuid.uuid4()), "ai:send", parts=[wrong])
+    assert refused["error"]["code"] == 400
+
+
 async def test_all_files_of_a_user_have_a_limit(door: Door) -> None:
     user, content = str(uuid.uuid4()), b"x" * 2_900_000
     first = await door.rpc(user, "ai:upload", **piece_of(content))

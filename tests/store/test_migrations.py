@@ -1,16 +1,22 @@
 """The schema: made once however many servers start, and the one that the code expects."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import create_async_engine
+from structlog.testing import capture_logs
 
-from proxy_server.store import migrate
+from proxy_server.errors import StoreUnavailable
+from proxy_server.store import database, migrate
 from proxy_server.store.database import Store
 from proxy_server.store.schema import RETIRED, schema
 from testbed.deployment import Deployment
@@ -49,6 +55,49 @@ async def test_a_new_database_and_a_migrated_one_are_the_same(
     # FTS5 keeps its index in tables
     tables = [name for name in found[0] if not name.startswith("search_words")]
     assert len(tables) == len(schema.tables) + 1
+
+
+async def test_a_migration_waits_for_another_however_long_it_takes(
+    empty: Callable[[], Awaitable[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(migrate, "_SILENT_SECONDS", 0.1)
+    url = await empty()
+    users = Store(url)
+    await users.read(migrate._found)
+    async with _migrating(url):
+        late = Store(url)
+        with capture_logs() as logs:
+            migrated = asyncio.create_task(migrate.migrate(late))
+            for _ in range(5):
+                with pytest.raises(StoreUnavailable):
+                    await users.write(_lock)
+        assert not migrated.done()
+        assert [line["event"] for line in logs] == ["database_migrates"]
+    await migrated
+    assert await users.read(migrate._found) == migrate._NEWEST
+    for store in (users, late):
+        await store.close()
+
+
+@asynccontextmanager
+async def _migrating(url: str) -> AsyncIterator[None]:
+    """Another server changes the schema."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+        return
+    there = create_async_engine(url.replace("postgresql:", "postgresql+asyncpg:"))
+    async with there.begin() as other:
+        await other.run_sync(_lock)
+        yield
+    await there.dispose()
+
+
+def _lock(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(migrate._LOCK)))
 
 
 async def test_a_database_of_a_newer_version_is_left_alone(
