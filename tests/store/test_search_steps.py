@@ -6,12 +6,7 @@ from structlog.testing import capture_logs
 
 from proxy_server.protocol.messages import TextPart
 from proxy_server.store import search
-from proxy_server.store.schema import (
-    conversations,
-    hidden_messages,
-    messages,
-    searched,
-)
+from proxy_server.store.schema import conversations, hidden_messages, messages, searched
 from proxy_server.store.search_steps import index_some
 from proxy_server.store.words import indexed
 from testbed.deployment import Deployment

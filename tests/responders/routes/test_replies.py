@@ -3,10 +3,7 @@
 import pytest
 from aiohttp import web
 
-from tests.responders.routes.listening import (
-    listen,
-    route,
-)
+from tests.responders.routes.listening import listen, route
 from tests.responders.routes.replies import REPLIES, Reply
 from tests.responders.serving import Handler, write
 
