@@ -1,7 +1,6 @@
 """The gRPC port of a proxy server, called as Centrifugo calls it."""
 
 import json
-from types import TracebackType
 from typing import Any, Self
 
 import grpc
@@ -32,12 +31,7 @@ class Door:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._channel.close()
 
     async def serves(self, service: str = "") -> bool:

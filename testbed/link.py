@@ -1,7 +1,6 @@
 """A TCP link to one server on which things go wrong when told to."""
 
 import asyncio
-from types import TracebackType
 from typing import Self
 
 from testbed.ports import free_port
@@ -67,12 +66,7 @@ class Link:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self.refusing = True
         self._passing.set()

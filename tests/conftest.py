@@ -11,6 +11,8 @@ import structlog
 from hypothesis import settings
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from proxy_server.store.database import Store
+from proxy_server.store.migrate import migrate
 from testbed import hermetic, machine
 from testbed.client import Client
 from testbed.deployment import Deployment
@@ -135,6 +137,15 @@ def empty(infrastructure: Deployment, tmp_path: Path) -> Callable[[], Awaitable[
         return f"{url.rpartition('/')[0]}/{name}"
 
     return make
+
+
+@pytest.fixture
+async def store(infrastructure: Deployment) -> AsyncIterator[Store]:
+    """Its database, as a process opens it."""
+    opened = Store(infrastructure.server_settings["DATABASE_URL"])
+    await migrate(opened)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ in which order their calls arrive; the reader is the one of the chaos program.
 """
 
 import asyncio
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,29 +16,14 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.events import Reasoning, Text
-from proxy_server.protocol.sessions import Position, Session
+from proxy_server.protocol.sessions import Session
 from proxy_server.store.schema import generations, outbox
 from testbed.versions import PRESENT, loaded
-from tests.answers.world import (
-    FIRST,
-    READERS,
-    SECOND,
-    Centrifugo,
-    Clock,
-    Reader,
-    Server,
-    texts,
-)
+from tests.answers.readers import Readers
+from tests.answers.world import FIRST, SECOND, Centrifugo, Clock, Server, texts
 
 pytestmark = pytest.mark.timeout(600)
 CUT = 4
@@ -48,7 +32,7 @@ LONG = 4
 TAKEN_OVER_SECONDS = 12.0
 
 
-class Deployment(RuleBasedStateMachine):
+class Deployment(Readers):
     owners: str | None = None
     others: str | None = None
     """The versions of the two servers: the present one, or that of a commit."""
@@ -207,45 +191,6 @@ class Deployment(RuleBasedStateMachine):
             self.centrifugo.cut(self.centrifugo.channel, entries)
         else:
             self.centrifugo.restart()
-
-    @rule(which=st.integers(0, READERS - 1), at_once=st.booleans())
-    def reader_comes(self, which: int, *, at_once: bool) -> None:
-        reader = self.centrifugo.readers[which]
-        reader.connected = True
-        reader.subscribe()
-        if at_once:
-            self.reader_is_answered(which)
-
-    @rule(which=st.integers(0, READERS - 1))
-    def reader_is_answered(self, which: int) -> None:
-        """`ai:open` asks for the position first and for the messages then: much may lie between."""
-        reader = self.centrifugo.readers[which]
-        if reader.connected and reader.position is None and reader.asked is not None:
-            reader.position = self.open(reader, reader.asked)
-            reader.subscribe()
-
-    @rule(which=st.integers(0, READERS - 1))
-    def reader_opens_again_while_subscribed(self, which: int) -> None:
-        reader = self.centrifugo.readers[which]
-        if reader.connected and reader.position is not None:
-            self.open(reader, reader.position)
-
-    def open(self, reader: Reader, since: Position) -> Position:
-        found = self.other.view(self.conversation)
-        position = found.since or since
-        session = Session(
-            self.conversation, "", found.title, found.messages, position, found.generation
-        )
-        reader.view.begin(json.loads(encode(session)))
-        return position
-
-    @rule(which=st.integers(0, READERS - 1), forgets=st.booleans())
-    def reader_leaves(self, which: int, *, forgets: bool) -> None:
-        reader = self.centrifugo.readers[which]
-        reader.connected = False
-        if forgets:
-            reader.view.remember()
-            reader.position = None
 
     @invariant()
     def nothing_is_shown_that_was_not_said(self) -> None:

@@ -1,28 +1,15 @@
 """What is left of a conversation that is deleted while another server writes in it."""
 
-from collections.abc import AsyncIterator
-
-import pytest
 import sqlalchemy as sa
 
 from proxy_server.delivery.server_api import Publish
 from proxy_server.protocol.turns import OutboxEntry
 from proxy_server.store import outbox
 from proxy_server.store.database import Store
-from proxy_server.store.migrate import migrate
 from proxy_server.store.schema import outbox as table
 from proxy_server.testing import InMemoryCentrifugo
-from testbed.deployment import Deployment
 from testbed.waiting import until
 from tests.chat.asking import Chat, Serve
-
-
-@pytest.fixture
-async def store(infrastructure: Deployment) -> AsyncIterator[Store]:
-    store = Store(infrastructure.server_settings["DATABASE_URL"])
-    await migrate(store)
-    yield store
-    await store.close()
 
 
 async def entries(store: Store, conversation: str) -> list[str]:

@@ -1,7 +1,5 @@
 """Answers of a server that is gone, of which some cannot be closed as others are."""
 
-import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,42 +9,21 @@ from structlog.testing import capture_logs
 from proxy_server.answers.takeover import ReadBack
 from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.messages import TextPart, decode_metadata
-from proxy_server.protocol.sessions import BEGINNING
 from proxy_server.protocol.turns import Assignment, OutboxEntry, Turn
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
-from proxy_server.store.migrate import migrate
 from proxy_server.store.schema import generations, messages
 from proxy_server.store.turns import Turns
-from testbed.deployment import Deployment
 from testbed.waiting import until
 from tests.chat.asking import Serve
-
-
-@pytest.fixture
-async def store(infrastructure: Deployment) -> AsyncIterator[Store]:
-    store = Store(infrastructure.server_settings["DATABASE_URL"])
-    await migrate(store)
-    yield store
-    await store.close()
+from tests.turns import new_turn
 
 
 async def left_behind(store: Store, user: str) -> Turn:
     """A turn whose server has died."""
     turns = Turns(store, Leases(store, "gone", seconds=0.001), Limits(100, 1000))
-    turn = Turn(
-        user=user,
-        conversation_id=str(uuid.uuid4()),
-        is_new=True,
-        message_id=str(uuid.uuid4()),
-        answer_id=str(uuid.uuid4()),
-        parts=[TextPart("Hi")],
-        model="test",
-        title="",
-        when_busy="queue",
-        since=BEGINNING,
-    )
+    turn = new_turn(user, parts=[TextPart("Hi")], when_busy="queue")
     await turns.accept(turn)
     return turn
 

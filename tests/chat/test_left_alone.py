@@ -1,7 +1,7 @@
 """Whatever fails behind the commit of a turn, its answer is made."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from structlog.testing import capture_logs
@@ -17,38 +17,39 @@ from proxy_server.store.generations import Leases
 from proxy_server.store.turns import Turns
 from tests.chat.asking import Chat, Serve, text
 
+ACCEPT = Turns.accept
+
 
 def broken(*_: object, **__: object) -> None:
     raise RecursionError("maximum recursion depth exceeded")
 
 
-@pytest.mark.parametrize("announcement", ["joined", "summary"])
-async def test_a_prompt_that_cannot_be_announced_is_answered(
-    serve: Serve, user: str, monkeypatch: pytest.MonkeyPatch, announcement: str
+async def cut_off(self: Turns, turn: Turn) -> None:
+    await ACCEPT(self, turn)
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("of", "method", "fails", "error"),
+    [
+        (Announcements, "joined", broken, RecursionError),
+        (Announcements, "summary", broken, RecursionError),
+        (Turns, "accept", cut_off, asyncio.CancelledError),
+    ],
+)
+async def test_a_prompt_whose_call_fails_behind_the_commit_is_answered(
+    serve: Serve,
+    user: str,
+    monkeypatch: pytest.MonkeyPatch,
+    of: type,
+    method: str,
+    fails: Callable[..., object],
+    error: type[BaseException],
 ) -> None:
     async with serve() as app:
         with monkeypatch.context() as patch:
-            patch.setattr(Announcements, announcement, broken)
-            with pytest.raises(RecursionError):
-                await app.chat.send(user, NewPrompt([TextPart("Hi")], key="mine"))
-        session = await app.chat.open(user, None, "mine", 50)
-        message = await Chat(app, user, session).until("complete")
-        assert text(message).startswith("Let me see.")
-
-
-async def test_a_turn_whose_call_was_cut_off_behind_the_commit_is_answered(
-    serve: Serve, user: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    accept = Turns.accept
-
-    async def cut_off(self: Turns, *given: object) -> object:
-        await accept(self, *given)  # type: ignore[arg-type]
-        raise asyncio.CancelledError
-
-    async with serve() as app:
-        with monkeypatch.context() as patch:
-            patch.setattr(Turns, "accept", cut_off)
-            with pytest.raises(asyncio.CancelledError):
+            patch.setattr(of, method, fails)
+            with pytest.raises(error):
                 await app.chat.send(user, NewPrompt([TextPart("Hi")], key="mine"))
         session = await app.chat.open(user, None, "mine", 50)
         message = await Chat(app, user, session).until("complete")
@@ -58,17 +59,17 @@ async def test_a_turn_whose_call_was_cut_off_behind_the_commit_is_answered(
 async def test_what_is_adopted_is_neither_crashed_nor_on_its_way_nor_taken_over(
     serve: Serve, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    accept, unknown = Turns.accept, Leases.unknown
+    unknown = Leases.unknown
     crashed: list[str] = []
     sending: list[asyncio.Task[Session]] = []
     done, committed, answered = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def lost(self: Turns, turn: Turn) -> Accepted:
-        await accept(self, turn)
+        await ACCEPT(self, turn)
         raise StoreUnavailable("the reply is lost")
 
     async def slow(self: Turns, turn: Turn) -> Accepted:
-        accepted = await accept(self, turn)
+        accepted = await ACCEPT(self, turn)
         committed.set()
         await answered.wait()
         return accepted

@@ -13,7 +13,7 @@ from chaos.view import View
 from proxy_server.delivery.server_api import server_api
 from proxy_server.protocol.messages import TextPart
 from proxy_server.protocol.sessions import BEGINNING
-from proxy_server.protocol.turns import Regeneration, Turn
+from proxy_server.protocol.turns import Regeneration
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
@@ -24,6 +24,7 @@ from testbed.deployment import API_KEY, Deployment
 from testbed.door import Door
 from testbed.link import Link
 from testbed.waiting import until
+from tests.turns import new_turn
 
 TITLE_SECONDS = 1.0
 
@@ -231,17 +232,13 @@ async def test_a_queued_prompt_that_was_unpublished_comes_with_its_cancel(
         async with Door(server.port) as door:
             session = await door.rpc(user, "ai:send", text="/tokens 3000")
             conversation = session["conversation"]
-            turn = Turn(
-                user=user,
-                conversation_id=conversation,
-                is_new=False,
+            turn = new_turn(
+                user,
+                conversation,
                 message_id=prompt,
                 answer_id=answer,
                 parts=[TextPart("nobody hears of it")],
-                model="test",
-                title="",
                 when_busy="queue",
-                since=BEGINNING,
             )
             async with dead_server(infrastructure) as (turns, _):
                 assert (await turns.accept(turn)).status == "queued"

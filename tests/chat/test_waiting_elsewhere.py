@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from proxy_server import App
 from proxy_server.errors import Unavailable
 from proxy_server.testing import InMemoryCentrifugo
 from testbed.deployment import Deployment
@@ -35,18 +36,24 @@ async def test_a_decision_survives_restarts_on_any_replica(
     assert {decision.tool_call_id for decision in shop.seen[-1].decisions} == {"a", "b"}
 
 
+async def gone_on(app: App, user: str) -> Chat:
+    """One whose answer has said something since a decision, and is not at its end."""
+    chat = await Chat.begin(app, user, "order a slowly")
+    await chat.until("waiting")
+    await chat.decide(approve=("a",))
+
+    async def said() -> bool:
+        return "Done" in text(await chat.shown())
+
+    await until(said)
+    return chat
+
+
 async def test_an_answer_that_went_on_ends_as_any_other(
     serve: Serve, centrifugo: InMemoryCentrifugo, user: str
 ) -> None:
     async with serve() as app:
-        chat = await Chat.begin(app, user, "order a slowly")
-        await chat.until("waiting")
-        await chat.decide(approve=("a",))
-
-        async def said() -> bool:
-            return "Done" in text(await chat.shown())
-
-        await until(said)
+        chat = await gone_on(app, user)
         assert await app.chat.stop(user, chat.id)
         message = await chat.until("stopped")
         assert text(message) == "Let me see. Done."
@@ -57,14 +64,7 @@ async def test_an_answer_that_went_on_is_taken_over(
     serve: Serve, centrifugo: InMemoryCentrifugo, user: str
 ) -> None:
     async with serve(lease_seconds=0.5) as app:
-        chat = await Chat.begin(app, user, "order a slowly")
-        await chat.until("waiting")
-        await chat.decide(approve=("a",))
-
-        async def said() -> bool:
-            return "Done" in text(await chat.shown())
-
-        await until(said)
+        chat = await gone_on(app, user)
         await app.supervisor.close()
         async with serve(lease_seconds=0.5) as other:
             message = await chat.on(other).until("interrupted")

@@ -1,7 +1,7 @@
 """A server for one test, over real HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -28,19 +28,26 @@ async def serving(path: str, handler: Handler, port: int = 0) -> AsyncIterator[s
 
 
 def streaming(stream: Stream) -> Handler:
-    """Writes it piece by piece, and cuts the connection where it says so."""
+    """Sends it, and cuts the connection where it says so."""
 
     async def complete(request: web.Request) -> web.StreamResponse:
         encoding = {"Content-Encoding": stream.encoding} if stream.encoding else {}
         headers = {"Content-Type": stream.content_type, **encoding}
         response = web.StreamResponse(headers=headers)
-        await response.prepare(request)
-        for piece in stream.written():
-            await response.write(piece)
-            await asyncio.sleep(0)
-        if stream.cut:
-            assert request.transport is not None
-            request.transport.close()
+        await write(request, response, stream.written(), cut=stream.cut)
         return response
 
     return complete
+
+
+async def write(
+    request: web.Request, response: web.StreamResponse, pieces: Iterable[bytes], *, cut: bool
+) -> None:
+    """Piece by piece; `cut` ends the connection before the end of the body."""
+    await response.prepare(request)
+    for piece in pieces:
+        await response.write(piece)
+        await asyncio.sleep(0)
+    if cut:
+        assert request.transport is not None
+        request.transport.close()

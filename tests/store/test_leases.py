@@ -3,6 +3,7 @@
 import asyncio
 import random
 import uuid
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 
@@ -19,10 +20,10 @@ from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
 from proxy_server.store.messages import insert
-from proxy_server.store.migrate import migrate
 from proxy_server.store.schema import TAKEN_OVER, conversations, generations, messages, now
 from proxy_server.store.turns import Turns
 from testbed.deployment import Deployment
+from tests.turns import new_turn
 
 
 def new_assignment(conversation: str | None = None, user: str = "anna") -> Assignment:
@@ -37,11 +38,15 @@ def new_assignment(conversation: str | None = None, user: str = "anna") -> Assig
     )
 
 
+async def remove(store: Store, messages: Iterable[str]) -> None:
+    """What is being made of these answers."""
+    gone = sa.delete(generations).where(generations.c.message.in_(messages))
+    await store.write(lambda connection: connection.execute(gone))
+
+
 async def test_renewals_and_checkpoints_of_the_same_answers_do_not_deadlock(
-    infrastructure: Deployment,
+    store: Store,
 ) -> None:
-    store = Store(infrastructure.server_settings["DATABASE_URL"])
-    await migrate(store)
     leases = Leases(store, str(uuid.uuid4()), seconds=60)
     assignments = [new_assignment() for _ in range(200)]
     messages = [assignment.message_id for assignment in assignments]
@@ -65,16 +70,12 @@ async def test_renewals_and_checkpoints_of_the_same_answers_do_not_deadlock(
         await store.write(begin)
         await asyncio.gather(renew(), checkpoint())
     finally:
-        gone = sa.delete(generations).where(generations.c.message.in_(messages))
-        await store.write(lambda connection: connection.execute(gone))
-        await store.close()
+        await remove(store, messages)
 
 
 async def test_a_stop_reaches_a_queued_answer_that_begins_in_this_moment(
-    infrastructure: Deployment,
+    infrastructure: Deployment, store: Store
 ) -> None:
-    store = Store(infrastructure.server_settings["DATABASE_URL"])
-    await migrate(store)
     user, conversation = str(uuid.uuid4()), str(uuid.uuid4())
     leases = Leases(store, str(uuid.uuid4()), seconds=60)
     turns = Turns(store, leases, Limits(10, 10))
@@ -107,14 +108,11 @@ async def test_a_stop_reaches_a_queued_answer_that_begins_in_this_moment(
         assert (stopped.running, stopped.cancelled) == ([assignment.message_id], [])
     finally:
         await store.write(forget)
-        await store.close()
 
 
 async def test_all_answers_of_a_server_that_died_are_taken_at_the_second_look(
-    infrastructure: Deployment,
+    store: Store,
 ) -> None:
-    store = Store(infrastructure.server_settings["DATABASE_URL"])
-    await migrate(store)
     dead = Leases(store, str(uuid.uuid4()), seconds=-1)
     living = Leases(store, str(uuid.uuid4()), seconds=60)
     assignments = [new_assignment() for _ in range(300)]
@@ -131,33 +129,24 @@ async def test_all_answers_of_a_server_that_died_are_taken_at_the_second_look(
         assert [len(some) for some in taken] == [200, 100]
         assert {assignment.message_id for some in taken for assignment in some} == messages
     finally:
-        gone = sa.delete(generations).where(generations.c.message.in_(messages))
-        await store.write(lambda connection: connection.execute(gone))
-        await store.close()
+        await remove(store, messages)
 
 
 async def test_an_answer_that_was_taken_over_is_neither_asked_to_stop_nor_unknown(
-    infrastructure: Deployment,
+    store: Store,
 ) -> None:
-    store = Store(infrastructure.server_settings["DATABASE_URL"])
-    await migrate(store)
     user, conversation = str(uuid.uuid4()), str(uuid.uuid4())
     leases = Leases(store, str(uuid.uuid4()), seconds=60)
     turns = Turns(store, leases, Limits(10, 10))
     stop = sa.select(generations.c.stop).where(generations.c.conversation == conversation)
 
     def turn(text: str, *, is_new: bool) -> Turn:
-        return Turn(
-            user=user,
+        return new_turn(
+            user,
             conversation_id=conversation,
             is_new=is_new,
-            message_id=str(uuid.uuid4()),
-            answer_id=str(uuid.uuid4()),
             parts=[TextPart(text)],
-            model="test",
-            title="",
             when_busy="interrupt",
-            since=BEGINNING,
         )
 
     def take_over(connection: sa.Connection) -> None:
@@ -176,14 +165,11 @@ async def test_an_answer_that_was_taken_over_is_neither_asked_to_stop_nor_unknow
         assert sorted(stops, key=str) == [None, TAKEN_OVER]
     finally:
         await turns.delete(user, conversation)
-        await store.close()
 
 
 async def test_an_older_checkpoint_that_comes_later_changes_nothing(
-    infrastructure: Deployment,
+    store: Store,
 ) -> None:
-    store = Store(infrastructure.server_settings["DATABASE_URL"])
-    await migrate(store)
     leases = Leases(store, str(uuid.uuid4()), seconds=60)
     assignment = new_assignment()
     answer = Message(assignment.message_id, "assistant", [], Metadata(0, "streaming"))
@@ -216,4 +202,3 @@ async def test_an_older_checkpoint_that_comes_later_changes_nothing(
         assert decode_metadata(row.metadata).error == "newer"
     finally:
         await store.write(end)
-        await store.close()

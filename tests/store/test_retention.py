@@ -7,19 +7,17 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from proxy_server.protocol.messages import TextPart
-from proxy_server.protocol.sessions import BEGINNING
 from proxy_server.protocol.turns import Turn
 from proxy_server.store import messages
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
 from proxy_server.store.hidden import hide
-from proxy_server.store.migrate import migrate
 from proxy_server.store.retention import remove_old
 from proxy_server.store.schema import conversations, generations, hidden_messages, outbox
 from proxy_server.store.turns import Turns
 from testbed.deployment import Deployment
+from tests.turns import new_turn
 
 DAY = 86_400
 _T = TypeVar("_T")
@@ -34,18 +32,7 @@ class Aged:
         self.turns = Turns(store, Leases(store, "test", 60), Limits(100, 1000))
 
     def turn(self, conversation: str, user: str, *, is_new: bool) -> Turn:
-        return Turn(
-            user=user,
-            conversation_id=conversation,
-            is_new=is_new,
-            message_id=str(uuid.uuid4()),
-            answer_id=str(uuid.uuid4()),
-            parts=[TextPart("a")],
-            model="test",
-            title="",
-            when_busy="reject",
-            since=BEGINNING,
-        )
+        return new_turn(user, conversation_id=conversation, is_new=is_new)
 
     async def begin(self, name: str, user: str, days: float, *, is_open: bool = False) -> str:
         conversation = f"{self.prefix}-{name}"
@@ -86,9 +73,7 @@ class Slow(Store):
         return await super().write(slowly, *given, **more)
 
 
-async def test_the_old_ones_go_by_steps_and_open_ones_stay(infrastructure: Deployment) -> None:
-    store = Store(infrastructure.server_settings["DATABASE_URL"])
-    await migrate(store)
+async def test_the_old_ones_go_by_steps_and_open_ones_stay(store: Store) -> None:
     prefix = f"c-{uuid.uuid4().hex}"
     aged = Aged(store, prefix)
 
@@ -126,15 +111,12 @@ async def test_the_old_ones_go_by_steps_and_open_ones_stay(infrastructure: Deplo
     finally:
         for conversation in (new, still_open):
             await aged.turns.delete(user, conversation)
-        await store.close()
 
 
 async def test_a_prompt_that_comes_in_this_moment_keeps_its_conversation(
-    infrastructure: Deployment,
+    infrastructure: Deployment, store: Store
 ) -> None:
-    url = infrastructure.server_settings["DATABASE_URL"]
-    store, slow = Store(url), Slow(url)
-    await migrate(store)
+    slow = Slow(infrastructure.server_settings["DATABASE_URL"])
     prefix, user = f"c-{uuid.uuid4().hex}", str(uuid.uuid4())
     aged, asking = Aged(store, prefix), Aged(slow, prefix)
     old = await aged.begin("a", user, 31)
@@ -153,12 +135,9 @@ async def test_a_prompt_that_comes_in_this_moment_keeps_its_conversation(
     finally:
         await aged.turns.delete(user, old)
         await slow.close()
-        await store.close()
 
 
-async def test_a_step_ends_with_so_many_messages(infrastructure: Deployment) -> None:
-    store = Store(infrastructure.server_settings["DATABASE_URL"])
-    await migrate(store)
+async def test_a_step_ends_with_so_many_messages(store: Store) -> None:
     prefix, user = f"c-{uuid.uuid4().hex}", str(uuid.uuid4())
     aged = Aged(store, prefix)
     old = [await aged.begin(name, user, 31) for name in "abcd"]
@@ -174,4 +153,3 @@ async def test_a_step_ends_with_so_many_messages(infrastructure: Deployment) -> 
     finally:
         for conversation in old:
             await aged.turns.delete(user, conversation)
-        await store.close()

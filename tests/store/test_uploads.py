@@ -3,7 +3,6 @@
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -19,7 +18,6 @@ from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
 from proxy_server.store.files import UploadedFiles, read_piece
 from proxy_server.store.generations import Leases
-from proxy_server.store.migrate import migrate
 from proxy_server.store.retention import remove_old
 from proxy_server.store.schema import conversations, generations, upload_pieces
 from proxy_server.store.schema import uploads as table
@@ -27,19 +25,11 @@ from proxy_server.store.turns import Turns
 from proxy_server.store.upload_uses import sweep
 from proxy_server.store.uploads import UploadLimits
 from proxy_server.store.versions import Versions
-from testbed.deployment import Deployment
+from tests.turns import new_turn
 
 LIMITS = UploadLimits(one=1_000_000, all=2_000_000)
 SIZE = 5_000
 DAY = 86_400
-
-
-@pytest.fixture
-async def store(infrastructure: Deployment) -> AsyncIterator[Store]:
-    opened = Store(infrastructure.server_settings["DATABASE_URL"])
-    await migrate(opened)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
@@ -68,18 +58,7 @@ def turns_of(store: Store) -> Turns:
 
 
 def turn(user: str, *parts: Part, conversation: str | None = None) -> Turn:
-    return Turn(
-        user=user,
-        conversation_id=conversation or f"c-{uuid.uuid4().hex}",
-        is_new=conversation is None,
-        message_id=str(uuid.uuid4()),
-        answer_id=str(uuid.uuid4()),
-        parts=[TextPart("a"), *parts],
-        model="test",
-        title="",
-        when_busy="queue",
-        since=BEGINNING,
-    )
+    return new_turn(user, conversation, parts=[TextPart("a"), *parts], when_busy="queue")
 
 
 async def swept(store: Store) -> None:

@@ -9,17 +9,16 @@ import sqlalchemy as sa
 from proxy_server.errors import NotFound
 from proxy_server.protocol.messages import Message, Metadata, TextPart
 from proxy_server.protocol.sessions import BEGINNING
-from proxy_server.protocol.turns import Assignment, Regeneration, Turn
+from proxy_server.protocol.turns import Assignment, Regeneration
 from proxy_server.store import hidden, messages
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
 from proxy_server.store.generations import Leases
-from proxy_server.store.migrate import migrate
 from proxy_server.store.schema import hidden_messages
 from proxy_server.store.schema import messages as table
 from proxy_server.store.turns import Turns
 from proxy_server.store.versions import Versions
-from testbed.deployment import Deployment
+from tests.turns import new_turn
 
 
 class Talk:
@@ -35,19 +34,7 @@ class Talk:
 
     async def say(self, replaces: str | None = None) -> tuple[str, str]:
         """The ids of the prompt and its answer."""
-        turn = Turn(
-            user=self.user,
-            conversation_id=self.id,
-            is_new=self._is_new,
-            message_id=str(uuid.uuid4()),
-            answer_id=str(uuid.uuid4()),
-            parts=[TextPart("a")],
-            model="test",
-            title="",
-            when_busy="reject",
-            since=BEGINNING,
-            replaces=replaces,
-        )
+        turn = new_turn(self.user, conversation_id=self.id, is_new=self._is_new, replaces=replaces)
         self._is_new = False
         accepted = await self.turns.accept(turn)
         assert accepted.assignment is not None
@@ -76,15 +63,12 @@ class Talk:
 
 
 @pytest.fixture
-async def talk(infrastructure: Deployment) -> AsyncIterator[Talk]:
-    store = Store(infrastructure.server_settings["DATABASE_URL"])
-    await migrate(store)
+async def talk(store: Store) -> AsyncIterator[Talk]:
     begun = Talk(store)
     yield begun
     await begun.turns.delete(begun.user, begun.id)
     left = sa.select(hidden_messages.c.id).where(hidden_messages.c.conversation == begun.id)
     assert not await store.read(lambda connection: connection.execute(left).all())
-    await store.close()
 
 
 async def test_the_oldest_version_makes_room_with_what_followed_it(

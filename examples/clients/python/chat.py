@@ -1,8 +1,9 @@
 """Asks, and prints the answer as it is made: python chat.py ws://…/connection/websocket "Hello"
 
 A client for centrifuge-python by docs/protocol.md; docs/clients.md explains it. It is exact through
-lost connections and restarts. TOKEN in the environment is a visitor's token from an earlier run,
-MODEL one of the service's models.
+lost connections and restarts. It is one file, a long one, because it is there to be copied: an app
+needs every rule in it, and writes only the printing anew. TOKEN in the environment is a visitor's
+token from an earlier run, MODEL one of the service's models.
 """
 
 import asyncio
@@ -94,9 +95,8 @@ class Conversation:
         self._session: Json | None = session  # to begin with; afterwards each is asked for
         self._came_by = connection.number
         self._epoch = ""
-        self._contained: dict[
-            str, int
-        ] = {}  # of an open answer: the last seq that its parts contain
+        # of an open answer: the last seq that its parts contain
+        self._contained: dict[str, int] = {}
         self._sought: set[str] = set()  # ids that were not there, and were asked for once
         self._delay = 0.0
         self._came = 0  # publications

@@ -11,51 +11,8 @@ import {
   randomText,
 } from "./answers.ts";
 import { Random, seeds } from "./random.ts";
+import { first, piece, reply, session, whole } from "./sessions.ts";
 
-function session(messages: Message[], generation: Session["generation"] = null): Session {
-  return {
-    conversation: "c",
-    channel: "ai:c",
-    title: "",
-    messages,
-    since: { offset: 0, epoch: "" },
-    generation,
-  };
-}
-
-/** What `ai:open` gives while the answer stands at `seq`. */
-function checkpoint(published: ChunksPublication[], seq: number): Session {
-  const message = messageAfter(published, seq);
-  const running = message.metadata.status === "streaming";
-  return session(
-    [prompt("u"), message],
-    running ? { message: message.id, seq, status: "streaming" } : null,
-  );
-}
-
-function whole(shown: Session) {
-  return { type: "session" as const, session: shown, whole: true };
-}
-
-function reply(shown: Session) {
-  return { type: "session" as const, session: shown, whole: false };
-}
-
-const piece = (seq: number, delta: string): Publication => ({
-  type: "chunks",
-  message: "a",
-  seq,
-  chunks: [{ type: "text-delta", id: "1", delta }],
-});
-const first: Publication = {
-  type: "chunks",
-  message: "a",
-  seq: 1,
-  chunks: [
-    { type: "start", messageId: "a" },
-    { type: "text-start", id: "1" },
-  ],
-};
 const last = (seq: number): Publication => ({
   type: "chunks",
   message: "a",
@@ -166,97 +123,15 @@ describe("publications", () => {
   });
 });
 
-describe("sessions", () => {
-  const open: Message = {
-    id: "a",
-    role: "assistant",
-    parts: [{ type: "text", text: "ab", state: "streaming" }],
-    metadata: { status: "streaming" },
-  };
-  const streaming = { message: "a", seq: 3, status: "streaming" as const };
-
-  test("that are older than live publications do not turn the text back", () => {
-    const live = [first, piece(2, "a"), piece(3, "b"), piece(4, "c")].reduce(
-      reduce,
-      emptyConversation,
-    );
-    const after = reduce(live, whole(session([open], streaming)));
-    expect(after.messages.map(textOf)).toEqual(["abc"]);
-    expect(progressOf(after, "a")).toBe(4);
-  });
-
-  test("that stand further close a hole, and what waited is applied after them", () => {
-    const waiting = [first, piece(5, "d"), piece(4, "c")].reduce(reduce, emptyConversation);
-    const after = reduce(waiting, whole(session([open], streaming)));
-    expect(after.messages.map(textOf)).toEqual(["abcd"]);
-    expect(hasHole(after)).toBe(false);
-  });
-
-  test("of a call join what its publications have already brought", () => {
-    const placeholder: Message = { ...open, parts: [] };
-    const state = [
-      { type: "message", message: prompt("u") } as const,
-      first,
-      piece(2, "a"),
-      reply(session([prompt("u"), placeholder], { ...streaming, seq: 0 })),
-    ].reduce(reduce, emptyConversation);
-    expect(state.messages.map(textOf)).toEqual(["Why?", "a"]);
-    expect(reduce(state, piece(3, "b")).messages.map(textOf)).toEqual(["Why?", "ab"]);
-  });
-
-  test("without a message that waits for its beginning forget it", () => {
-    const waiting = reduce(emptyConversation, piece(7, "of an answer that was made anew"));
-    expect(hasHole(waiting)).toBe(true);
-    expect(hasHole(reduce(waiting, whole(session([prompt("u")]))))).toBe(false);
-  });
-
-  test("keep the earlier messages that connect to theirs, and no others", () => {
-    const state = reduce(
-      emptyConversation,
-      whole(session([prompt("1"), prompt("2"), prompt("3")])),
-    );
-    const ids = (shown: Session) => reduce(state, whole(shown)).messages.map(({ id }) => id);
-    expect(ids(session([prompt("2"), prompt("4")]))).toEqual(["1", "2", "4"]);
-    expect(ids(session([prompt("7"), prompt("8")]))).toEqual(["7", "8"]);
-  });
-
-  test("take earlier pages before what is there", () => {
-    const state = reduce(emptyConversation, whole(session([prompt("3")])));
-    const pages = reduce(state, { type: "history", messages: [prompt("2"), prompt("3")] });
-    expect(pages.messages.map(({ id }) => id)).toEqual(["2", "3"]);
-  });
-
-  test("leave what is newer than all that is there to its publication", () => {
-    const state = reduce(emptyConversation, whole(session([prompt("2"), prompt("3")])));
-    const page = [prompt("1"), prompt("2"), prompt("3"), prompt("4")];
-    const shown = reduce(state, { type: "history", messages: page });
-    expect(shown.messages.map(({ id }) => id)).toEqual(["1", "2", "3"]);
-  });
-
-  test("show a queued answer, which starts and ends in its place", () => {
-    const queued: Message = { ...open, id: "q", parts: [], metadata: { status: "queued" } };
-    const state = [
-      whole(session([prompt("u"), open], streaming)),
-      { type: "message", message: prompt("v") } as const,
-      { type: "message", message: queued } as const,
-      {
-        type: "chunks",
-        message: "q",
-        seq: 1,
-        chunks: [
-          { type: "start", messageId: "q" },
-          { type: "abort", reason: "stopped" },
-        ],
-      } as const,
-    ].reduce(reduce, emptyConversation);
-    expect(state.messages.map(({ id, metadata }) => [id, metadata.status])).toEqual([
-      ["u", undefined],
-      ["a", "streaming"],
-      ["v", undefined],
-      ["q", "stopped"],
-    ]);
-  });
-});
+/** What `ai:open` gives while the answer stands at `seq`. */
+function checkpoint(published: ChunksPublication[], seq: number): Session {
+  const message = messageAfter(published, seq);
+  const running = message.metadata.status === "streaming";
+  return session(
+    [prompt("u"), message],
+    running ? { message: message.id, seq, status: "streaming" } : null,
+  );
+}
 
 describe("any interleaving", () => {
   test.each(seeds(500))(
@@ -292,61 +167,4 @@ describe("any interleaving", () => {
       expect(hasHole(state)).toBe(false);
     },
   );
-});
-
-describe("what an answer joins with", () => {
-  const closed = (id: string): Message => ({
-    ...blankMessage(id),
-    metadata: { status: "complete" },
-  });
-  const before = reduce(emptyConversation, whole(session([prompt("p1"), closed("a1")])));
-  const ids = (state: typeof before) => state.messages.map(({ id }) => id);
-  const joins = (message: string, asked: string, after?: string): Publication => ({
-    type: "chunks",
-    message,
-    seq: 1,
-    chunks: [{ type: "start", messageId: message }],
-    prompt: prompt(asked),
-    ...(after !== undefined && { after }),
-  });
-
-  test("a prompt that nobody told of comes with its answer", () => {
-    expect(ids(reduce(before, joins("a2", "p2", "a1")))).toEqual(["p1", "a1", "p2", "a2"]);
-  });
-
-  test("an answer that is made anew takes the place of all behind its prompt", () => {
-    expect(ids(reduce(before, joins("a3", "p1")))).toEqual(["p1", "a3"]);
-  });
-
-  test("behind a message that is not here it has to be opened again", () => {
-    const lost = reduce(before, joins("a3", "p3", "a2"));
-    expect([ids(lost), hasHole(lost)]).toEqual([["p1", "a1"], true]);
-    const found = reduce(lost, whole(session([prompt("p1"), closed("a1")])));
-    expect(hasHole(found)).toBe(false);
-    const message: Publication = { type: "message", message: prompt("p3"), after: "a2" };
-    expect(hasHole(reduce(before, message))).toBe(true);
-    expect(ids(reduce(before, { ...message, after: "a1" }))).toEqual(["p1", "a1", "p3"]);
-  });
-
-  test("what is not there after opening again has left, and is not asked for once more", () => {
-    const late: Publication = { type: "message", message: prompt("p3"), after: "a2" };
-    const found = reduce(reduce(before, late), whole(session([prompt("p1"), closed("a1")])));
-    const again = reduce(found, late);
-    expect([ids(again), hasHole(again)]).toEqual([["p1", "a1"], false]);
-    expect(ids(reduce(again, joins("a3", "p3", "a2")))).toEqual(["p1", "a1", "p3", "a3"]);
-  });
-
-  test("an answer that is known joins once", () => {
-    const queued: Message = { ...blankMessage("a2"), metadata: { status: "queued" } };
-    const known = [prompt("p2"), queued, prompt("p3")].reduce(
-      (state, message) => reduce(state, { type: "message", message }),
-      before,
-    );
-    expect(ids(reduce(known, joins("a2", "p2", "a1")))).toEqual(ids(known));
-  });
-
-  test("an older title is dropped", () => {
-    const titled = reduce(before, { type: "title", title: "new", version: 3 });
-    expect(reduce(titled, { type: "title", title: "old", version: 2 }).title).toBe("new");
-  });
 });

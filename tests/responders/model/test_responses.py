@@ -17,11 +17,19 @@ from proxy_server.responders.model.openai_responses import OpenAIResponses, inpu
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.model.responses_stream import ResponsesStream
 from tests.responders.model.responses_streams import END, HELLO, STREAMS, WORLD, Answer
-from tests.responders.model.test_streams import PROMPT, TAGS, Answered, Cut, check, listened
-from tests.responders.serving import serving, streaming
+from tests.responders.model.test_streams import (
+    PROMPT,
+    TAGS,
+    Answered,
+    Cut,
+    answering,
+    check,
+    listened,
+)
+from tests.responders.serving import serving
 
 
-async def heard(stream: ResponsesStream) -> tuple[Answered, tuple[str, ...]]:
+async def heard(stream: AsyncIterator[Sequence[Event]]) -> tuple[Answered, tuple[str, ...]]:
     sources: list[str] = []
 
     async def noted() -> AsyncIterator[Sequence[Event]]:
@@ -34,14 +42,8 @@ async def heard(stream: ResponsesStream) -> tuple[Answered, tuple[str, ...]]:
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
 async def test_what_comes_out_of_a_stream(stream: Answer) -> None:
-    async with serving("/responses", streaming(stream)) as url:
-        server = Server(url, "none", 1, first_token_seconds=5, idle_seconds=5, reasoning_tags=TAGS)
-        responder = OpenAIResponses(server)
-        try:
-            async with responder.answer(PROMPT) as answer:
-                answered, sources = await heard(answer)
-        finally:
-            await responder.close()
+    async with answering("/responses", stream, OpenAIResponses) as answer:
+        answered, sources = await heard(answer)
     check(answered, stream)
     assert sources == stream.sources
 

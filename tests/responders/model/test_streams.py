@@ -1,7 +1,8 @@
 """Whatever a server sends: text is kept, bookkeeping is forgiven, and no failure is an answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,7 +18,7 @@ from proxy_server.responders.model.openai_chat import OpenAIChat
 from proxy_server.responders.model.openai_client import Server
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.model.source import Source
-from proxy_server.responders.responder import Prompt
+from proxy_server.responders.responder import Prompt, Responder
 from tests.responders.model.streams import STREAMS, Stream
 from tests.responders.serving import serving, streaming
 
@@ -71,16 +72,25 @@ def check(answered: Answered, stream: Stream) -> None:
     assert answered.finish == (None if stream.failure else stream.finish)
 
 
-@pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
-async def test_what_comes_out_of_a_stream(stream: Stream) -> None:
-    async with serving("/chat/completions", streaming(stream)) as url:
+@asynccontextmanager
+async def answering(
+    path: str, stream: Stream, api: Callable[[Server], Responder]
+) -> AsyncIterator[AsyncIterator[Sequence[Event]]]:
+    """What a responder gives for a server that sends that stream."""
+    async with serving(path, streaming(stream)) as url:
         server = Server(url, "none", 1, first_token_seconds=5, idle_seconds=5, reasoning_tags=TAGS)
-        responder = OpenAIChat(server)
+        responder = api(server)
         try:
             async with responder.answer(PROMPT) as answer:
-                answered = await listened(answer)
+                yield answer
         finally:
             await responder.close()
+
+
+@pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
+async def test_what_comes_out_of_a_stream(stream: Stream) -> None:
+    async with answering("/chat/completions", stream, OpenAIChat) as answer:
+        answered = await listened(answer)
     check(answered, stream)
 
 

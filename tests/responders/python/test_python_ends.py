@@ -6,7 +6,9 @@ import json
 import pytest
 from structlog.testing import capture_logs
 
+from proxy_server import App
 from proxy_server.protocol.encoding import encode
+from proxy_server.protocol.messages import Message
 from testbed.deployment import Deployment
 from testbed.door import Door
 from testbed.waiting import until
@@ -60,13 +62,17 @@ async def test_no_word_is_no_answer(serve: Serve) -> None:
     assert message.metadata.error == "There was no answer. Try again."
 
 
+async def stopped(app: App) -> Message:
+    session = await begun(app)
+    await app.chat.stop("anna", session.conversation)
+    return await ended(app, session)
+
+
 @pytest.mark.parametrize("responder", ["waits", "floods"])
 async def test_a_stop_ends_what_it_holds_open(serve: Serve, responder: str) -> None:
     async with serve(responder) as app:
         with capture_logs() as logs:
-            session = await begun(app)
-            await app.chat.stop("anna", session.conversation)
-            message = await ended(app, session)
+            message = await stopped(app)
         assert message.metadata.status == "stopped"
         assert own.done == ["aexit", "finally"]
     assert not [line for line in logs if line["event"].startswith("responder")]
@@ -74,9 +80,7 @@ async def test_a_stop_ends_what_it_holds_open(serve: Serve, responder: str) -> N
 
 async def test_a_stop_leaves_no_tool_at_work(serve: Serve) -> None:
     async with serve("calls") as app:
-        session = await begun(app)
-        await app.chat.stop("anna", session.conversation)
-        message = await ended(app, session)
+        message = await stopped(app)
     said, tool = json.loads(encode(message.parts))
     assert said == {"type": "text", "text": "So far"}
     assert tool == {
@@ -107,9 +111,7 @@ async def test_the_end_of_the_service_ends_it(serve: Serve) -> None:
 async def test_one_that_swallows_its_end_is_left_behind(serve: Serve) -> None:
     async with serve("swallows") as app:
         with capture_logs() as logs:
-            session = await begun(app)
-            await app.chat.stop("anna", session.conversation)
-            message = await ended(app, session)
+            message = await stopped(app)
         assert (message.metadata.status, said(message)) == ("stopped", "So far")
         [left] = [line for line in logs if line["event"] == "responder_left_behind"]
         assert left["message"] == message.id
@@ -127,9 +129,7 @@ async def _none_left() -> bool:
 async def test_one_that_swallows_its_end_and_speaks_on_is_ended(serve: Serve) -> None:
     async with serve("speaks_on") as app:
         with capture_logs() as logs:
-            session = await begun(app)
-            await app.chat.stop("anna", session.conversation)
-            message = await ended(app, session)
+            message = await stopped(app)
     assert (message.metadata.status, said(message)) == ("stopped", "So far")
     assert own.done == ["swallowed"]
     assert not [line for line in logs if line["event"].startswith("responder")]

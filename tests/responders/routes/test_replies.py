@@ -1,16 +1,11 @@
 """What a route replies, in all forms."""
 
-import asyncio
-
 import pytest
 from aiohttp import web
 
-from tests.responders.routes.listening import (
-    listen,
-    route,
-)
+from tests.responders.routes.listening import listen, route
 from tests.responders.routes.replies import REPLIES, Reply
-from tests.responders.serving import Handler
+from tests.responders.serving import Handler, write
 
 
 def replying(reply: Reply) -> Handler:
@@ -18,13 +13,8 @@ def replying(reply: Reply) -> Handler:
         response = web.StreamResponse(status=reply.status, headers=reply.headers)
         if reply.content_type is not None:
             response.headers["Content-Type"] = reply.content_type
-        await response.prepare(request)
-        for piece in reply.pieces:
-            await response.write(piece.encode() if isinstance(piece, str) else piece)
-            await asyncio.sleep(0)
-        if reply.cut:
-            assert request.transport is not None
-            request.transport.close()
+        pieces = (p.encode() if isinstance(p, str) else p for p in reply.pieces)
+        await write(request, response, pieces, cut=reply.cut)
         return response
 
     return handler

@@ -14,14 +14,16 @@ from tests.responders.model.streams.made import (
 )
 
 SO_FAR = say("So far")
+
+
+def told(name: str, failure: str) -> Stream:
+    """The server says after some text that it has failed, and ends the stream as always."""
+    return Stream(name, [SO_FAR, failure, DONE], text="So far", failure="provider_error")
+
+
 FAILURES = [
     *(
-        Stream(
-            f"the reason {reason}",
-            [SO_FAR, chunk(choice(finish=reason)), DONE],
-            text="So far",
-            failure="provider_error",
-        )
+        told(f"the reason {reason}", chunk(choice(finish=reason)))
         for reason in (
             "abort",
             "ABORTED",
@@ -36,23 +38,11 @@ FAILURES = [
             "failed",
         )
     ),
-    Stream(
-        "the reason in the delta",
-        [SO_FAR, chunk(choice({"finish_reason": "error"})), DONE],
-        text="So far",
-        failure="provider_error",
-    ),
-    Stream(
-        "the reason beside the choices",
-        [SO_FAR, event({"choices": [], "finish_reason": "error"}), DONE],
-        text="So far",
-        failure="provider_error",
-    ),
-    Stream(
+    told("the reason in the delta", chunk(choice({"finish_reason": "error"}))),
+    told("the reason beside the choices", event({"choices": [], "finish_reason": "error"})),
+    told(
         "the reason of the provider behind",
-        [SO_FAR, chunk(choice(finish="stop", native_finish_reason="error")), DONE],
-        text="So far",
-        failure="provider_error",
+        chunk(choice(finish="stop", native_finish_reason="error")),
     ),
     Stream(
         "the reason beside the last text",
@@ -60,96 +50,31 @@ FAILURES = [
         text="So far",
         failure="provider_error",
     ),
-    Stream(
-        "an error in the choice",
-        [SO_FAR, chunk(choice({"content": ""}, "error", error={"code": 502})), DONE],
-        text="So far",
-        failure="provider_error",
-    ),
-    Stream(
-        "an error in the delta",
-        [SO_FAR, chunk(choice({"error": {"code": 502}})), DONE],
-        text="So far",
-        failure="provider_error",
-    ),
+    told("an error in the choice", chunk(choice({"content": ""}, "error", error={"code": 502}))),
+    told("an error in the delta", chunk(choice({"error": {"code": 502}}))),
     Stream(
         "an error beside the text",
         [SO_FAR, say("!", error={"code": 502, "message": "gone"}), DONE],
         text="So far!",
         failure="provider_error",
     ),
-    Stream(
-        "an error that is a text",
-        [SO_FAR, event({"error": "engine died"}), DONE],
-        text="So far",
-        failure="provider_error",
-    ),
-    Stream(
-        "an error that is true",
-        [SO_FAR, event({"error": True, "message": "engine died"}), DONE],
-        text="So far",
-        failure="provider_error",
-    ),
-    Stream(
-        "an error in a list",
-        [SO_FAR, event([{"error": {"code": 503}}]), DONE],
-        text="So far",
-        failure="provider_error",
-    ),
-    Stream(
-        "errors",
-        [SO_FAR, event({"errors": [{"message": "engine died"}]}), DONE],
-        text="So far",
-        failure="provider_error",
-    ),
-    Stream(
-        "an error of the type error",
-        [SO_FAR, event({"type": "error", "message": "engine died"}), DONE],
-        text="So far",
-        failure="provider_error",
-    ),
-    Stream(
+    told("an error that is a text", event({"error": "engine died"})),
+    told("an error that is true", event({"error": True, "message": "engine died"})),
+    told("an error in a list", event([{"error": {"code": 503}}])),
+    told("errors", event({"errors": [{"message": "engine died"}]})),
+    told("an error of the type error", event({"type": "error", "message": "engine died"})),
+    told(
         "an object that is an error",
-        [SO_FAR, event({"object": "error", "message": "engine died", "code": 500}), DONE],
-        text="So far",
-        failure="provider_error",
+        event({"object": "error", "message": "engine died", "code": 500}),
     ),
-    Stream(
-        "an error event",
-        [SO_FAR, 'event: error\ndata: {"message":"engine died","code":500}\n\n', DONE],
-        text="So far",
-        failure="provider_error",
+    told("an error event", 'event: error\ndata: {"message":"engine died","code":500}\n\n'),
+    told("an error event that is a word", "event: error\ndata: engine died\n\n"),
+    told("a bare message", event({"message": "engine died"})),
+    told("a detail", event({"detail": "Internal Server Error"})),
+    told(
+        "a status of another kind", event({"base_resp": {"status_code": 1004, "status_msg": "no"}})
     ),
-    Stream(
-        "an error event that is a word",
-        [SO_FAR, "event: error\ndata: engine died\n\n", DONE],
-        text="So far",
-        failure="provider_error",
-    ),
-    Stream(
-        "a bare message",
-        [SO_FAR, event({"message": "engine died"}), DONE],
-        text="So far",
-        failure="provider_error",
-    ),
-    Stream(
-        "a detail",
-        [SO_FAR, event({"detail": "Internal Server Error"}), DONE],
-        text="So far",
-        failure="provider_error",
-    ),
-    Stream(
-        "a status of another kind",
-        [SO_FAR, event({"base_resp": {"status_code": 1004, "status_msg": "no"}}), DONE],
-        text="So far",
-        failure="provider_error",
-    ),
-    Stream(
-        "a bare object between events",
-        [SO_FAR, '{"error": {"code": 500}}\n\n', DONE],
-        text="So far",
-        failure="provider_error",
-    ),
+    told("a bare object between events", '{"error": {"code": 500}}\n\n'),
     Stream(
         "a bare object at the end",
         [SO_FAR, '{"error": {"code": 500}}'],
