@@ -22,6 +22,8 @@ export class Service {
   messages: Message[] = [];
   /** Every call, in its order. */
   readonly calls: [string, Request][] = [];
+  /** What becomes of the next prompts: refused before they are stored, or accepted without a reply. */
+  readonly fates: ("refused" | "no reply")[] = [];
   /** How many messages a page holds at most. */
   page = 200;
   readonly #subscribed = new Map<string, Map<string, Listener>>();
@@ -82,11 +84,16 @@ export class Service {
       return this.#session({ messages: [answer(id)] });
     }
     if (method !== "send") throw { code: 404, message: "There is no such method." };
+    const fate = this.fates.shift();
+    const refusal = { code: 429, message: "You have used up your prompts." };
+    if (fate === "refused") throw refusal;
     // the same id again is the same prompt
     if (!this.ids.includes(id)) {
       if (request.replaces !== undefined) this.messages.splice(this.#at(request.replaces));
       this.add(id, parts ?? [{ type: "text", text: text ?? "" }]);
     }
+    // as a refusal, because that is not tried again by itself
+    if (fate !== undefined) throw refusal;
     const at = this.ids.indexOf(id);
     return this.#session({ messages: this.messages.slice(at, at + 2) });
   }

@@ -6,6 +6,13 @@ import type { Conversation } from "../conversation.ts";
 import { Cell } from "../observable.ts";
 import type { Prompt } from "../sending.ts";
 
+/** A prompt in place of another: under the same id, however often it is sent. */
+export interface Edit {
+  id: string;
+  replaces: string;
+  parts: Prompt;
+}
+
 /** How long a conversation that nobody needs is still followed: the next prompt need not subscribe again. */
 const LINGER = 30_000;
 
@@ -18,6 +25,8 @@ export class Chat {
   readonly streams = new Cell(0);
   /** Prompts that were edited here: under which id the newest version is stored. */
   readonly versions = new Map<string, string>();
+  /** Edits of prompts that have not been accepted, as far as is known here. */
+  readonly edits = new Map<string, Edit>();
   #holders = 0;
   #finding: Promise<Conversation | null> | null = null;
   #linger: ReturnType<typeof setTimeout> | undefined;

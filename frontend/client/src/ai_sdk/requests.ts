@@ -31,11 +31,22 @@ export async function revise(
   options: SendOptions,
 ): Promise<Answer> {
   const conversation = await chat.find();
-  const stored = await find(conversation, chat.versions.get(replaced) ?? replaced);
-  if (conversation === null || stored === undefined) return send(chat, prompt, options);
-  if (stored.id === prompt.id && sameParts(stored, prompt)) return send(chat, prompt, options);
-  const id = newId();
-  await conversation.send(partsOf(prompt), { ...options, id, replaces: stored.id });
+  let edit = chat.edits.get(prompt.id);
+  if (edit === undefined || !sameParts(edit, prompt)) {
+    // it may have been accepted, and only its reply lost
+    if (edit !== undefined) await conversation?.refresh();
+    const stored =
+      (await find(conversation, edit?.id)) ??
+      (await find(conversation, chat.versions.get(replaced) ?? replaced));
+    if (stored === undefined) return send(chat, prompt, options);
+    if (stored.id === prompt.id && sameParts(stored, prompt)) return send(chat, prompt, options);
+    edit = { id: newId(), replaces: stored.id, parts: partsOf(prompt) };
+    chat.edits.set(prompt.id, edit);
+  }
+  const { id, replaces, parts } = edit;
+  if (conversation === null) throw notThere();
+  await conversation.send(parts, { ...options, id, replaces });
+  chat.edits.delete(prompt.id);
   chat.versions.set(prompt.id, id);
   return answerTo(conversation, id);
 }
@@ -48,6 +59,11 @@ export async function regenerate(
   options: SendOptions,
 ): Promise<Answer> {
   const prompt = messages.findLast(({ role }) => role === "user");
+  const edit = chat.edits.get(prompt?.id ?? "");
+  // what is shown is the edit, and not what it was to replace
+  if (prompt !== undefined && edit !== undefined && sameParts(edit, prompt)) {
+    return revise(chat, prompt, prompt.id, options);
+  }
   const conversation = await chat.find();
   let named = await find(conversation, messageId);
   if (named?.role !== "assistant") {
@@ -117,8 +133,8 @@ function partsOf({ parts }: UIMessage): Prompt {
   });
 }
 
-function sameParts(stored: Message, prompt: UIMessage): boolean {
-  return JSON.stringify(stored.parts) === JSON.stringify(partsOf(prompt));
+function sameParts({ parts }: { parts: Prompt }, prompt: UIMessage): boolean {
+  return JSON.stringify(parts) === JSON.stringify(partsOf(prompt));
 }
 
 export function notThere(): CallError {

@@ -70,6 +70,37 @@ test("an edit of what never arrived is sent as a prompt", async () => {
   expect(service.ids.slice(-2)).toEqual(["3", "answer-3"]);
 });
 
+test.each(["refused", "no reply"] as const)(
+  "an edit that was %s is asked for again as the same edit",
+  async (fate) => {
+    const { service, ask } = await unloaded();
+    const edited = [said("1", "How?")];
+    service.fates.push(fate, fate);
+    await expect(ask(edited, "submit-message", "1")).rejects.toThrow("used up");
+    // by the same edit, or by the button that makes the last answer anew
+    await expect(ask(edited, "submit-message", "1")).rejects.toThrow("used up");
+    await ask(edited, "regenerate-message");
+    const edits = service.calls.filter(([, { replaces }]) => replaces !== undefined);
+    expect(new Set(edits.map(([, { id }]) => id)).size).toBe(1);
+    expect(service.messages.map(({ parts }) => parts[0])).toMatchObject([
+      { text: "How?" },
+      { text: "So." },
+    ]);
+    expect(service.methods).not.toContain("ai:regenerate");
+    await ask(edited, "regenerate-message");
+    expect(service.methods).toContain("ai:regenerate");
+  },
+);
+
+test("another edit replaces one whose reply was lost", async () => {
+  const { service, ask } = await unloaded();
+  service.fates.push("no reply");
+  await expect(ask([said("1", "How?")], "submit-message", "1")).rejects.toThrow("used up");
+  await ask([said("1", "When?")], "submit-message", "1");
+  expect(service.messages[0]?.parts).toEqual([{ type: "text", text: "When?" }]);
+  expect(service.ids.length).toBe(2);
+});
+
 test("a chat that nobody holds is left after a while, and loaded whole later", async () => {
   const { service, transport } = await unloaded();
   await pass(31_000);
