@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import random
 import uuid
+from collections.abc import Awaitable, Callable
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -14,10 +16,10 @@ from chaos.ledger import Cause, Doubt, Exhibit, Ledger, Prompt, Violation
 from chaos.stored import text_of
 from chaos.talk import new_prompt
 
-ANSWER_IN_USECHAT = "answer in useChat"
+ANSWER_IN_USECHAT, EDIT_IN_USECHAT = "answer in useChat", "edit in useChat"
 _AGAIN_SECONDS = 0.5
 # the shares of conversations, and of answers
-_IN_STEP, _MADE_ANEW = 0.6, 0.15
+_IN_STEP, _MADE_ANEW, _EDITED = 0.6, 0.15, 0.15
 _EVENTS = {"nothing": 30, "socket cut": 30, "reload": 20, "stop": 10}
 
 
@@ -48,6 +50,8 @@ class AppUser:
         self._tabs: list[AppTab] = []
         self._conversation = ""
         self._doubt = Doubt()
+        # those in view, in their order
+        self._prompts: list[Prompt] = []
 
     async def run(self, enough: asyncio.Event) -> None:
         for number in itertools.count(1):
@@ -63,7 +67,7 @@ class AppUser:
                 await tab.end()
 
     async def _converse(self, enough: asyncio.Event) -> None:
-        self._conversation, self._doubt, self._tabs = "", Doubt(), []
+        self._conversation, self._doubt, self._tabs, self._prompts = "", Doubt(), [], []
         key = uuid.UUID(int=self._chance.getrandbits(128), version=4).hex
         in_step = self._chance.random() < _IN_STEP
         token = None
@@ -73,7 +77,7 @@ class AppUser:
             for turn in range(self._chance.randint(1, 4)):
                 if turn and enough.is_set():
                     break
-                await self._turn(self._chance.choice(self._tabs))
+                await self._turn(self._chance.choice(self._tabs), in_step=in_step)
         except TimeoutError:
             await self._give_up()
         for tab in self._tabs:
@@ -88,11 +92,20 @@ class AppUser:
         self._ledger.tokens[self._name] = token
         return token
 
-    async def _turn(self, tab: AppTab) -> None:
-        prompt = new_prompt(self._name, self._chance, self._counts, faulty=self._faulty)
-        self._ledger.prompts.append(prompt)
+    async def _turn(self, tab: AppTab, *, in_step: bool) -> None:
+        prompt = self._new_prompt()
         asked = {"id": prompt.id, "text": prompt.text, "model": prompt.model}
-        accepted = await self._accepted(tab, prompt, await tab.tell("send", **asked))
+
+        async def again() -> Any:
+            # of a prompt that was accepted, and whose reply was lost, this makes another answer
+            prompt.asked += 1
+            return await tab.tell("again", model=prompt.model)
+
+        accepted = await self._accepted(prompt, await tab.tell("send", **asked), again)
+        if accepted:
+            self._prompts.append(prompt)
+        else:
+            await tab.tell("drop", id=prompt.id)
         if accepted and self._faulty:
             await asyncio.sleep(self._chance.uniform(0, 1.2))
             [event] = self._chance.choices(list(_EVENTS), list(_EVENTS.values()))
@@ -100,11 +113,37 @@ class AppUser:
         await self._settled(prompt)
         if accepted and self._faulty and self._chance.random() < _MADE_ANEW:
             self._ledger.actions["regenerate"] += 1
-            prompt.asked += 1
-            await self._accepted(tab, prompt, await tab.tell("again", model=prompt.model))
+            if not await self._accepted(prompt, await again(), again):
+                await tab.tell("undo")
             await self._settled(prompt)
+        if self._prompts and self._faulty and self._chance.random() < _EDITED:
+            await self._edit(tab, in_step=in_step)
 
-    async def _accepted(self, tab: AppTab, prompt: Prompt, reply: Any) -> bool:
+    async def _edit(self, tab: AppTab, *, in_step: bool) -> None:
+        """Another prompt in place of one in view, whose answer and all after it leave the view."""
+        at = self._chance.randrange(len(self._prompts))
+        prompt = self._new_prompt()
+        asked = {"text": prompt.text, "model": prompt.model}
+        edit = partial(tab.tell, "edit", replaced=self._prompts[at].text, **asked)
+        # a tab in step shows what is stored again, so it has to be told the text once more
+        again = edit if in_step else partial(tab.tell, "again", model=prompt.model)
+        self._ledger.actions[EDIT_IN_USECHAT] += 1
+        if await self._accepted(prompt, await edit(), again):
+            self._prompts[at:] = [prompt]
+        else:
+            # it may be stored all the same, and then others have left the view
+            self._prompts = []
+            await tab.tell("undo")
+        await self._settled(prompt)
+
+    def _new_prompt(self) -> Prompt:
+        prompt = new_prompt(self._name, self._chance, self._counts, faulty=self._faulty)
+        self._ledger.prompts.append(prompt)
+        return prompt
+
+    async def _accepted(
+        self, prompt: Prompt, reply: Any, again: Callable[[], Awaitable[Any]]
+    ) -> bool:
         """Asks again, as an app's button does, until the prompt is accepted or given up."""
         while "refused" in reply:
             refused = reply["refused"]
@@ -114,11 +153,9 @@ class AppUser:
             if not refused["temporary"] or self._chance.random() < 0.2:
                 prompt.refused = prompt.answer is None
                 self._doubt = Doubt(more=True, anew=True)
-                await tab.tell("drop", id=prompt.id)
                 return False
             await asyncio.sleep(_AGAIN_SECONDS)
-            prompt.asked += 1
-            reply = await tab.tell("again", model=prompt.model)
+            reply = await again()
         prompt.answer = reply["answer"]
         self._conversation = prompt.conversation = reply["conversation"] or self._conversation
         self._ledger.answers += 1

@@ -3,7 +3,7 @@
 from chaos.connection import Json
 from chaos.findings import DIFFERING, LEFT_OPEN, LOST, Findings, common, likest, short
 from chaos.ledger import FINAL, Exhibit, Ledger
-from chaos.stored import Stored, text_of
+from chaos.stored import Stored, mark_of, text_of
 
 
 class Exhibits:
@@ -83,8 +83,9 @@ class Exhibits:
                 details = f"{name}, and not in what is stored: {short(text[at:])} at {at}"
                 self._findings.add(LOST, details, *where, lost)
             return
-        marks = {m["id"] for m in messages if m["role"] == "user"}
-        marks |= {shown for shown, (role, _, _) in exhibit.shown.items() if role == "user"}
+        marks = {mark_of(text_of(m["parts"]), m["id"]) for m in messages if m["role"] == "user"}
+        prompts = [(key, said) for key, (role, said, _) in exhibit.shown.items() if role == "user"]
+        marks |= {mark_of(said, key) for key, said in prompts}
         # of a conversation that was deleted, also what had left its view
         known = self._ledger.prompts
         marks |= {prompt.mark for prompt in known if prompt.conversation == exhibit.conversation}

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import re
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ _PAGE = 100
 _TRIES = 20
 _AGAIN_SECONDS = 0.5
 _AT_ONCE = 8
+_MARK = re.compile(r" mark=(\w+)")
 
 _MESSAGES = """
 SELECT owner, id, conversation, role, parts, metadata, 0 AS hidden
@@ -169,6 +171,15 @@ async def _sent(deployment: Deployment, marks: Iterable[str]) -> dict[str, list[
 def _request(one: Json) -> Sent:
     ended_at = math.inf if one["ended_at"] is None else one["ended_at"]
     return Sent(one["text"], one["whole"], one["retry"] > 0, one["began_at"], ended_at)
+
+
+def mark_of(prompt: str, key: str) -> str:
+    """What the model knows a prompt by; its id where it has none of its own in its text.
+
+    The AI SDK's transport gives an edited prompt an id that this program does not know.
+    """
+    found = _MARK.search(prompt)
+    return found[1] if found else key
 
 
 def text_of(parts: list[Json]) -> str:

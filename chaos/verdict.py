@@ -31,7 +31,7 @@ from chaos.ledger import (
     Violation,
 )
 from chaos.parts import Parts, begins, comparable
-from chaos.stored import Row, Sent, Stored, text_of
+from chaos.stored import Row, Sent, Stored, mark_of, text_of
 from testbed.answers import chunks_of
 
 DUPLICATE_GENERATIONS, DUPLICATE_MESSAGES = "duplicate generations", "duplicate messages"
@@ -224,13 +224,15 @@ class _Judge:
 
     def _every_prompt(self) -> None:
         found = Counter(
-            (user, message["id"])
+            (user, mark_of(text_of(message["parts"]), message["id"]))
             for (user, _), messages in self._stored.conversations.items()
             for message in messages
             if message["role"] == "user"
         )
         found.update(
-            key for key, row in self._stored.rows.items() if row.hidden and row.role == "user"
+            (user, mark_of(row.text, key))
+            for (user, key), row in self._stored.rows.items()
+            if row.hidden and row.role == "user"
         )
         for prompt in self._ledger.prompts:
             self._prompt(prompt, found[prompt.user, prompt.id])
@@ -258,10 +260,10 @@ class _Judge:
 
 
 def _turns(messages: list[Json]) -> Iterator[tuple[str, Json]]:
-    """Each answer with the id of the prompt before it."""
+    """Each answer with the mark of the prompt before it."""
     prompt = ""
     for message in messages:
         if message["role"] == "user":
-            prompt = message["id"]
+            prompt = mark_of(text_of(message["parts"]), message["id"])
         else:
             yield prompt, message

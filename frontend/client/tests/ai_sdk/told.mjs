@@ -96,6 +96,15 @@ class Tab {
     return this.#ask(() => this.chat.sendMessage(prompt, { body }));
   }
 
+  /** Puts a prompt in place of another; both are known by their texts. Resolves as `send` does. */
+  edit({ replaced, text, model }) {
+    const prompts = this.chat.messages.filter(({ role }) => role === "user");
+    const found = [text, replaced].map((one) => prompts.find((prompt) => textOf(prompt) === one));
+    const { id: messageId } = found.find((prompt) => prompt !== undefined);
+    const prompt = { parts: [{ type: "text", text }], messageId };
+    return this.#ask(() => this.chat.sendMessage(prompt, { body: model === "" ? {} : { model } }));
+  }
+
   /** The last answer is made anew; where the last prompt was refused, it is sent again. */
   again({ model }) {
     return this.#ask(() => this.chat.regenerate({ body: model === "" ? {} : { model } }));
@@ -130,6 +139,12 @@ class Tab {
     this.chat.messages = this.chat.messages.filter((message) => message.id !== id);
   }
 
+  /** What was refused leaves the view, and what it was to replace comes back. */
+  async undo() {
+    this.chat.clearError();
+    await this.#load();
+  }
+
   /** Resolves once the chat is at rest, nothing in it is open, and that answer is there, whoever asked for it. */
   async rest({ answer }) {
     const there = () => answer === "" || this.chat.messages.some(({ id }) => id === answer);
@@ -148,9 +163,11 @@ class Tab {
   show() {
     this.#look();
     const { messages, status, error } = this.chat;
+    const { versions } = this.transport.chat(this.#key);
     return {
       conversation: this.#conversation(),
-      messages,
+      // the AI SDK keeps the id of a prompt that is edited; stored is another version
+      messages: messages.map((one) => ({ ...one, id: versions.get(one.id) ?? one.id })),
       read: Object.fromEntries(this.#read),
       closed: Object.fromEntries(this.#closed),
       resumed: this.#resumed,
