@@ -40,6 +40,20 @@ async def test_the_local_model_answers_a_prompt_through_the_page(run: Run) -> No
     ends(run, process, signal.SIGINT)
 
 
+async def test_apps_of_this_machine_may_connect_and_other_sites_may_not(run: Run) -> None:
+    run.environment["OPENAI_API_KEY"] = "a-key"
+    process = run.start_and_wait()
+    address = f"ws://localhost:{run.ports.centrifugo}/connection/websocket"
+    for app in ("http://localhost:5173", "http://127.0.0.1:3000"):
+        async with websockets.connect(address, origin=websockets.Origin(app)):
+            pass
+    for site in ("https://evil.example", "http://localhost.evil.example:5173"):
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await websockets.connect(address, origin=websockets.Origin(site))
+        assert refused.value.response.status_code == 403
+    ends(run, process, signal.SIGTERM)
+
+
 def test_another_model_needs_no_local_one(run: Run) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
         names = [part.name for part in parts(run.environment | {name: "x"}, run.ports)]
