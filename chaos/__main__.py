@@ -43,6 +43,7 @@ def main() -> int:
         rounds=options.rounds,
         deciders=_DECIDERS if options.users else 0,
         apps=options.apps,
+        app_deciders=options.apps // 3,
     )
     print(f"seed {options.seed}", flush=True)
     results = []

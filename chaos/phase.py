@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
+from chaos.app_decider import AppDecider
 from chaos.app_user import AppUser
 from chaos.apps import Apps
 from chaos.breaker import Breaker
@@ -64,8 +65,8 @@ class Load:
     the parts is to happen.
     only: the faults of the servers to choose from, by name and in this order; all by default.
     faulty: users have faults of their own, too. counts: how many tokens an answer may have.
-    deciders: further users, whose answers wait for them. apps: further users, whose apps have the
-        AI SDK's `useChat`.
+    deciders: further users, whose answers wait for them. apps, app_deciders: the same of both, in
+        apps with the AI SDK's `useChat`.
     """
 
     users: int
@@ -80,6 +81,7 @@ class Load:
     counts: tuple[int, ...] = COUNTS
     deciders: int = 0
     apps: int = 0
+    app_deciders: int = 0
 
     def but(self, **changes: Any) -> "Load":
         """The same load with some values changed."""
@@ -161,8 +163,8 @@ async def _live(
         for number in range(load.deciders)
     ]
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
-        apps = []
-        if load.apps:
+        apps: list[AppUser | AppDecider] = []
+        if load.apps or load.app_deciders:
             program = await stack.enter_async_context(Apps(deployment.port, careful=load.careful))
             apps = [
                 AppUser(
@@ -174,6 +176,10 @@ async def _live(
                     counts=load.counts,
                 )
                 for number in range(load.apps)
+            ]
+            apps += [
+                AppDecider(program, deployment.url, f"{seed}/app decider {number}", ledger)
+                for number in range(load.app_deciders)
             ]
         watching = group.create_task(InStep(ledger).watch())
         breaking = group.create_task(breaker.run(enough, load.only))

@@ -55,3 +55,12 @@ async def test_two_tabs_that_decide_at_once(deployment: Deployment, sdk: str) ->
     assert seen["errors"] == []
     assert seen["states"] in ({"a": "output-available"}, {"a": "output-denied"})
     assert seen["stored"] == [["user", "order a"], ["complete", "Let me see. Done."]]
+
+
+async def test_a_tab_that_decides_after_the_end_shows_what_was_done(
+    deployment: Deployment, sdk: str
+) -> None:
+    seen = await run("late", deployment.port, sdk=sdk)
+    assert seen["errors"] == []
+    shown = [["user", "order a b"], ["complete", "Let me see. Done."]]
+    assert seen["seen"] == [[shown, {"a": "output-available", "b": "output-denied"}]] * 2

@@ -64,7 +64,7 @@ async def test_whatever_breaks_no_text_suffers(setup: Setup, tmp_path: Path) -> 
         needs(redis=machine.redis_server(), postgresql=machine.postgres(), nginx=machine.nginx())
     only = FAULTS[setup]
     load = Load(users=10, answers=40, faults=30, seconds=120, pace=2, only=only)
-    load = load.but(deciders=3, apps=2)
+    load = load.but(deciders=3, apps=2, app_deciders=1)
     result = await run_phase(setup, load, seed="20261124", folder=tmp_path)
     assert result.verdict.violations == []
     assert result.missing == []

@@ -83,16 +83,15 @@ function written(before: AnyPart | undefined, after: AnyPart, index: number): UI
   const id = String(index + 1);
   const [had, has] = [String(before?.text ?? ""), String(after.text)];
   const grew = has.length > had.length;
-  if (!has.startsWith(had) || (grew && before !== undefined && before.state !== "streaming")) {
-    throw new NotContinued();
-  }
+  const ended = before !== undefined && before.state !== "streaming";
+  if (!has.startsWith(had) || (grew && ended)) throw new NotContinued();
   const chunks: object[] = [];
   const { providerMetadata, citations } = after;
   if (before === undefined) {
     chunks.push({ type: `${after.type}-start`, id, ...defined({ providerMetadata }) });
   }
   if (grew) chunks.push({ type: `${after.type}-delta`, id, delta: has.slice(had.length) });
-  if (after.state !== "streaming") {
+  if (after.state !== "streaming" && !ended) {
     chunks.push({ type: `${after.type}-end`, id, ...defined({ citations }) });
   }
   return chunks as UIMessageChunk[];

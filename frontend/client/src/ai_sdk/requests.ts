@@ -5,6 +5,7 @@ import type { Conversation } from "../conversation.ts";
 import { CallError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { isClosed, type Message, type Part } from "../messages.ts";
+import type { Decisions } from "../methods.ts";
 import type { Prompt, SendOptions } from "../sending.ts";
 import { progressOf } from "../state.ts";
 import type { Chat } from "./chats.ts";
@@ -86,9 +87,15 @@ export async function proceed(chat: Chat, message: UIMessage, data: unknown): Pr
   const conversation = await chat.find();
   const stored = await find(conversation, message.id);
   if (conversation === null || stored === undefined) throw notThere();
-  const shown = { message: stored, seq: progressOf(conversation.state.value, stored.id) };
-  await conversation.continue(stored.id, decisionsOf(message, stored), data);
-  return { conversation, id: stored.id, shown };
+  const { id } = stored;
+  const decisions = decisionsOf(message, stored);
+  if (isEmpty(decisions) && !isEmpty(decisionsOf(message, undefined))) {
+    // others have said it all: what the app shows is behind, and grows by what has come since
+    return { conversation, id, shown: { message: message as unknown as Message, seq: -1 } };
+  }
+  const shown = { message: stored, seq: progressOf(conversation.state.value, id) };
+  await conversation.continue(id, decisions, data);
+  return { conversation, id, shown };
 }
 
 /** Whether an answer is being made, or is next. */
@@ -131,6 +138,10 @@ function partsOf({ parts }: UIMessage): Prompt {
     if (part.type === "text") return { type: "text", text: part.text };
     return JSON.parse(JSON.stringify(part)) as Part;
   });
+}
+
+function isEmpty(decisions: Decisions): boolean {
+  return Object.keys(decisions).length === 0;
 }
 
 function sameParts({ parts }: { parts: Prompt }, prompt: UIMessage): boolean {

@@ -110,6 +110,28 @@ class Tab {
     return this.#ask(() => this.chat.regenerate({ body: model === "" ? {} : { model } }));
   }
 
+  /**
+   * Says yes or no to what waits, and sends it. Resolves as `send` does, or to null where another tab has said all
+   * that was asked for.
+   */
+  async decide({ answer, approvals }) {
+    await this.#asking;
+    for (const approval of approvals) await this.chat.addToolApprovalResponse(approval);
+    if (this.#status(answer) !== "waiting") return null;
+    const reply = await this.#ask(() => this.chat.sendMessage());
+    return this.#status(answer) === "waiting" ? reply : null;
+  }
+
+  /** Resolves once that answer waits for a decision here, or is over; to how it stands. */
+  async decided({ answer }) {
+    await until(() => !["queued", "streaming", undefined].includes(this.#status(answer)));
+    return this.#status(answer);
+  }
+
+  #status(answer) {
+    return this.chat.messages.find(({ id }) => id === answer)?.metadata?.status;
+  }
+
   async #ask(start) {
     const { chat } = this;
     const sent = new Promise((resolve) => {

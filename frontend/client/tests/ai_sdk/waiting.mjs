@@ -93,4 +93,20 @@ async function raced({ origin }) {
   };
 }
 
-await app.main({ approvals, outputs, raced });
+/** A tab that is not kept in step decides when others have done so, and the answer has ended. */
+async function late({ origin }) {
+  const one = await tab(origin);
+  await one.chat.sendMessage({ text: "order a b" });
+  const other = await tab(origin, { id: one.id, token: one.token });
+  other.chat.messages = await other.transport.load(one.id);
+  const decide = async ({ chat }, ...approved) => {
+    await chat.addToolApprovalResponse({ id: "ask-a", approved: approved[0] });
+    await chat.addToolApprovalResponse({ id: "ask-b", approved: approved[1] });
+    await stood(chat, "complete");
+    return [shown(chat), states(chat)];
+  };
+  const seen = [await decide(other, true, false), await decide(one, false, true)];
+  return { errors: [...one.errors, ...other.errors], seen };
+}
+
+await app.main({ approvals, outputs, raced, late });
