@@ -1,5 +1,5 @@
-"""The database: one module a table, `turns` for transactions that hold several together.
+"""The database: one module per table, and `turns` for transactions over several tables.
 
-Imports `protocol`; rows become values here. Its doors: `Store`, `Turns`, `Leases`, and the reads of
-`messages`, `conversations` and `outbox`.
+Imports only `protocol`; rows become values here. Its public parts: `Store`, `Turns`, `Leases`, and
+the reads of `messages`, `conversations` and `outbox`.
 """

@@ -1,4 +1,4 @@
-"""The table of admissions: when each user last asked for answers, and the limits on that."""
+"""The table of admissions: when each user asked for answers, and the limits on that."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ _COUNTS = sa.select(
     .label("seconds"),
 )
 _INSERT = sa.insert(admissions).values(at=now())
-# PostgreSQL is given a value to compare with: only then it asks the clock once and uses the index.
+# The time is a subquery because PostgreSQL then reads the clock once and uses the index.
 _FORGET = sa.delete(admissions).where(
     admissions.c.at < sa.select(now() - _MINUTE).scalar_subquery()
 )
@@ -31,14 +31,14 @@ _FORGET = sa.delete(admissions).where(
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one user may have: answers at once, with queued, and prompts in a minute."""
+    """The limits of one user: answers at once (running and queued), and prompts per minute."""
 
     generations_per_user: int
     prompts_per_minute: int
 
 
 def admit(connection: sa.Connection, user: str, limits: Limits, *, ending: int = 0) -> None:
-    """Counts one more prompt of the user's, which ends so many answers. Raises LimitReached."""
+    """Counts one more prompt of the user, which ends `ending` answers. Raises LimitReached."""
     counts = connection.execute(_COUNTS, {"of_owner": user}).one()
     unfinished = counts.unfinished - ending
     if unfinished >= limits.generations_per_user:
@@ -52,5 +52,5 @@ def admit(connection: sa.Connection, user: str, limits: Limits, *, ending: int =
 
 
 def forget(connection: sa.Connection) -> None:
-    """Removes what no limit counts any more."""
+    """Removes admissions that no limit counts any more."""
     connection.execute(_FORGET)

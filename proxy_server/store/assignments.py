@@ -1,4 +1,4 @@
-"""A row of the generations as what its runner is to do."""
+"""Turns a row of generations into the assignment of its runner."""
 
 from typing import Any
 

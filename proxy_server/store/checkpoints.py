@@ -1,4 +1,4 @@
-"""How far answers have come: written by whoever holds them, all of a process at once."""
+"""Checkpoints: the progress of answers, written by the runner for all its answers at once."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ HELD = sa.and_(
     generations.c.message == sa.bindparam("of_message"),
     generations.c.runner == sa.bindparam("of_runner"),
 )
-# Two may be on their way at once, and the older one may come last.
+# Two writes may be in flight at once, and the older one may arrive last.
 _CHECKPOINT = (
     sa.update(generations)
     .where(HELD, generations.c.seq < sa.bindparam("new_seq"))
@@ -39,7 +39,7 @@ _METADATA = (
 
 
 def store(connection: sa.Connection, runner: str, checkpoints: Sequence[Checkpoint]) -> None:
-    """Part of a transaction. Nothing is written of an answer whose lease was lost."""
+    """Part of a transaction. Writes nothing for an answer whose lease was lost."""
     in_order = sorted(checkpoints, key=lambda checkpoint: checkpoint.message_id)
     rows = [
         {

@@ -1,7 +1,7 @@
-"""The table of conversations: owned, begun, changed, listed.
+"""The table of conversations: ownership, creation, changes and listing.
 
-Statements on the way of each prompt are built once, with parameters: building one costs more than
-SQLite takes to run it.
+Statements that run for each prompt are built once, with parameters: building one takes longer than
+running it on SQLite.
 """
 
 import re
@@ -20,13 +20,13 @@ from proxy_server.store.schema import conversations, now
 
 _CURSOR = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)_([A-Za-z0-9_-]{1,200})", re.ASCII)
 _NEXT_VERSION = conversations.c.version + 1
-# What is not wholly in the index of words stays so, whoever changes it.
+# A conversation that is not fully indexed stays marked as such after any change.
 _STILL_SEARCHED = sa.case(
     (conversations.c.searched == conversations.c.version, _NEXT_VERSION),
     else_=conversations.c.searched,
 )
 _CHANGED = {"version": _NEXT_VERSION, "searched": _STILL_SEARCHED}
-# Names of parameters must differ from those of columns, which SQLAlchemy keeps for itself.
+# Parameters need names of their own: SQLAlchemy reserves the names of columns.
 _ID = conversations.c.id == sa.bindparam("of_id")
 _OWNER = conversations.c.owner == sa.bindparam("of_owner")
 _OWNED = sa.select(conversations.c.title, conversations.c.key, conversations.c.archived).where(
@@ -83,7 +83,7 @@ def summary_of(row: sa.Row[Any]) -> Summary:
 
 
 class Owned(NamedTuple):
-    """A conversation that is its caller's."""
+    """A conversation that belongs to the caller."""
 
     title: str
     key: str | None
@@ -91,7 +91,7 @@ class Owned(NamedTuple):
 
 
 def check_owned(connection: sa.Connection, user: str, conversation_id: str) -> Owned:
-    """Raises Forbidden where it is another's, or gone."""
+    """Raises Forbidden if the conversation is gone or belongs to another user."""
     row = connection.execute(_OWNED, {"of_id": conversation_id, "of_owner": user}).first()
     if row is None:
         raise Forbidden
@@ -99,12 +99,12 @@ def check_owned(connection: sa.Connection, user: str, conversation_id: str) -> O
 
 
 def id_of_key(connection: sa.Connection, user: str, key: str) -> str | None:
-    """The user's conversation of that name; None where there is none."""
+    """The id of the user's conversation with this key, or None."""
     return connection.execute(_OF_KEY, {"of_owner": user, "of_key": key}).scalar()
 
 
 def key_of(connection: sa.Connection, conversation_id: str) -> str | None:
-    """Its client's own name for it; None where it has none."""
+    """The key that the client gave to the conversation, or None."""
     return connection.execute(_KEY, {"of_id": conversation_id}).scalar()
 
 
@@ -120,26 +120,26 @@ def begin(connection: sa.Connection, turn: Turn, status: Status) -> Summary:
 
 
 def set_status(connection: sa.Connection, conversation_id: str, status: str) -> Summary | None:
-    """The conversation as it stands then; None where it is gone."""
+    """Returns the updated conversation, or None if it is gone."""
     row = connection.execute(_SET_STATUS, {"of_id": conversation_id, "new_status": status}).first()
     return summary_of(row) if row else None
 
 
 def show_status(connection: sa.Connection, conversation_id: str, status: str) -> Summary:
-    """Another answer is the last in view: nothing has happened, so its place in the list stays."""
+    """Sets the status after another version was chosen: its place in the list stays the same."""
     values = {"of_id": conversation_id, "new_status": status}
     return summary_of(connection.execute(_SHOW_STATUS, values).one())
 
 
 def take_up(connection: sa.Connection, conversation_id: str) -> Summary | None:
-    """Answered again, and so not archived any more; None where it is gone."""
+    """Marks a conversation as being answered, and so as not archived. None if it is gone."""
     values = {"of_id": conversation_id, "new_status": "streaming"}
     row = connection.execute(_TAKE_UP, values).first()
     return summary_of(row) if row else None
 
 
 def archive(connection: sa.Connection, user: str, conversation_id: str, archived: bool) -> Summary:
-    """Raises Forbidden where it is another's, or gone."""
+    """Raises Forbidden if the conversation is gone or belongs to another user."""
     values = {"of_id": conversation_id, "of_owner": user, "new_archived": archived}
     row = connection.execute(_ARCHIVE, values).first()
     if row is None:
@@ -148,7 +148,7 @@ def archive(connection: sa.Connection, user: str, conversation_id: str, archived
 
 
 def rename(connection: sa.Connection, user: str, conversation_id: str, title: str) -> Summary:
-    """Raises Forbidden where it is another's, or gone."""
+    """Raises Forbidden if the conversation is gone or belongs to another user."""
     values = {"of_id": conversation_id, "of_owner": user, "new_title": title}
     row = connection.execute(_RENAME, values).first()
     if row is None:
@@ -157,7 +157,7 @@ def rename(connection: sa.Connection, user: str, conversation_id: str, title: st
 
 
 def entitle(connection: sa.Connection, conversation_id: str, old: str, new: str) -> Summary | None:
-    """Gives a title in place of the old one; None where it is no longer that."""
+    """Replaces the title if it is still the old one; returns None otherwise."""
     values = {"of_id": conversation_id, "old_title": old, "new_title": new}
     row = connection.execute(_ENTITLE, values).first()
     return summary_of(row) if row else None
@@ -170,7 +170,7 @@ def remove(connection: sa.Connection, conversation_id: str) -> None:
 def owner_and_summary(
     connection: sa.Connection, conversation_id: str
 ) -> tuple[str, Summary] | None:
-    """None where the conversation is gone."""
+    """Returns None if the conversation is gone."""
     row = connection.execute(_SUMMARY, {"of_id": conversation_id}).first()
     return (row.owner, summary_of(row)) if row else None
 
@@ -178,9 +178,9 @@ def owner_and_summary(
 async def listed(
     store: Store, user: str, limit: int, before: str | None, archived: bool = False
 ) -> tuple[list[Summary], str | None]:
-    """A user's conversations, those archived or the others, newest first.
+    """One page of a user's conversations, newest first, and the cursor of the next page.
 
-    With the cursor of the next page. Raises Malformed.
+    Lists either the archived ones or the others. Raises Malformed.
     """
     c = conversations.c
     statement = (

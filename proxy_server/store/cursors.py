@@ -1,4 +1,4 @@
-"""Cursors of pages, as clients send them back."""
+"""Page cursors, as clients send them back."""
 
 import re
 
@@ -6,7 +6,7 @@ from proxy_server.errors import Malformed
 
 
 def parse_cursor(pattern: re.Pattern[str], cursor: str) -> tuple[str, ...]:
-    """The pattern's groups: whatever else a client sends does not reach the database."""
+    """Returns the groups of the pattern; nothing else of a client's cursor reaches the database."""
     if found := pattern.fullmatch(cursor):
         return found.groups()
     raise Malformed("The field before is not a cursor from an earlier page.")

@@ -1,4 +1,4 @@
-"""The database: its connections, its transactions and its failures, for SQLite and PostgreSQL."""
+"""The database: connections, transactions and failures, for SQLite and PostgreSQL."""
 
 import asyncio
 from collections import Counter
@@ -15,22 +15,21 @@ from proxy_server.errors import StoreUnavailable
 from proxy_server.store.sqlite import Sqlite, Synchronous
 
 _BUSY_SECONDS = 3.0
-# SQLSTATE's classes of broken connections, of transactions that a deadlock ended, of lacking
-# resources and of an operator's doing, such as a restart: the driver's adapter has no exception of
-# its own for most of them.
+# SQLSTATE classes of broken connections, deadlocks, lacking resources and operator actions such as
+# a restart. The driver's adapter has no exception class for most of them.
 _OUT_OF_SERVICE = ("08", "40", "53", "57")
 _DEADLOCK_OR_CONFLICT = "40"
 _ATTEMPTS = 3
-# After a failover, connections of the pool may stand on what is now a replica.
+# After a failover, pooled connections may lead to a server that is now a read-only replica.
 _READ_ONLY = "25006"
 _T = TypeVar("_T")
 
 
 class Store:
-    """Runs work on the database; every failure to reach it is StoreUnavailable.
+    """Runs work on the database. Every failure to reach it becomes StoreUnavailable.
 
-    Work is a plain function of a connection, so that one text serves both databases and a whole
-    transaction costs one change of thread on SQLite, not one per statement.
+    Work is a plain function of a connection. So the same code serves both databases, and on SQLite
+    a transaction costs one thread switch, not one per statement.
     """
 
     def __init__(self, url: str, *, synchronous: Synchronous = "full") -> None:
@@ -42,7 +41,7 @@ class Store:
         self._users = _Turns()
 
     async def read(self, work: Callable[[sa.Connection], _T]) -> _T:
-        """Runs work whose statements stand alone. Cancelled before its turn, it never runs."""
+        """Runs work whose statements are independent. Canceled before its turn, it never runs."""
         return await self._run(work, begin=False, reserved=False)
 
     async def write(
@@ -53,12 +52,12 @@ class Store:
         lasting: bool = False,
         reserved: bool = False,
     ) -> _T:
-        """Runs work in a transaction: an exception rolls it back.
+        """Runs work in a transaction; an exception rolls it back.
 
-        With `owner`, no other such transaction for the same user runs beside it: what it counts
-        and checks holds until its end. Such work is `lasting`: a user hears of it, and no power
-        cut takes that back. Signs of life and checkpoints need not be waited for. `reserved` is for
-        what must go on however busy users keep the database: the signs of life of this process.
+        With `owner`, no other such transaction of the same user runs at the same time, so what it
+        counts and checks holds until its end. Such work is `lasting`: a user is told of the result,
+        so it must survive a power cut. Heartbeats and checkpoints need not. `reserved` is for this
+        process's heartbeats, which must go on however busy users keep the database.
         """
         if isinstance(self._database, Sqlite):
             lasting = lasting or owner is not None
@@ -71,14 +70,16 @@ class Store:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
             return work(connection)
 
-        # Before a connection is taken: one user's calls must not wait for each other in all of
-        # them. The lock in the database is for the calls of other replicas.
+        # Taken before a connection: calls of one user that wait for each other must not use up the
+        # pool. The lock in the database covers calls of other replicas.
         async with self._users.turn(owner):
             return await self._run(locked, begin=True, reserved=reserved)
 
     async def change_schema(self, work: Callable[[sa.Connection], _T]) -> _T:
-        """Runs work in a transaction that may take as long as it needs, and so may wait for
-        another's: a large table is not changed in the time that a user waits."""
+        """Runs work in a transaction without a time limit.
+
+        Changing a large table, or waiting for another transaction, takes longer than a user waits.
+        """
         return await self._run(work, begin=True, lasting=True, unhurried=True)
 
     async def close(self) -> None:
@@ -123,7 +124,7 @@ def _sqlstate(error: object) -> str:
 
 
 class _Turns:
-    """One lock for each name, there as long as somebody holds it or waits."""
+    """One lock per name, kept while anyone holds it or waits for it."""
 
     def __init__(self) -> None:
         self._locks: dict[str, asyncio.Lock] = {}
@@ -143,9 +144,9 @@ class _Turns:
 
 
 class _Postgresql:
-    """A pool for users' calls, and a small one for the signs of life of this process.
+    """A pool for users' calls, and a small one for this process's heartbeats.
 
-    The server's `synchronous_commit` says how commits last.
+    The server's `synchronous_commit` decides how durable commits are.
     """
 
     def __init__(self, url: str) -> None:
@@ -169,7 +170,7 @@ class _Postgresql:
             return await connection.run_sync(work)
 
     async def _run_alone(self, work: Callable[[sa.Connection], _T]) -> _T:
-        """The driver's limit for a statement is a connection's: this one has none."""
+        """Runs work on a connection of its own, without the statement timeout of the pool."""
         engine = _pool(self._url, size=1, more=0, quiet=True, hurried=False)
         try:
             async with engine.begin() as connection:
@@ -190,7 +191,7 @@ def _pool(
     quiet: bool = False,
     hurried: bool = True,
 ) -> AsyncEngine:
-    # whoever has SQLite need not wait for the driver at the start
+    # imported here so that a start with SQLite does not load the driver
     from proxy_server.store.postgresql_engine import postgresql_engine
 
     engine = postgresql_engine(

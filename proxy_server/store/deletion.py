@@ -1,4 +1,4 @@
-"""A conversation goes, with all that is stored of it."""
+"""Deletes a conversation with everything stored for it."""
 
 from typing import NamedTuple
 
@@ -9,18 +9,18 @@ from proxy_server.store import conversations, hidden, messages, outbox
 
 
 class Deleted(NamedTuple):
-    """What publishes it, and how many messages have gone from view."""
+    """The publication of the deletion, and how many messages left the view."""
 
     entry: OutboxEntry
     messages: int
 
 
 def delete(connection: sa.Connection, user: str, conversation_id: str) -> Deleted:
-    """Part of a transaction; the conversation's generations are their runners' and the caller's."""
+    """Part of a transaction. The caller handles the conversation's generations."""
     removed = messages.remove_from(connection, conversation_id, FIRST_PROMPT)
     hidden.remove_all(connection, conversation_id)
     conversations.remove(connection, conversation_id)
-    # what is published late would bring its text back
+    # a late publication would bring its text back
     outbox.remove_all(connection, conversation_id)
     entry = outbox.deletion(user, conversation_id)
     outbox.insert(connection, entry)

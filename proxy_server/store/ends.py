@@ -1,4 +1,4 @@
-"""The ends of answers that no server makes: those that are queued, and those that wait."""
+"""Ends answers that no server is making: queued ones and waiting ones."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from proxy_server.store.schema import generations
 
 
 class Why(NamedTuple):
-    """Why an answer has ended: as what, and what is said of that for which it waited."""
+    """Why an answer has ended: its status, and the reason given for the tools it waited for."""
 
     status: Status
     reason: str
@@ -27,14 +27,15 @@ BY_PROMPT = Why("complete", "Another prompt came first.")
 BY_STOP = Why("stopped", "The answer was stopped.")
 BY_TIME = Why("complete", "Nobody decided in time.")
 
-# Not made: a replica that looks for orphans takes no lock on their users.
+# Only answers that are not being made, so a replica that looks for orphans need not lock their
+# users.
 _LEAVE = sa.delete(generations).where(
     generations.c.message == sa.bindparam("of_message"), generations.c.status != "streaming"
 )
 
 
 def cancel(connection: sa.Connection, row: sa.Row[Any], why: Why) -> OutboxEntry | None:
-    """Ends the answer, and gives what publishes that; None where it is being made by now."""
+    """Ends the answer and returns its closing publication; None if it is being made by now."""
     if not connection.execute(_LEAVE, {"of_message": row.message}).rowcount:
         return None
     closing = _end(connection, row, why)
@@ -43,20 +44,20 @@ def cancel(connection: sa.Connection, row: sa.Row[Any], why: Why) -> OutboxEntry
 
 
 def make_way(connection: sa.Connection, rows: Iterable[sa.Row[Any]]) -> list[OutboxEntry]:
-    """Ends those that wait, because a prompt came; gives what publishes that."""
+    """Ends the waiting answers because of a new prompt; returns their closing publications."""
     ended = [cancel(connection, row, BY_PROMPT) for row in rows if row.status == "waiting"]
     return [closing for closing in ended if closing is not None]
 
 
 def put_away(connection: sa.Connection, rows: Iterable[sa.Row[Any]]) -> None:
-    """Ends those that wait and are about to leave the view: nobody needs to hear of it."""
+    """Ends waiting answers that are about to leave the view; publishes nothing."""
     for row in rows:
         if connection.execute(_LEAVE, {"of_message": row.message}).rowcount:
             _end(connection, row, BY_PROMPT)
 
 
 def after(parts: Sequence[Part], chunks: Iterable[Chunk]) -> list[Part]:
-    """The parts after these chunks of tools."""
+    """Appends chunks of tools to the parts."""
     reduction = Reduction(parts)
     for chunk in chunks:
         if isinstance(chunk, dict):

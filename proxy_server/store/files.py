@@ -1,4 +1,4 @@
-"""Uploads that are whole, as they are read: by their owner, and for whoever makes an answer."""
+"""Reads complete uploads: for their owner, and for the server that makes an answer."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from proxy_server.store.database import Store
 from proxy_server.store.schema import upload_pieces, uploads
 from proxy_server.store.uploads import DATA, PIECES, THERE
 
-# SQLite has one thread: others come between.
+# SQLite has one thread: other work runs between two reads.
 _PIECES_AT_ONCE = 4
 
 _ABOUT = sa.select(
@@ -40,7 +40,7 @@ async def read_piece(store: Store, user: str, upload_id: str, part: int) -> File
 
 
 class UploadedFiles:
-    """The files of one user, for whoever makes an answer."""
+    """The files of one user, for the server that makes an answer."""
 
     def __init__(self, store: Store, user: str) -> None:
         self._store = store
@@ -60,7 +60,7 @@ class UploadedFiles:
             found += await self._pieces(
                 where | {"first": first, "last": first + _PIECES_AT_ONCE - 1}
             )
-        # removed while it was read
+        # None: removed during the read
         return b"".join(found) if len(found) == row.parts else None
 
     async def _pieces(self, where: dict[str, Any]) -> list[bytes]:

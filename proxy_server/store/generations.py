@@ -1,7 +1,8 @@
-"""The table of generations: who makes which answer, their leases and their checkpoints.
+"""The table of generations: who makes which answer, with leases and checkpoints.
 
-A row is an answer that is queued or being made; its runner holds a lease on it. Every statement
-that writes for an assignment names the runner, so one that lost its lease writes nothing any more.
+A row is an answer that is queued, waiting or being made; its runner holds a lease on it. Every
+statement that writes for an assignment names the runner, so a runner that lost its lease writes
+nothing any more.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ GRANT = {
     "runner": sa.bindparam("new_runner"),
     "lease": now() + sa.bindparam("seconds", type_=sa.Double),
 }
-"""The columns that give a generation to a runner."""
+"""The columns that assign a generation to a runner."""
 _QUEUE = sa.insert(generations).values(status="queued")
 _BEGIN = sa.insert(generations).values(GRANT)
 _UNFINISHED = (
@@ -60,8 +61,8 @@ NOT_TAKEN_OVER = sa.or_(generations.c.stop.is_(None), generations.c.stop != TAKE
 _ASK_TO_STOP = sa.update(generations).where(_THIS, NOT_TAKEN_OVER).values(stop="stopped")
 _GIVE_BACK = sa.update(generations).where(HELD).values(status="queued", runner=None, lease=None)
 _SILENT = sa.and_(generations.c.status == "streaming", generations.c.lease < now())
-# In these, which every server runs each second, PostgreSQL is given a value to compare with, and
-# not a clock that moves or a parameter: only then it asks the clock once and uses an index.
+# Every server runs these each second. The time is a subquery: with a function or a parameter in its
+# place, PostgreSQL would read the clock for each row and use no index.
 _LOOK = (
     sa.select(generations.c.message, generations.c.lease)
     .where(
@@ -90,18 +91,18 @@ def unfinished(connection: sa.Connection, conversation_id: str) -> Sequence[sa.R
 
 
 def check_idle(rows: Sequence[sa.Row[Any]]) -> None:
-    """Raises Busy where there are such generations, or BeingClosed if that is over in a moment."""
+    """Raises Busy if there are generations; BeingClosed, a kind of Busy, if only for a moment."""
     if rows:
         raise BeingClosed if rows[0].stop == TAKEN_OVER else Busy
 
 
 def ask_to_stop(connection: sa.Connection, message_id: str) -> None:
-    """Its runner learns of it with the next renewal of its lease."""
+    """Stores a stop request; the runner reads it when it next renews its lease."""
     connection.execute(_ASK_TO_STOP, {"of_message": message_id})
 
 
 def remove_all(connection: sa.Connection, conversation_id: str) -> list[str]:
-    """Takes out all generations of a conversation; gives their messages' ids."""
+    """Removes all generations of a conversation; returns the ids of their messages."""
     ended = connection.execute(
         sa.delete(generations)
         .where(generations.c.conversation == conversation_id)
@@ -118,11 +119,11 @@ class Leases:
         self.runner = runner
         self.seconds = seconds
         self.granted = {"new_runner": runner, "seconds": seconds}
-        # the leases that had run out at the last look, by message
+        # the leases that had expired at the last look, by message
         self._silent: dict[str, float] = {}
 
     def insert(self, connection: sa.Connection, assignment: Assignment, *, queued: bool) -> None:
-        """Part of a transaction: the answer is queued, or this runner's from now on."""
+        """Part of a transaction: queues the answer, or assigns it to this runner."""
         values = {
             "message": assignment.message_id,
             "conversation": assignment.conversation_id,
@@ -142,7 +143,7 @@ class Leases:
             connection.execute(_BEGIN, values | self.granted)
 
     def end(self, connection: sa.Connection, message_id: str) -> bool:
-        """Part of a transaction: the answer is at its end; False where the lease was lost."""
+        """Part of a transaction: removes the generation; False if the lease was lost."""
         held = {"of_message": message_id, "of_runner": self.runner}
         return bool(connection.execute(_END, held).rowcount)
 
@@ -154,8 +155,8 @@ class Leases:
     ) -> Assignment | None:
         """Takes the first queued answer of a conversation in which none is being made.
 
-        One that nobody can read is closed; then what is behind it is found at the next look.
-        position: where that one can be followed from, if later than where it was queued.
+        If that answer cannot be read, it is closed; the next look finds the one behind it.
+        position: where clients can follow the answer from, if later than where it was queued.
         """
         claimed = {"of_conversation": conversation_id} | self.granted
         claim = _CLAIM
@@ -166,14 +167,13 @@ class Leases:
         return readable(connection, row, was_queued=True) if row else None
 
     async def renew(self, held: Sequence[str]) -> dict[str, str | None]:
-        """Renews the leases of these messages; gives those still ours with why to stop, if so.
+        """Renews the leases of these messages; returns those still held, with any stop request.
 
-        Not all leases under this runner's name: one that nobody here works on, because its
-        generation crashed, is to run out.
+        It does not renew every lease in this runner's name: the lease of an answer whose generation
+        crashed must expire.
         """
 
-        # In the order of checkpoints: PostgreSQL would end one of two transactions that lock the
-        # same rows each in an order of its own.
+        # Locks rows in the order that checkpoints use, to avoid a deadlock in PostgreSQL.
         ours = (
             sa.select(generations.c.message)
             .where(generations.c.message.in_(held), generations.c.runner == self.runner)
@@ -193,9 +193,9 @@ class Leases:
         return await self._store.write(work, reserved=True)
 
     async def unknown(self, known: Sequence[str]) -> list[Assignment]:
-        """This runner's answers besides those: what a COMMIT whose reply was lost has begun.
+        """This runner's answers that are not among those: begun by a COMMIT whose reply was lost.
 
-        It reads all generations, so it is for such a moment alone.
+        Reads all generations, so call it only after such a loss.
         """
         statement = sa.select(generations).where(
             generations.c.runner == self.runner,
@@ -216,17 +216,17 @@ class Leases:
         )
 
     async def give_back(self, message_id: str) -> None:
-        """Makes an answer that has not begun a queued one, so that any replica starts it."""
+        """Puts an answer that has not begun back in the queue; any replica can start it."""
         held = {"of_message": message_id, "of_runner": self.runner}
         await self._store.write(lambda connection: connection.execute(_GIVE_BACK, held))
 
     async def take_over(self, limit: int) -> list[Assignment]:
-        """Takes answers whose runner was silent at the last look and has been since.
+        """Takes over answers whose runner was silent at the last look and still is.
 
-        One look is not enough: while the database hangs all leases run out, and a look that
-        waited in it may come before the owners' renewals.
+        One look is not enough: while the database hangs, all leases expire, and a look that was
+        waiting may run before the owners' renewals.
         """
-        # all of them, whatever the limit: what is left over now must be known at the next look
+        # all of them, whatever the limit: the next look must know those not taken now
         rows = await self._store.read(lambda connection: connection.execute(_LOOK).all())
         seen, self._silent = self._silent, {row.message: row.lease for row in rows}
         silent = [message for message, lease in self._silent.items() if seen.get(message) == lease]
@@ -235,8 +235,8 @@ class Leases:
             return []
 
         def work(connection: sa.Connection) -> list[Assignment]:
-            # The condition stands here too: of two replicas that chose the same row, the one
-            # that waited for it must find that it is not silent any more.
+            # The condition is repeated here: if two replicas choose the same row, the one that had
+            # to wait must find that the row is no longer silent.
             stopping = connection.execute(_STOPPING, {"of_messages": chosen}).scalars().all()
             rows = connection.execute(
                 sa.update(generations)
@@ -266,5 +266,5 @@ class Leases:
         try:
             return await self._store.write(work)
         except IntegrityError:
-            # Another replica started one of them in this very moment; the next look is soon.
+            # Another replica started one of them at this moment; the next look is soon.
             return []

@@ -1,8 +1,7 @@
-"""The table of hidden messages: what has left the view of its conversation and may come back.
+"""The table of hidden messages: those that left the view and may come back.
 
-A message and its versions have one place: the same message stands before them. What is in view is
-one way from a conversation's first message to its end; all that was ever behind those of it that
-have left is here.
+All versions of a message have the same place, after the same message. The view is one path from a
+conversation's first message to its end; this table holds the other branches.
 """
 
 from collections import defaultdict
@@ -20,12 +19,12 @@ FIRST = ""
 """The parent of a conversation's first message."""
 
 MOST_VERSIONS = 50
-"""Of one message: the oldest make room for new ones, with what followed them."""
+"""Per message. Beyond that the oldest version is removed, with what followed it."""
 
-# SQLite and PostgreSQL take some 32,000 parameters
+# SQLite and PostgreSQL accept some 32,000 parameters
 _MOST_IDS = 1_000
 _h, _m = hidden_messages, messages
-# `made` is not there for messages of before there were versions
+# `made` is NULL for messages older than versions
 _MOVED = [column.name for column in _m.c if column.name in _h.c and column.name != "made"]
 _before = messages.alias("before")
 _OWNER = _h.c.owner == sa.bindparam("of_owner")
@@ -69,7 +68,7 @@ _SIBLINGS = (
     )
     .order_by(_h.c.made, _h.c.id)
 )
-# The versions of what is in view from a place on.
+# The hidden versions of the messages in view, from an ordinal on.
 _OTHERS = (
     sa.select(_h.c.ordinal, _h.c.made, _h.c.id)
     .select_from(_h)
@@ -95,7 +94,7 @@ _LABEL = (
 
 
 def _walk(*, down: bool) -> sa.Select[Any]:
-    """From a message through the hidden ones that stand behind it, or before it."""
+    """Walks from a hidden message along hidden ones: to those that follow, or back."""
     columns = (_h.c.conversation, _h.c.id, _h.c.parent, _h.c.ordinal, _h.c.made)
     seen = (
         sa.select(*columns)
@@ -118,7 +117,7 @@ _UP, _DOWN = _walk(down=False), _walk(down=True)
 
 
 class Hidden(NamedTuple):
-    """Where a hidden message would stand."""
+    """The place of a hidden message."""
 
     conversation_id: str
     parent: str
@@ -127,7 +126,7 @@ class Hidden(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A hidden message on the way to another one."""
+    """A hidden message on a walk."""
 
     id: str
     parent: str
@@ -141,14 +140,14 @@ def find(connection: sa.Connection, user: str, message_id: str) -> Hidden | None
 
 
 def hide(connection: sa.Connection, conversation_id: str, ordinal: int) -> list[str]:
-    """Takes all from there on out of the view; gives their ids."""
+    """Moves all messages from `first` on out of the view; returns their ids."""
     where = {"of_conversation": conversation_id, "first": ordinal}
     connection.execute(_HIDE, where)
     return list(connection.execute(_LEAVE, where).scalars())
 
 
 def show(connection: sa.Connection, user: str, branch: Sequence[Step]) -> None:
-    """Brings messages back into view, to stand behind what is there."""
+    """Moves hidden messages to the end of the view."""
     for these in _some(user, [step.id for step in branch]):
         connection.execute(_SHOW, these)
         connection.execute(_REMOVE, these)
@@ -157,9 +156,9 @@ def show(connection: sa.Connection, user: str, branch: Sequence[Step]) -> None:
 def versions_with(
     connection: sa.Connection, user: str, conversation_id: str, ordinal: int, message_id: str
 ) -> list[str]:
-    """The ids of all versions of a message that is new at a place which has been left.
+    """The ids of all versions of a new message whose predecessors were just hidden.
 
-    Where there would be too many, the oldest goes.
+    Removes the oldest version, with what followed it, if there are too many.
     """
     where = {"of_conversation": conversation_id, "first": ordinal}
     others = list(connection.execute(_SIBLINGS, where).scalars())
@@ -173,8 +172,10 @@ def versions_with(
 
 
 def branch_of(connection: sa.Connection, user: str, message_id: str) -> list[Step]:
-    """What comes into view with a hidden message: all before it that is hidden too, itself, and
-    behind it the way to the newest."""
+    """The branch that comes into view with a hidden message.
+
+    It is the message, the hidden ones before it, and the newest path after it.
+    """
     this = {"of_owner": user, "of_id": message_id}
     up = [Step(*row) for row in connection.execute(_UP, this).all()]
     below = {row.id: Step(*row) for row in connection.execute(_DOWN, this).all()}
@@ -189,7 +190,7 @@ def branch_of(connection: sa.Connection, user: str, message_id: str) -> list[Ste
 
 
 def label(connection: sa.Connection, conversation_id: str, ordinal: int) -> None:
-    """Writes into each message in view from there on which versions it has."""
+    """Writes its versions into each message in view from `first` on."""
     where = {"of_conversation": conversation_id, "first": ordinal}
     others: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
     for row in connection.execute(_OTHERS, where).all():
@@ -213,7 +214,7 @@ def label(connection: sa.Connection, conversation_id: str, ordinal: int) -> None
 
 
 def id_at(connection: sa.Connection, conversation_id: str, ordinal: int) -> str | None:
-    """None where nothing is in view."""
+    """None if nothing is in view."""
     statement = sa.select(messages.c.id).where(
         messages.c.conversation == conversation_id, messages.c.ordinal == ordinal
     )
@@ -221,7 +222,7 @@ def id_at(connection: sa.Connection, conversation_id: str, ordinal: int) -> str 
 
 
 def last_status(connection: sa.Connection, conversation_id: str) -> str:
-    """That of the last answer."""
+    """The status of the last answer."""
     statement = (
         sa.select(messages.c.metadata)
         .where(messages.c.conversation == conversation_id)
@@ -238,6 +239,6 @@ def remove_all(connection: sa.Connection, conversation_id: str) -> None:
 
 
 def _some(user: str, ids: Sequence[str]) -> Iterator[dict[str, object]]:
-    """The parameters of one statement after the other."""
+    """The parameters in groups, one per statement."""
     for at in range(0, len(ids), _MOST_IDS):
         yield {"of_owner": user, "ids": ids[at : at + _MOST_IDS]}

@@ -1,4 +1,4 @@
-"""The table of messages: stored, shown, and what stands before an answer."""
+"""The table of messages: storing, reading, and what comes before an answer."""
 
 import re
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ from proxy_server.store.database import Store
 from proxy_server.store.schema import TAKEN_OVER, generations, messages, octets
 
 _CURSOR = re.compile(r"([0-9]{1,9})", re.ASCII)
-# Centrifugo disconnects a client for whom more than `client.queue_max_size` waits, 1 MB by default:
-# a larger reply would do so each time it is asked for.
+# Centrifugo disconnects a client with more than `client.queue_max_size` waiting, 1 MB by default. A
+# larger reply would disconnect it each time it asks.
 _PAGE_BYTES = 400_000
 _BEYOND_ALL = 1 << 30
 
@@ -53,7 +53,7 @@ _FIND = sa.select(messages.c.conversation, messages.c.ordinal, messages.c.role).
 _ITS_GENERATION = (generations.c.message == messages.c.id) & (
     generations.c.owner == messages.c.owner
 )
-# Messages with their generations, in one statement: both are of one moment.
+# Messages with their generations in one statement, so both show the same moment.
 _WITH_GENERATIONS = (
     sa.select(
         messages,
@@ -68,7 +68,7 @@ _WITH_GENERATIONS = (
     .outerjoin(generations, _ITS_GENERATION)
     .where(_CONVERSATION)
 )
-# Sizes first: a conversation may hold many times what fits into a reply, or into a model.
+# Sizes first: a conversation may be many times larger than a reply or a model's context.
 _SIZES = (
     sa.select(
         messages.c.ordinal,
@@ -87,10 +87,10 @@ _FIRST_UNFINISHED = sa.select(sa.func.min(generations.c.ordinal)).where(
 
 
 class Leading(NamedTuple):
-    """What an answer joins with: its prompt, and what to tell one who does not have that.
+    """What an answer brings into the conversation: its prompt, and the message before that.
 
-    after: the id of the message before it; where it is one of several versions, the answer's own,
-        by which a reader finds that something is missing.
+    after: the id of the message before the prompt. For an answer that is one of several versions,
+        its own id: a reader that does not have it then knows that something is missing.
     """
 
     prompt: Message | None
@@ -98,7 +98,7 @@ class Leading(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a message stands."""
+    """The place of a message."""
 
     conversation_id: str
     ordinal: int
@@ -124,9 +124,9 @@ def insert(
     message: Message,
     made: int,
 ) -> None:
-    """made: the conversation's version that comes with it.
+    """Stores a message. Raises NotFound if a prompt names an upload that does not exist.
 
-    Raises NotFound where a prompt names an upload that is not there.
+    made: the version of the conversation that this message creates.
     """
     if message.role == "user":
         upload_uses.use(connection, user, message.id, message.parts)
@@ -152,7 +152,7 @@ def store(
     parts: Sequence[Part],
     metadata: Metadata,
 ) -> None:
-    """Gives an answer its last form."""
+    """Stores the final form of an answer."""
     connection.execute(
         _STORE,
         {
@@ -165,7 +165,7 @@ def store(
 
 
 def metadata(connection: sa.Connection, user: str, message_id: str) -> Metadata | None:
-    """A message's as it is stored; None where it is gone."""
+    """The stored metadata of a message; None if it is gone."""
     raw = connection.execute(_METADATA, {"of_owner": user, "of_id": message_id}).scalar()
     return None if raw is None else decode_metadata(raw)
 
@@ -178,7 +178,7 @@ def last(connection: sa.Connection, conversation_id: str) -> Last:
 def leading(
     connection: sa.Connection, conversation_id: str, ordinal: int, answer_id: str
 ) -> Leading:
-    """What the answer of that ordinal joins with."""
+    """The prompt that the answer at that ordinal brings, and the message before it."""
     where = {"of_conversation": conversation_id, "first": ordinal - 2, "last": ordinal - 1}
     rows = {row.ordinal: row for row in connection.execute(_LEADING, where)}
     prompt = message_of(rows[ordinal - 1]) if ordinal - 1 in rows else None
@@ -189,13 +189,13 @@ def leading(
 
 
 def find(connection: sa.Connection, user: str, message_id: str) -> Place | None:
-    """Where a user's message stands; None where there is none of that id."""
+    """The place of a user's message; None if there is no such id."""
     row = connection.execute(_FIND, {"of_owner": user, "of_id": message_id}).first()
     return Place(*row) if row else None
 
 
 def remove_from(connection: sa.Connection, conversation_id: str, ordinal: int) -> list[str]:
-    """Removes the messages from there on; gives their ids."""
+    """Removes the messages from that ordinal on; returns their ids."""
     upload_uses.release(connection, conversation_id, ordinal)
     removed = connection.execute(
         sa.delete(messages)
@@ -219,8 +219,8 @@ async def view(
 ) -> View:
     """The last messages, or the last before a cursor. Raises Forbidden and Malformed.
 
-    Fewer than `limit` where they are large, and more where more are unfinished: nobody could
-    follow an answer that was left out.
+    Fewer than `limit` if they are large, more if more are unfinished: a client cannot follow an
+    answer that is left out.
     """
     end = int(parse_cursor(_CURSOR, before)[0]) if before is not None else _BEYOND_ALL
 
@@ -237,7 +237,7 @@ async def view(
 async def page_before(
     store: Store, conversation_id: str, ordinal: int, limit: int, most_bytes: int
 ) -> list[tuple[int, Message]]:
-    """The last messages before an ordinal with their own, oldest first: one at least, if any."""
+    """The last messages before an ordinal, with their ordinals; at least one, if any."""
 
     def work(connection: sa.Connection) -> list[tuple[int, Message]]:
         first = _first_that_fits(connection, conversation_id, ordinal, limit, most_bytes)
@@ -248,7 +248,7 @@ async def page_before(
 
 
 async def beginning(store: Store, conversation_id: str) -> tuple[Message, Message] | None:
-    """The first prompt and its answer; None where they are gone."""
+    """The first prompt and its answer; None if they are gone."""
     rows = await store.read(
         lambda connection: connection.execute(
             _LEADING, {"of_conversation": conversation_id, "first": 1, "last": 2}
@@ -260,7 +260,7 @@ async def beginning(store: Store, conversation_id: str) -> tuple[Message, Messag
 def _first_that_fits(
     connection: sa.Connection, conversation_id: str, before: int, limit: int, most_bytes: int
 ) -> int:
-    """The ordinal from which on messages fit: of one at least."""
+    """The ordinal of the first message that fits; at least one message always does."""
     where = {"of_conversation": conversation_id, "before": before, "most": limit}
     first = before
     for row in connection.execute(_SIZES, where):
@@ -272,7 +272,7 @@ def _first_that_fits(
 
 
 def _view(conversation: Owned, rows: Sequence[sa.Row[Any]]) -> View:
-    """From rows of `_WITH_GENERATIONS`, oldest first."""
+    """Builds a view from rows of `_WITH_GENERATIONS`, oldest first."""
     cursor = str(rows[0].ordinal) if rows and rows[0].ordinal > FIRST_PROMPT else None
     found = [message_of(row) for row in rows]
     state: GenerationState | None = None
@@ -283,12 +283,12 @@ def _view(conversation: Owned, rows: Sequence[sa.Row[Any]]) -> View:
             continue
         message.parts = decode_parts(row.checkpoint)
         message.metadata.status = row.generation
-        # The answer that is being made, or else the one that is next.
+        # The answer that is being made, or else the next one.
         if state is None or row.generation == "streaming":
             state = GenerationState(message.id, row.seq, row.generation)
             since = Position(row.position_offset, row.position_epoch)
         if row.generation == "waiting":
-            # all that is published of it is in its row, perhaps older than the channel's history
+            # all its publications are in the row, which may be older than the channel's history
             since = None
         being_closed = being_closed or row.stop == TAKEN_OVER
     named = conversation.title, found, state, since, cursor, conversation.key

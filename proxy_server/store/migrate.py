@@ -1,4 +1,4 @@
-"""Brings the database to the newest schema, once at a time however many replicas start."""
+"""Brings the database to the newest schema; only one replica does so at a time."""
 
 import asyncio
 from functools import partial
@@ -11,9 +11,9 @@ from proxy_server.store.database import Store
 from proxy_server.store.schema import schema
 
 _SCRIPTS = Path(__file__).parent / "migrations"
-# counted by their files, so that a start needs no Alembic to know
+# taken from the file names, so that a start need not load Alembic
 _NEWEST = max(script.stem for script in (_SCRIPTS / "versions").glob("[0-9]*.py"))[:4]
-# then an operator is told why the server is not there yet
+# after this time the log tells the operator why the server is not up yet
 _SILENT_SECONDS = 3.0
 _LOCK = 0x63656E74
 _version = sa.Table(
@@ -26,10 +26,10 @@ log = structlog.get_logger()
 
 
 async def migrate(store: Store) -> None:
-    """Makes the schema, or runs the migrations that are missing: for those Alembic is loaded.
+    """Creates the schema, or runs the missing migrations; only those load Alembic.
 
-    A schema that is newer than this version is left alone: migrations add, and harm no server of
-    the version before.
+    A schema newer than this version is left alone: migrations only add, so servers of the version
+    before keep working.
     """
     said = asyncio.get_running_loop().call_later(
         _SILENT_SECONDS, partial(log.info, "database_migrates", schema=_NEWEST)
@@ -45,12 +45,12 @@ async def migrate(store: Store) -> None:
 
 
 def is_newer(found: str | None) -> bool:
-    """Whether a schema of that number comes after the one known here: they are counted."""
+    """Whether that schema number comes after the newest known one."""
     return found is not None and found.isdigit() and int(found) > int(_NEWEST)
 
 
 def _found(connection: sa.Connection) -> str | None:
-    """The version of the database's schema; None where it has none."""
+    """The schema version of the database; None if it has none."""
     if not sa.inspect(connection).has_table(_version.name):
         return None
     return connection.execute(sa.select(_version.c.version_num)).scalar()
@@ -58,11 +58,11 @@ def _found(connection: sa.Connection) -> str | None:
 
 def _upgrade(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
-        # SQLite's write transaction is such a lock by itself.
+        # On SQLite, the write transaction is such a lock already.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     match _found(connection):
         case None:
-            # tables without a version are none of ours: that fails
+            # tables without a version are not ours: this fails
             schema.create_all(connection, checkfirst=False)
             _version.create(connection, checkfirst=True)
             connection.execute(sa.insert(_version).values(version_num=_NEWEST))

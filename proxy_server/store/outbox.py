@@ -1,4 +1,4 @@
-"""The outbox: publications that are stored until Centrifugo has them, whoever dies in between."""
+"""The outbox: publications stored until Centrifugo has them, even if their server dies."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ _RETRY_SECONDS = 5.0
 _INSERT = sa.insert(outbox).values(due=now() + _RETRY_SECONDS)
 _ID = outbox.c.message == sa.bindparam("of_id")
 _REMOVE = sa.delete(outbox).where(_ID)
-# a newer version of a state may stand there by now
+# the row may already hold a newer version of the state
 _FORGET = _REMOVE.where(outbox.c.seq == sa.bindparam("of_version"))
 _REMOVE_ALL = sa.delete(outbox).where(outbox.c.conversation == sa.bindparam("of_conversation"))
 _LATE = outbox.c.due < now()
@@ -43,7 +43,7 @@ _TAKE = (
 
 
 class Overdue(NamedTuple):
-    """An entry that its server did not get out in time, and how its conversation stands now."""
+    """An entry that its server did not deliver in time, with its conversation's present state."""
 
     entry: OutboxEntry
     user: str | None
@@ -51,7 +51,7 @@ class Overdue(NamedTuple):
 
 
 def deletion(user: str, conversation_id: str) -> OutboxEntry:
-    """The entry that publishes a deleted conversation."""
+    """The entry that publishes the deletion of a conversation."""
     data = encode(DeletedPublication())
     return OutboxEntry(conversation_id, conversation_id, 0, data, deleted_for=user)
 
@@ -63,10 +63,10 @@ def new_title(summary: Summary) -> OutboxEntry:
 
 
 def new_view(summary: Summary) -> OutboxEntry:
-    """The entry that says that other versions are in view.
+    """The entry that publishes a change of the versions in view.
 
-    Whoever follows the rules of the client protocol opens again, once and whatever was missed or
-    comes late: a message joined behind one that nobody knows.
+    It names an unknown message as the one before. By the rules of the client protocol, every client
+    then opens the conversation again, once, whatever it missed or receives late.
     """
     unknown = f"view:{summary.version}"
     nothing = Message(unknown, "user", [], Metadata(summary.updated_at))
@@ -89,31 +89,31 @@ def insert(connection: sa.Connection, entry: OutboxEntry) -> None:
 
 
 def replace(connection: sa.Connection, entry: OutboxEntry) -> None:
-    """Inserts a state in place of an older version of it."""
+    """Inserts a state, or replaces an older version of it."""
     connection.execute(_REMOVE, {"of_id": entry.id})
     insert(connection, entry)
 
 
 def remove(connection: sa.Connection, conversation_id: str, ids: Sequence[str]) -> None:
-    """Takes out the ends of answers that have left the view, or of states."""
+    """Removes entries of answers that left the view, or of states."""
     connection.execute(
         sa.delete(outbox).where(outbox.c.conversation == conversation_id, outbox.c.message.in_(ids))
     )
 
 
 def remove_all(connection: sa.Connection, conversation_id: str) -> None:
-    """Takes out what publishes anything of a conversation that is gone."""
+    """Removes all entries of a deleted conversation."""
     connection.execute(_REMOVE_ALL, {"of_conversation": conversation_id})
 
 
 async def postpone(store: Store, entry: OutboxEntry, seconds: float) -> None:
-    """Its server takes that long for what is left of it."""
+    """Moves an entry's due time: its server needs that many seconds to deliver it."""
     late = sa.update(outbox).where(outbox.c.message == entry.id, outbox.c.seq == entry.version)
     await store.write(lambda connection: connection.execute(late.values(due=now() + seconds)))
 
 
 async def overdue(store: Store, limit: int) -> list[Overdue]:
-    """Takes entries that their servers did not get out in time."""
+    """Takes entries that their servers did not deliver in time."""
 
     def work(connection: sa.Connection) -> list[Overdue]:
         rows = connection.execute(_TAKE, {"most": limit}).all()
@@ -123,7 +123,7 @@ async def overdue(store: Store, limit: int) -> list[Overdue]:
 
 
 async def forget(store: Store, published: Sequence[OutboxEntry]) -> None:
-    """Removes those that Centrifugo has."""
+    """Removes entries that Centrifugo has."""
     known = [{"of_id": entry.id, "of_version": entry.version} for entry in published]
     await store.write(lambda connection: connection.execute(_FORGET, known))
 

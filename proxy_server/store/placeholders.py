@@ -1,4 +1,4 @@
-"""An answer to come: the empty message in its place, and who makes it."""
+"""Inserts a new answer: an empty message in its place, and its generation."""
 
 import sqlalchemy as sa
 
@@ -14,12 +14,12 @@ _TO_DELIVER = sa.select(outbox.c.seq).where(outbox.c.message == sa.bindparam("of
 
 
 def check_unused(connection: sa.Connection, message_id: str) -> None:
-    """Raises Malformed while another answer of that id is made, or its end is not delivered.
+    """Raises Malformed if another answer with that id is being made, or its end is undelivered.
 
-    An answer's id may be its client's, and two users may have the same one. These two tables have
-    it as their key, and messages are joined with it by servers of the version before, too.
+    The client may choose an answer's id, so two users may choose the same one. These two tables
+    have it as their key, and servers of the version before join messages by it, too.
     """
-    # in this order: one that ends in this moment leaves the first for the second
+    # in this order: an answer that ends at this moment moves from the first table to the second
     for in_use in (_MADE, _TO_DELIVER):
         if connection.execute(in_use, {"of_message": message_id}).first() is not None:
             raise Malformed("The field id is in use at the moment. Give another one.")
@@ -28,7 +28,10 @@ def check_unused(connection: sa.Connection, message_id: str) -> None:
 def insert_answer(
     connection: sa.Connection, leases: Leases, assignment: Assignment, status: Status, made: int
 ) -> Message:
-    """made: the conversation's version that comes with it."""
+    """Inserts the answer's message and generation.
+
+    made: the version of the conversation that the message creates.
+    """
     message = Message(assignment.message_id, "assistant", [], assignment.metadata(status))
     messages.insert(
         connection,

@@ -1,4 +1,4 @@
-"""SQLAlchemy's engine for PostgreSQL, also where a pooler stands before it."""
+"""SQLAlchemy's engine for PostgreSQL, with or without a pooler in front of it."""
 
 from functools import partial
 from typing import Any
@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from proxy_server.errors import StoreUnusable
 from proxy_server.store.postgresql_url import parsed
 
-# Behind a pooler each transaction may meet another server: statements that were prepared before
-# are not there, or are somebody else's. Those without a name are prepared anew each time.
+# Behind a pooler, each transaction may run on another server connection, where a prepared statement
+# is missing or belongs to another client. Unnamed statements are prepared each time.
 _NOTHING_KEPT = {
     "statement_cache_size": 0,
     "prepared_statement_cache_size": 0,
@@ -26,9 +26,10 @@ log = structlog.get_logger()
 def postgresql_engine(
     url: str, *, command_timeout: float | None, quiet: bool, **options: Any
 ) -> AsyncEngine:
-    """quiet: another pool of the same URL logs its remarks; options: SQLAlchemy's.
+    """Builds the engine. Raises StoreUnusable for a URL that cannot be honored.
 
-    Raises StoreUnusable for a URL that cannot be honoured.
+    quiet: another pool of the same URL already logs the remarks.
+    options: passed on to SQLAlchemy.
     """
     found = parsed(url)
     for remark in [] if quiet else found.remarks:
@@ -36,7 +37,7 @@ def postgresql_engine(
     connect = partial(_connect, found.dsn, command_timeout=command_timeout, **found.arguments)
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        # errors are logged, and parameters are prompts
+        # errors are logged, and parameters contain prompts
         hide_parameters=True,
         connect_args={"async_creator_fn": connect},
         **options,
@@ -49,16 +50,16 @@ async def _connect(dsn: str, **arguments: Any) -> Any:
     try:
         return await asyncpg.connect(dsn, **arguments)
     except asyncpg.TargetServerAttributeNotMatched as error:
-        # a failover is under way: another try may find the one that is wanted
+        # during a failover: another try may find the wanted server
         raise ConnectionRefusedError(str(error)) from error
     except (asyncpg.ClientConfigurationError, ValueError, FileNotFoundError) as error:
-        # found before anything was asked of the server; the password is in none of these texts
+        # raised before the server was asked anything; none of these texts contains the password
         said = str(error).partition("\n")[0]
         raise StoreUnusable(f"DATABASE_URL: {said}.") from error
 
 
 class _Pooler:
-    """Whether one stands before the database: asked once, by a connection of its own."""
+    """Whether a pooler is in front of the database; asked once, on a separate connection."""
 
     def __init__(self, pooled: bool | None, *, quiet: bool) -> None:
         self._pooled = pooled
@@ -67,7 +68,7 @@ class _Pooler:
     def prepare(
         self, dialect: sa.Dialect, _: object, arguments: list[Any], options: dict[str, Any]
     ) -> None:
-        """SQLAlchemy's event before each connection."""
+        """SQLAlchemy's event before each new connection."""
         if self._pooled is None:
             first = dialect.connect(*arguments, **{**options, **_NOTHING_KEPT})
             try:
@@ -81,7 +82,7 @@ class _Pooler:
 
 
 def _is_pooled(connection: DBAPIConnection) -> bool:
-    """A pooler gives a client a process number of its own making, to cancel by."""
+    """A pooler makes up the process number that it gives to clients for canceling."""
     pid: int = connection.run_async(_known_pid)
     asked: int = connection.run_async(_asked_pid)
     return pid != asked

@@ -1,4 +1,4 @@
-"""PostgreSQL's URL as hosts give it: libpq's parameters, in the words of the driver."""
+"""Translates PostgreSQL URLs as hosts give them: from libpq's parameters to the driver's."""
 
 import ssl
 from collections.abc import Mapping
@@ -9,16 +9,16 @@ from proxy_server.errors import StoreUnusable
 
 _CONNECT_SECONDS = 3.0
 
-# what the driver takes from a URL itself, with libpq's meaning
+# parameters that the driver reads from a URL, with libpq's meaning
 _DRIVERS = {
     *("host", "port", "dbname", "user", "password", "passfile", "service"),
     *("sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslpassword", "sslnegotiation"),
     *("ssl_min_protocol_version", "ssl_max_protocol_version"),
     *("target_session_attrs", "krbsrvname", "gsslib"),
 }
-# what the server gets at the beginning of a connection
+# parameters sent to the server when a connection begins
 _SERVERS = {"application_name", "options"}
-# values that ask for nothing beyond what is done anyhow
+# the values of these parameters that ask for nothing more than what happens anyway
 _MET: Mapping[str, set[str]] = {
     "channel_binding": {"disable", "prefer"},
     "client_encoding": {"utf8", "utf-8", "unicode", "auto"},
@@ -34,21 +34,21 @@ _MET: Mapping[str, set[str]] = {
     "sslcrldir": set(),
     "sslsni": {"1"},
 }
-# What only tunes: without it all works, and whoever set it learns that it has no effect.
+# Tuning only: these are dropped, with a remark that they have no effect.
 _IDLE = {"keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"} | {
     "tcp_user_timeout"
 }
-# as drivers of other languages spell `sslmode`
+# spellings of `sslmode` in drivers of other languages
 _SSL_OF_OTHERS = {"true": "require", "1": "require", "false": "disable", "0": "disable"} | {
     "no-verify": "require"
 }
 
 
 class PostgresqlUrl(NamedTuple):
-    """What the driver's `connect` is given.
+    """The arguments for the driver's `connect`.
 
-    pooled: the URL says that a pooler stands before the database; None where it does not say.
-    remarks: sentences about parameters that have another effect than their writer may expect.
+    pooled: whether the URL says that a pooler is in front of the database; None if it does not say.
+    remarks: sentences about parameters whose effect may surprise the operator.
     """
 
     dsn: str
@@ -58,7 +58,7 @@ class PostgresqlUrl(NamedTuple):
 
 
 def parsed(url: str) -> PostgresqlUrl:
-    """Raises StoreUnusable for a parameter that cannot be honoured, and names it alone."""
+    """Raises StoreUnusable for a parameter that cannot be honored; the error names only that."""
     address, _, query = url.partition("?")
     given = _parameters(query)
     remarks: list[str] = []
@@ -86,7 +86,7 @@ def parsed(url: str) -> PostgresqlUrl:
 
 
 def _parameters(query: str) -> dict[str, str]:
-    """As libpq reads them: a plus is a plus, and the last of two counts."""
+    """Parsed as libpq does: a plus is a plus, and the last of two counts."""
     pairs = (pair.partition("=") for pair in query.split("&") if pair)
     return {unquote(name): unquote(value) for name, _, value in pairs if value}
 
@@ -99,7 +99,7 @@ def _translate(given: dict[str, str]) -> None:
 
 
 def _verify_in_its_place(given: dict[str, str]) -> str:
-    """The driver knows no channel binding: the certificate proves the server in its place."""
+    """The driver has no channel binding: verify the server's certificate instead."""
     given["sslmode"] = "verify-full"
     given.setdefault("sslrootcert", "system")
     return (
@@ -114,7 +114,7 @@ def _verify_in_its_place(given: dict[str, str]) -> str:
 
 
 def _trusting_the_system(given: dict[str, str]) -> ssl.SSLContext:
-    """As libpq does, for a host's name alone: anybody can have a certificate for another."""
+    """As in libpq, the host name must match: anybody can get a certificate for another host."""
     del given["sslrootcert"]
     if given.pop("sslmode", "verify-full") != "verify-full":
         raise StoreUnusable("DATABASE_URL: sslrootcert=system goes with sslmode=verify-full alone.")
@@ -126,7 +126,7 @@ def _trusting_the_system(given: dict[str, str]) -> ssl.SSLContext:
 
 
 def _seconds(text: str) -> float:
-    """libpq's: none and 0 mean the default, which there is to wait for ever."""
+    """libpq's timeout: missing and 0 mean the default, which here is not to wait forever."""
     if not text.lstrip("-").isdigit():
         if text:
             raise StoreUnusable("DATABASE_URL: connect_timeout must be a number of seconds.")

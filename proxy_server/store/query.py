@@ -1,4 +1,4 @@
-"""What a user looks for: the words for the index, and the places in a text."""
+"""Search queries: the words for the index, and the matches in a text."""
 
 import re
 from collections.abc import Iterable
@@ -22,28 +22,28 @@ _BEFORE, _LENGTH = 60, 280
 _QUOTES = re.compile('["“”„«»]')
 _CONTROLS = re.compile(r"[\s\x00-\x1f\x7f]")
 _OF_WORD = f"[^ {UNSPACED}]"
-# one letter or two begin too many words to be of use, and cost the more for it
+# prefixes of one or two letters match too many words to be useful, and are costly
 _SHORTEST_BEGINNING = 3
 
 
 class Word(NamedTuple):
-    """A word of the index, or with `begins` the beginning of one."""
+    """A word of the index, or with `begins` a prefix."""
 
     text: str
     begins: bool
 
 
 class Excerpt(NamedTuple):
-    """A piece of a text in one line; `marks` are the places that match, in UTF-16 code units."""
+    """An excerpt of a text in one line; `marks` are the matches, in UTF-16 code units."""
 
     text: str
     marks: list[tuple[int, int]]
 
 
 class Query:
-    """All of its words must stand in a text; what is quoted or grown together, in that order.
+    """A text must contain all words; quoted or joined words must stand in that order.
 
-    The last word is the beginning of one. Of a long query the first 200 characters count.
+    The last word is a prefix. Only the first 200 characters of a query count.
     """
 
     def __init__(self, text: str) -> None:
@@ -60,12 +60,12 @@ class Query:
 
     def for_index(self, owner: str) -> list[Word]:
         mark = mark_of(owner)
-        # longer ones are rarer
+        # longer words are rarer
         chosen = sorted(self.words, key=lambda word: -len(word.text))[:_MOST_WORDS]
         return [Word(mark + text, begins) for text, begins in chosen]
 
     def find(self, text: str) -> Excerpt | None:
-        """Where the text matches; None where it does not."""
+        """Returns an excerpt around the matches, or None if the text does not match."""
         if not self._patterns:
             return None
         text = composed(text[:MOST_CHARACTERS])
@@ -109,7 +109,8 @@ def _pattern(run: list[str], *, begins: bool) -> str:
             pieces.append(" *" if spaced else " +")
         word = re.escape(element)
         if not is_unspaced(element):
-            # the word before what is looked for on its left: so the search is for the word
+            # the "word starts here" check comes after the word: the regex then searches for the
+            # word first
             word += f"(?<!{_OF_WORD}{word})"
             if not (begins and number == len(run) - 1):
                 word += f"(?!{_OF_WORD})"
@@ -118,7 +119,7 @@ def _pattern(run: list[str], *, begins: bool) -> str:
 
 
 def _begin(folded: str, place: int) -> int:
-    """Some words before the place."""
+    """The start of the excerpt: a few words before the match."""
     if place <= _BEFORE:
         return 0
     begin = place - _BEFORE

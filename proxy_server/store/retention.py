@@ -1,4 +1,4 @@
-"""Conversations that have been kept for as long as they may be: found and removed by steps."""
+"""Retention: finds and removes conversations past their age, in small steps."""
 
 from functools import partial
 from typing import NamedTuple
@@ -13,15 +13,14 @@ from proxy_server.store.schema import conversations as table
 from proxy_server.store.schema import generations, now
 
 _DAY = 86_400.0
-# In the order of the primary key, which needs no index of its own: one by age would have to be
-# written with each prompt.
+# In primary key order, which needs no other index: one by age would be written with each prompt.
 _NEXT = (
     sa.select(table.c.id, table.c.owner, (now() - table.c.updated_at).label("age"))
     .where(table.c.id > sa.bindparam("cursor"))
     .order_by(table.c.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
-# Locked: a prompt that comes in this moment is before, and then seen, or finds nothing.
+# Locked: a concurrent prompt either comes first and is seen, or finds no conversation.
 _AGE = (
     sa.select((now() - table.c.updated_at).label("age"))
     .where(table.c.id == sa.bindparam("of_conversation"))
@@ -33,7 +32,7 @@ _UNFINISHED = sa.select(sa.func.count()).where(
 
 
 class Step(NamedTuple):
-    """What one step has removed, and where the next begins; empty at the end of the table."""
+    """What one step removed, and the cursor of the next; empty at the end of the table."""
 
     removed: list[OutboxEntry]
     cursor: str
@@ -42,10 +41,10 @@ class Step(NamedTuple):
 async def remove_old(
     store: Store, cursor: str, *, days: float, visitors_days: float, most: int, most_messages: int
 ) -> Step:
-    """Looks at so many conversations from the cursor on, and removes the old ones among them.
+    """Checks up to `most` conversations from the cursor on, and removes the old ones.
 
-    Each in a transaction of its own, and no further one after so many messages.
-    days, visitors_days: for how long those of users and of visitors stay; 0 is for ever.
+    Each removal is its own transaction. Stops once `most_messages` messages were removed.
+    days, visitors_days: how long those of users and of visitors are kept; 0 is forever.
     """
     wanted = {"cursor": cursor, "most": most}
     rows = await store.read(lambda connection: connection.execute(_NEXT, wanted).all())
@@ -68,7 +67,7 @@ async def remove_old(
 def _remove_one(
     connection: sa.Connection, *, user: str, conversation_id: str, seconds: float
 ) -> deletion.Deleted | None:
-    """None where it is not that old any more, or is being answered."""
+    """None if it is no longer that old, or is being answered."""
     where = {"of_conversation": conversation_id}
     age = connection.execute(_AGE, where).scalar()
     if age is None or age <= seconds or connection.execute(_UNFINISHED, where).scalar():

@@ -11,8 +11,8 @@ from proxy_server.store.search_index import SEARCH
 
 schema = sa.MetaData()
 
-# `version` grows with each change of a row; `key` is its client's own name for a conversation.
-# `searched` is the version of which all messages are in the index of words.
+# `version` grows with each change of a row. `key` is the client's name for a conversation.
+# `searched` is the version up to which all messages are in the search index.
 conversations = sa.Table(
     "conversations",
     schema,
@@ -45,7 +45,7 @@ conversations = sa.Table(
 
 
 def _message_columns() -> list[sa.Column[Any]]:
-    """What a message keeps when it leaves the view and comes back."""
+    """The columns that a message keeps when it leaves the view and comes back."""
     return [
         sa.Column("owner", sa.Text, nullable=False),
         sa.Column("id", sa.Text, nullable=False),
@@ -56,8 +56,8 @@ def _message_columns() -> list[sa.Column[Any]]:
     ]
 
 
-# What is in view. `made` is the conversation's version by which a message came; a message of before
-# there were several of one has none.
+# The messages in view. `made` is the version of the conversation that the message created; NULL for
+# messages older than that column.
 messages = sa.Table(
     "messages",
     schema,
@@ -65,17 +65,17 @@ messages = sa.Table(
     *_message_columns(),
     sa.Column("made", sa.Integer),
     sa.PrimaryKeyConstraint("conversation", "ordinal"),
-    # A message's id is its client's: unique for one user, meaningless between users.
+    # The client chooses a message's id: it is unique per user, not across users.
     sa.UniqueConstraint("owner", "id"),
 )
 
 TAKEN_OVER = "taken over"
-"""In `stop`: the lease was taken from a server that went silent, to close the answer."""
+"""A value of `stop`: the lease was taken from a silent server, to close the answer."""
 
-# What has left the view, and may come back: versions of messages, with what followed each. `parent`
-# is the id of the message before it, empty for a first one; `ordinal` its place when it is in view.
-# PostgreSQL takes them out with their conversation also where a server does that which knows
-# nothing of them.
+# Versions of messages that left the view, with what followed each; they may come back. `parent` is
+# the id of the message before, empty for a first one; `ordinal` is its place when in view. The
+# foreign key deletes them with their conversation in PostgreSQL, even if a server does so that does
+# not know this table.
 hidden_messages = sa.Table(
     "hidden_messages",
     schema,
@@ -92,11 +92,11 @@ hidden_messages = sa.Table(
     sa.Index("hidden_messages_in_place", "conversation", "ordinal", "parent"),
 )
 
-# What is queued, running or waiting, and nothing else: a row goes when its answer ends. `parts`,
-# `seq`, `position_offset` and `position_epoch` are the checkpoint, always of one moment. `data` and
-# `meta` came with the prompt, as JSON. One that is waiting has no runner; its `lease` is when it is
-# closed. `triggered_by` is what asked for the answer, by default a prompt; `decisions` is what was
-# decided of what it waits or waited for, as JSON.
+# Answers that are queued, running or waiting; the row is deleted when the answer ends. `parts`,
+# `seq`, `position_offset` and `position_epoch` are the checkpoint, always of the same moment.
+# `data` and `meta` came with the prompt, as JSON. A waiting answer has no runner; its `lease` is
+# when it is closed. `triggered_by` is what asked for the answer, by default a prompt. `decisions`
+# are those made on what the answer waits or waited for, as JSON.
 generations = sa.Table(
     "generations",
     schema,
@@ -140,14 +140,14 @@ generations = sa.Table(
         sqlite_where=sa.text("status = 'waiting'"),
         postgresql_where=sa.text("status = 'waiting'"),
     ),
-    # room beside each row for its renewals, which then touch no index
+    # free space beside each row, so that renewals touch no index
     postgresql_with={"fillfactor": 50},
 )
 
-# What Centrifugo is not known to have: the last publication of each answer whose end is stored, the
-# one of each conversation that is deleted, with its `owner`, and the newest title of each whose
-# title was changed. `message` is what OutboxEntry calls its id, `seq` its version. The server that
-# stored it sends it at once; after `due`, any server does, under the same idempotency key.
+# Publications that Centrifugo may not have: the last one of each finished answer, the deletion of a
+# conversation (with its `owner`), and the newest title of each renamed conversation. `message` is
+# OutboxEntry's id, `seq` its version. The server that stored a row publishes it at once; after
+# `due`, any server does, with the same idempotency key.
 outbox = sa.Table(
     "outbox",
     schema,
@@ -159,8 +159,8 @@ outbox = sa.Table(
     sa.Column("owner", sa.Text),
 )
 
-# When each user last asked for answers: what the limit per minute counts. Regenerating removes
-# messages, so those cannot be counted instead.
+# When each user asked for answers, for the limit per minute. Messages cannot be counted instead,
+# because regenerating removes them.
 admissions = sa.Table(
     "admissions",
     schema,
@@ -170,8 +170,8 @@ admissions = sa.Table(
     sa.Index("admissions_by_time", "at"),
 )
 
-# Files of users, in pieces that are small rows. `due`: when one that no message names goes; NULL
-# where one does. `whole`: all its pieces are there, so that a message may name it.
+# Users' files, stored as small pieces. `due`: when a file that no message names is removed; NULL if
+# one does. `whole`: all pieces are there, so a message may name it.
 uploads = sa.Table(
     "uploads",
     schema,
@@ -213,10 +213,10 @@ upload_uses = sa.Table(
     sa.PrimaryKeyConstraint("owner", "message", "upload"),
     sa.Index("upload_uses_of_upload", "owner", "upload"),
 )
-# What is found by its words: messages, and with ordinal 0 the titles of conversations. `id` grows
-# with the time that a row is of. `words` are those of the text, each once and behind its owner's
-# mark: text that FTS5 reads in SQLite, a tsvector in PostgreSQL. Rows go with what they are of,
-# whoever deletes that.
+# The search index: messages, and titles of conversations with ordinal 0. `id` grows with the time
+# of the message. `words` are the words of the text, each once and prefixed with its owner's mark: a
+# text for FTS5 in SQLite, a tsvector in PostgreSQL. Triggers delete a row with its message or
+# conversation, whichever code deletes that.
 searched = sa.Table(
     "searched",
     schema,
@@ -235,18 +235,18 @@ for dialect, statements in SEARCH.items():
 
 
 RETIRED = {"generations": ["removed"], "outbox": ["removed"]}
-"""Columns that a migrated database still has, for servers of the version before beside this one."""
+"""Columns that stay in a migrated database for servers of the version before."""
 
 
 class now(FunctionElement[float]):  # noqa: N801 -- reads like the SQL function it stands for
-    """The database's clock in Unix seconds: the one that all replicas share."""
+    """The database's clock in Unix seconds, shared by all replicas."""
 
     type = sa.Double()
     inherit_cache = True
 
 
 class octets(FunctionElement[int]):  # noqa: N801
-    """The bytes of a text: PostgreSQL knows them without reading it."""
+    """The size of a text in bytes; PostgreSQL knows it without reading the text."""
 
     type = sa.Integer()
     inherit_cache = True
@@ -263,7 +263,7 @@ def _postgresql_octets(element: octets, compiler: Any, **options: Any) -> str:
 
 
 class as_words(FunctionElement[str]):  # noqa: N801
-    """Words between spaces, as the column `words` holds them."""
+    """Turns words between spaces into the type of the column `words`."""
 
     type = sa.Text()
     inherit_cache = True

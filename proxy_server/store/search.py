@@ -1,6 +1,6 @@
-"""The table of what is found by its words: written with each message and title, and looked into.
+"""The search table: written with each message and title, and queried.
 
-Both databases hold the same words, and give candidates; `query` decides on the text itself.
+Both databases hold the same words and return candidates; `query` decides on the text itself.
 """
 
 import random
@@ -18,11 +18,11 @@ from proxy_server.store.schema import as_words, conversations, messages, searche
 from proxy_server.store.words import indexed
 
 TITLE = 0
-"""The ordinal of a conversation's title: no message has it."""
+"""The ordinal of a title in the index; no message has it."""
 BEYOND_ALL = (1 << 63) - 1
 
-# Milliseconds, then what it is, because all of a turn have the same time, then chance: two rows of
-# one moment must differ.
+# An id is milliseconds, then the kind (all rows of a turn have the same time), then random bits,
+# because two rows of the same moment must differ.
 _MILLISECOND, _PROMPT, _ANSWER, _CHANCE = 1 << 21, 1 << 19, 2 << 19, 19
 _TRIES = 2
 
@@ -31,7 +31,8 @@ _ADD: dict[str, Any] = {
     "sqlite": sqlite.insert(searched).values(_VALUES).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(searched).values(_VALUES).on_conflict_do_nothing(),
 }
-# Three of these are part of each first answer: the driver takes them for two thirds of the time.
+# Each conversation's first answer inserts three of these rows. Through the driver alone they take
+# two thirds of the time.
 _COLUMNS = ["id", "owner", "conversation", "ordinal"]
 _SQLITE_ADD = _ADD["sqlite"].compile(dialect=sqlite.dialect(), column_keys=_COLUMNS)
 _REMOVE_TITLE = sa.delete(searched).where(
@@ -40,15 +41,14 @@ _REMOVE_TITLE = sa.delete(searched).where(
 _OWNER = sa.select(conversations.c.owner).where(conversations.c.id == sa.bindparam("of_id"))
 
 
-# The index gives its rows in the order of their ids, so this stops at the limit.
+# FTS5 returns rows in the order of their ids, so this stops at the limit.
 _SQLITE = sa.text("""
 SELECT searched.id FROM search_words CROSS JOIN searched ON searched.id = search_words.rowid
 WHERE search_words MATCH :words AND search_words.rowid < :before AND searched.owner = :owner
 ORDER BY search_words.rowid DESC LIMIT :most
 """)
-# GIN gives all rows that match, in no order. Of a word that many texts have, the newest are found
-# by looking at the newest texts; of one that is not among those, there are few. In the order of an
-# owner's ids, which one index alone has.
+# GIN returns all matching rows, unordered. A frequent word is found among the newest texts; a word
+# that is not among those is rare. The order is by owner and id, which only one index has.
 _POSTGRESQL_RECENT = sa.text("""
 SELECT id FROM (
     SELECT id, words FROM searched WHERE owner = :owner AND id < :before
@@ -56,7 +56,7 @@ SELECT id FROM (
 ) AS recent
 WHERE words @@ CAST(:words AS tsquery) ORDER BY id DESC LIMIT :most
 """)
-# `+ 0`: never in the order of the primary key, which would be a look at every text there is
+# `+ 0` prevents a scan in primary key order, which would read every text
 _POSTGRESQL_ALL = sa.text("""
 SELECT id FROM searched
 WHERE words @@ CAST(:words AS tsquery) AND id < :before AND owner || '' = :owner
@@ -85,7 +85,7 @@ _TEXTS = (
 
 
 class Found(NamedTuple):
-    """A text that has the words; `message` is None where it is the title. `at` in Unix seconds."""
+    """A text that has the words. `message` is None for a title; `at` is in Unix seconds."""
 
     id: int
     at: float
@@ -99,7 +99,7 @@ class Found(NamedTuple):
 def add(
     connection: sa.Connection, user: str, conversation_id: str, ordinal: int, message: Message
 ) -> None:
-    """Part of the transaction that stores a message which is whole."""
+    """Part of the transaction that stores a complete message."""
     at, text = message.metadata.created_at, text_of(message.parts)
     kind = _ANSWER if message.role == "assistant" else _PROMPT
     _add(connection, user, conversation_id, ordinal, at, text, kind)
@@ -115,7 +115,7 @@ def add_answer(connection: sa.Connection, assignment: Assignment, parts: Sequenc
 def pass_over(
     connection: sa.Connection, user: str, conversation_id: str, ordinal: int, at: float
 ) -> None:
-    """Marks a message as read into the index, without any words."""
+    """Marks a message as indexed, without any words."""
     _add(connection, user, conversation_id, ordinal, at, "")
 
 
@@ -125,7 +125,7 @@ def begin(connection: sa.Connection, user: str, summary: Summary) -> None:
 
 
 def entitle(connection: sa.Connection, summary: Summary) -> None:
-    """Part of the transaction that gives a conversation another title."""
+    """Part of the transaction that changes a conversation's title."""
     owner = connection.execute(_OWNER, {"of_id": summary.id}).scalar_one()
     connection.execute(_REMOVE_TITLE, {"of_conversation": summary.id})
     begin(connection, owner, summary)
@@ -138,7 +138,7 @@ def text_of(parts: Sequence[Part]) -> str:
 def find(
     connection: sa.Connection, user: str, words: Sequence[Word], before: int, most: int
 ) -> list[Found]:
-    """The newest texts of a user that have all the words, of those before an id."""
+    """The newest texts of a user, with ids below `before`, that have all the words."""
     candidates = _CANDIDATES[connection.dialect.name]
     ids = candidates(connection, words, {"owner": user, "before": before, "most": most})
     return [_found(row) for row in connection.execute(_TEXTS, {"ids": ids})] if ids else []
@@ -195,7 +195,7 @@ def _add(
 
 
 def _add_in_sqlite(connection: sa.Connection, row: dict[str, Any]) -> bool:
-    """Whether it was added: its id may be taken."""
+    """Whether the row was added; False if its id is taken."""
     values = tuple(row[name] for name in _SQLITE_ADD.positiontup)
     return bool(connection.exec_driver_sql(str(_SQLITE_ADD), values).rowcount)
 

@@ -1,6 +1,6 @@
-"""What each database needs beside the table `searched`, to look for words and to forget them.
+"""Objects that each database needs beside the table `searched`: index and triggers.
 
-Migration 0008 runs these too: who changes them writes a migration that brings the change alone.
+Migration 0008 runs these too. After a change here, write a migration for the change alone.
 """
 
 _FORGET_MESSAGE = (
@@ -11,9 +11,8 @@ _FUNCTION = "CREATE FUNCTION {} RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {} RE
 
 SEARCH = {
     "sqlite": [
-        # Words stand in ASCII or beyond it: this tokenizer parts them at spaces alone. What many
-        # words begin with, of three characters or four behind their owner's mark, has a list of its
-        # own.
+        # Words may be ASCII or not: this tokenizer splits at spaces only. Prefixes of three and
+        # four characters get an index each; both lengths include the owner's mark.
         """CREATE VIRTUAL TABLE search_words USING fts5(
             words, content='searched', content_rowid='id', tokenize='ascii', detail='none',
             columnsize=0, prefix='9 10'
@@ -30,8 +29,8 @@ SEARCH = {
             BEGIN {_FORGET_CONVERSATION} END""",
     ],
     "postgresql": [
-        # The words of a row stand apart from it, so that many rows are read at little cost; the
-        # list of what is not sorted in yet, which each search reads, stays short.
+        # A row's words are stored apart from it, so that reading many rows is cheap. Each search
+        # reads the index's pending list, so that is kept short.
         "ALTER TABLE searched SET (toast_tuple_target = 128)",
         """CREATE INDEX search_words ON searched USING gin (words)
             WITH (gin_pending_list_limit = 64)""",

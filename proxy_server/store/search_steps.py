@@ -1,7 +1,7 @@
-"""Messages that are not in the index of words: found and read into it by small steps.
+"""Adds messages that are missing in the search index, in small steps.
 
-Those that were there before the index was, and what servers of the version before write beside us:
-they change a conversation's version, and not up to which one it is searched.
+They are older than the index, or written by servers of the version before. Those servers raise a
+conversation's `version` but not its `searched`.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from proxy_server.store.unreadable import UNREADABLE
 
 _CONVERSATIONS, _MESSAGES = 20, 50
 _BYTES = 400_000
-# SQLSTATE: a value of the wrong kind, or one beyond a limit
+# SQLSTATE classes: data exception, and program limit exceeded
 _NOT_TAKEN = ("22", "54")
 _UNSEARCHED = sa.or_(
     conversations.c.searched.is_(None), conversations.c.searched != conversations.c.version
@@ -27,7 +27,7 @@ _UNSEARCHED = sa.or_(
 _NEXT_OWNER = (
     sa.select(conversations.c.owner).where(_UNSEARCHED).order_by(conversations.c.owner).limit(1)
 )
-# Locked, so that whoever deletes one meanwhile comes after, and takes what is added here along.
+# Locked, so that a concurrent deletion runs afterwards and also removes what is added here.
 _THEIRS = (
     sa.select(conversations)
     .where(conversations.c.owner == sa.bindparam("of_owner"), _UNSEARCHED)
@@ -35,7 +35,7 @@ _THEIRS = (
     .limit(_CONVERSATIONS)
     .with_for_update()
 )
-# An answer that is being made is not whole: it is added at its end.
+# An answer that is being made is incomplete: it is added at its end.
 _MISSING = (
     sa.select(messages.c.ordinal, octets(messages.c.parts).label("size"))
     .select_from(messages)
@@ -70,7 +70,7 @@ log = structlog.get_logger()
 
 
 async def index_some(store: Store) -> bool:
-    """Whether there was anything to add; what one user has, and never much at once."""
+    """Indexes a limited number of messages of one user; returns whether there were any."""
     owner = await store.read(lambda connection: connection.execute(_NEXT_OWNER).scalar())
     if owner is None:
         return False
@@ -88,7 +88,7 @@ def _index(connection: sa.Connection, owner: str) -> None:
 
 
 class _Room:
-    """What a step has room for; there is always some for a first message."""
+    """The remaining size of a step; the first message always fits."""
 
     def __init__(self, messages: int, size: int) -> None:
         self.messages = messages
@@ -103,7 +103,7 @@ class _Room:
 
 
 def _add_missing(connection: sa.Connection, conversation: sa.Row[Any], room: _Room) -> bool:
-    """Whether all are there by then."""
+    """Returns whether all are indexed now."""
     where = {"of_conversation": conversation.id, "most": room.messages + 1}
     for ordinal, size in connection.execute(_MISSING, where).all():
         if not room.take(size):
@@ -116,7 +116,7 @@ def _add_missing(connection: sa.Connection, conversation: sa.Row[Any], room: _Ro
 def _add(
     connection: sa.Connection, conversation: sa.Row[Any], ordinal: int, row: sa.Row[Any]
 ) -> None:
-    """One that cannot be indexed is marked by a row without words, and not looked at again."""
+    """A message that cannot be indexed gets a row without words, so it is not tried again."""
     where = conversation.owner, conversation.id, ordinal
     try:
         with connection.begin_nested():
@@ -129,5 +129,5 @@ def _add(
 
 
 def _is_of_its_text(error: DBAPIError) -> bool:
-    """Whether PostgreSQL takes no such value: it would not the next time."""
+    """Whether PostgreSQL rejects the text itself, so that another try would fail too."""
     return str(getattr(error.orig, "sqlstate", "")).startswith(_NOT_TAKEN)

@@ -1,4 +1,4 @@
-"""SQLite: one connection, one thread, and what its file system must be able to do."""
+"""SQLite: one connection, one thread, and the requirements on its file system."""
 
 import asyncio
 import errno
@@ -18,11 +18,11 @@ from proxy_server.errors import StoreUnavailable, StoreUnusable
 
 Synchronous = Literal["full", "normal"]
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
-# Some seconds of work: who would wait longer had better come again.
+# Some seconds of work: it is better to refuse a call than to let it wait longer.
 _MOST_QUEUED = 2_000
-# For another process that changes the schema.
+# The time to wait for another process that changes the schema.
 _UNHURRIED_SECONDS = 600.0
-# Its owner's alone; SQLite gives the files beside it the same mode.
+# Access for the owner only; SQLite gives the files beside it the same mode.
 _MODE = 0o600
 _T = TypeVar("_T")
 
@@ -32,8 +32,8 @@ log = structlog.get_logger()
 class Sqlite:
     """One connection and one thread: SQLite has one writer, and a queue is fair to it.
 
-    synchronous: with `full`, what is `lasting` is on the disk when it is committed; with `normal`
-        a power cut may cost the last commits. The database is whole either way.
+    synchronous: with `full`, `lasting` commits are on the disk when they return; with `normal` a
+        power cut may lose the last ones. Either way the database stays consistent.
     """
 
     def __init__(self, url: str, *, busy_seconds: float, synchronous: Synchronous) -> None:
@@ -48,7 +48,7 @@ class Sqlite:
             url,
             poolclass=sa.StaticPool,
             hide_parameters=True,
-            # it is made at the start, when another process may be changing the schema
+            # opened at the start, when another process may be changing the schema
             connect_args={"timeout": _UNHURRIED_SECONDS, "check_same_thread": False},
         )
         sa.event.listen(self._engine, "do_connect", self._connect)
@@ -92,8 +92,8 @@ class Sqlite:
         self._thread.shutdown()
 
     def _begin(self, connection: sa.Connection, seconds: float) -> None:
-        """The write lock is taken at the beginning: a transaction that reads first and then finds
-        that another process has written fails, however long it waits.
+        """Begins with the write lock: a transaction that reads first and then finds that another
+        process has written fails, however long it waits.
         """
         if seconds == self._busy_seconds:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -105,9 +105,9 @@ class Sqlite:
             _wait_at_most(connection.connection, self._busy_seconds)
 
     def _synchronize(self, connection: sa.Connection, wanted: Synchronous) -> None:
-        """A commit that lasts takes those before it along to the disk."""
+        """A durable commit also makes all earlier ones durable."""
         if self._without_wal:
-            # without it the database itself would be at risk
+            # without WAL, anything less would put the database itself at risk
             wanted = "full"
         if wanted != self._synchronous:
             connection.exec_driver_sql(f"PRAGMA synchronous = {wanted}")
@@ -116,7 +116,7 @@ class Sqlite:
     def _connect(
         self, dialect: sa.Dialect, _: object, arguments: list[Any], options: dict[str, Any]
     ) -> Any:
-        """SQLAlchemy's event in whose place this makes the connection. Raises StoreUnusable."""
+        """SQLAlchemy's event that makes the connection. Raises StoreUnusable."""
         self._synchronous = ""
         try:
             connection: Any = dialect.connect(*arguments, **options)
@@ -140,26 +140,26 @@ class Sqlite:
 
 
 def _file(url: str) -> Path:
-    """The database's file, in a folder that is there. Raises StoreUnusable."""
+    """The path of the database file, in an existing folder. Raises StoreUnusable."""
     file = Path((sa.make_url(url).database or "").removeprefix("file:"))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreUnusable(_sentence(file, os.strerror(error.errno or errno.EIO))) from error
     with suppress(OSError):
-        # what cannot be made here is said when it is opened
+        # if this fails, opening the file reports the error
         file.touch(mode=_MODE)
         file.chmod(_MODE)
     return file
 
 
 def _wait_at_most(connection: Any, seconds: float) -> None:
-    """For another process that writes."""
+    """How long to wait for another process that writes."""
     connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}").close()
 
 
 def _passes(error: sqlite3.OperationalError) -> bool:
-    """Another process writes, or the disk is full."""
+    """Whether the error is temporary: another process writes, or the disk is full."""
     return (error.sqlite_errorcode & 0xFF) in _PASSING
 
 

@@ -1,6 +1,6 @@
 """Transactions over several tables: a turn is accepted, stopped, ended or deleted.
 
-What must hold together is one transaction; those that count or check run one after another for
+What belongs together is one transaction. Transactions that count or check run one at a time for
 each user.
 """
 
@@ -56,10 +56,10 @@ class Turns:
         self._limits = limits
 
     async def accept(self, turn: Turn) -> Accepted:
-        """Stores a prompt and the answer to come.
+        """Stores a prompt and its answer, still empty.
 
-        The same message id again gives what it gave at first. Raises Forbidden, NotFound, Busy,
-        LimitReached and Malformed, with nothing stored.
+        The same message id again returns the first result. Raises Forbidden, NotFound, Busy,
+        LimitReached and Malformed; nothing is stored then.
         """
 
         def work(connection: sa.Connection) -> Accepted:
@@ -124,11 +124,11 @@ class Turns:
         )
 
     async def repeated(self, user: str, message_id: str) -> Accepted | None:
-        """What a prompt of that id gave; None where there is none."""
+        """The result of an earlier prompt with that id, or None."""
         return await self._store.read(lambda connection: _repeated(connection, user, message_id))
 
     async def stop(self, user: str, conversation_id: str, message_id: str | None) -> Stopped:
-        """Asks for the end of the answer being made and cancels queued ones; or one of them."""
+        """Asks the running answer to stop and cancels queued ones; or only one of them."""
 
         def work(connection: sa.Connection) -> Stopped:
             conversations.check_owned(connection, user, conversation_id)
@@ -156,11 +156,11 @@ class Turns:
         go_on: bool,
         position: Position | None = None,
     ) -> Finished | None:
-        """Stores an answer's end, and with `go_on` takes the next queued one of the conversation.
+        """Stores an answer's end; with `go_on`, takes the conversation's next queued answer.
 
-        closing: the publication of it, if that has not been done.
-        position: where the next one can be followed from, if later than where it was queued.
-        None, and nothing stored, where the lease was lost.
+        closing: the closing publication, if it is not published yet.
+        position: where clients can follow the next answer from, if later than where it was queued.
+        Returns None, and stores nothing, if the lease was lost.
         """
 
         def work(connection: sa.Connection) -> Finished | None:
@@ -182,9 +182,9 @@ class Turns:
         return await self._store.write(work, assignment.user)
 
     async def put_down(self, assignment: Assignment) -> Finished | None:
-        """Closes an answer of this runner as it stands here, without a look at what it says.
+        """Closes an answer of this runner with what is stored, without interpreting it.
 
-        None where the lease was lost.
+        Returns None if the lease was lost.
         """
         row_of = sa.select(generations_table).where(
             generations_table.c.message == assignment.message_id,
@@ -200,7 +200,7 @@ class Turns:
     async def rename(
         self, user: str, conversation_id: str, title: str
     ) -> tuple[Summary, OutboxEntry]:
-        """Gives a title. Raises Forbidden."""
+        """Renames a conversation. Raises Forbidden."""
 
         def work(connection: sa.Connection) -> tuple[Summary, OutboxEntry]:
             return _titled(
@@ -212,7 +212,7 @@ class Turns:
     async def entitle(
         self, conversation_id: str, old: str, new: str
     ) -> tuple[Summary, OutboxEntry] | None:
-        """Gives a title in place of the old one; None where it is no longer that."""
+        """Replaces the title if it is still the old one; returns None otherwise."""
 
         def work(connection: sa.Connection) -> tuple[Summary, OutboxEntry] | None:
             summary = conversations.entitle(connection, conversation_id, old, new)
@@ -221,17 +221,17 @@ class Turns:
         return await self._store.write(work)
 
     async def delete(self, user: str, conversation_id: str) -> list[str]:
-        """Removes a conversation; gives the answers that were being made or queued.
+        """Deletes a conversation; returns the answers that were running or queued.
 
-        Their runners find that their leases are gone, and end without a word. The outbox has the
-        conversation's own. Where it is gone already nothing happens.
+        Their runners find their leases gone, and end without publishing. The outbox publishes the
+        deletion. If the conversation is already gone, nothing happens.
         """
 
         def work(connection: sa.Connection) -> list[str]:
             try:
                 conversations.check_owned(connection, user, conversation_id)
             except Forbidden:
-                # asked once more after a lost reply: its id says whose it was
+                # repeated after a lost reply: the id itself proves the owner
                 return []
             ids = generations.remove_all(connection, conversation_id)
             deletion.delete(connection, user, conversation_id)
@@ -241,7 +241,7 @@ class Turns:
 
 
 def _placed(connection: sa.Connection, turn: Turn) -> Turn:
-    """The turn in the conversation of its key, where there is one."""
+    """The turn, in the conversation with its key if that exists."""
     if turn.key is None or not turn.is_new:
         return turn
     known = conversations.id_of_key(connection, turn.user, turn.key)

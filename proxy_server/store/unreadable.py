@@ -1,4 +1,4 @@
-"""Answers that cannot be read: closed with what is stored of them, so that they hold up nobody."""
+"""Closes answers that cannot be read, so that they block nothing behind them."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from proxy_server.store.schema import generations
 from proxy_server.store.schema import messages as table
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError, RecursionError)
-"""What comes of values that nobody expected, and never of an outage."""
+"""Errors caused by unexpected stored values, never by an outage."""
 
 _STORE = (
     sa.update(table)
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 def readable(
     connection: sa.Connection, row: sa.Row[Any], *, was_queued: bool = False
 ) -> Assignment | None:
-    """What the runner of the row is to do; None, and the answer closed, where nobody can tell."""
+    """The assignment in the row; if it cannot be read, closes the answer and returns None."""
     try:
         return assignment_of(connection, row, was_queued=was_queued)
     except UNREADABLE:
@@ -40,10 +40,10 @@ def readable(
 
 
 def close(connection: sa.Connection, row: sa.Row[Any]) -> Summary | None:
-    """Part of a transaction: the answer ends as interrupted, with its checkpoint's parts.
+    """Part of a transaction: ends the answer as interrupted, with its checkpoint's parts.
 
-    Nothing is published. None where the answer is not the row's runner's any more, or its
-    conversation is gone.
+    Publishes nothing. Returns None if the row's runner has lost the answer, or the conversation is
+    gone.
     """
     gone = sa.delete(generations).where(
         generations.c.message == row.message,
@@ -64,7 +64,7 @@ def close(connection: sa.Connection, row: sa.Row[Any]) -> Summary | None:
 
 
 def _parts(row: sa.Row[Any]) -> str:
-    """As they are stored, or none: they must not make a message that nobody can read."""
+    """The stored parts, or none if they would make the message unreadable."""
     try:
         encode(decode_parts(row.parts))
     except UNREADABLE:

@@ -1,7 +1,7 @@
-"""Which messages name which uploads, and the end of those that none names.
+"""Which messages name which uploads, and the removal of unnamed uploads.
 
-Whoever removes messages lets go of their uploads first (`release`); their pieces are then removed
-by small steps of any replica, as are uploads that no message came to name.
+Before messages are removed, `release` must release their uploads. Any replica then removes the
+pieces in small steps; the same goes for uploads that no message ever named.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from proxy_server.store.schema import (
 )
 from proxy_server.store.uploads import NOW, PARTS, PIECES, THERE, UPLOAD
 
-# Of a file in one step, and of a removed conversation in one statement.
+# Per file and step, and per statement for a removed conversation.
 _PIECES_AT_ONCE = 20
 _NAMED_AT_ONCE = 500
 
@@ -81,7 +81,7 @@ _NEXT_DUE = (
 def use(connection: sa.Connection, user: str, message_id: str, parts: Sequence[Part]) -> None:
     """Keeps the uploads that a new message names for as long as the message.
 
-    Its parts then say of them what is stored, whatever the client said. Raises NotFound.
+    Its parts then describe them as stored, whatever the client said. Raises NotFound.
     """
     named = set()
     for part in parts:
@@ -99,19 +99,19 @@ def use(connection: sa.Connection, user: str, message_id: str, parts: Sequence[P
 
 
 def release(connection: sa.Connection, conversation_id: str, ordinal: int) -> None:
-    """Lets go of what the messages from there on name: to be called before they are removed."""
+    """Releases what the messages from `first` on name; call it before they are removed."""
     where = {"of_conversation": conversation_id, "first": ordinal}
     _let_go(connection, connection.execute(_RELEASE, where).all())
 
 
 def release_hidden(connection: sa.Connection, conversation_id: str) -> None:
-    """Lets go of what all messages name that have left the view of a conversation."""
+    """Releases what all hidden messages of a conversation name."""
     where = {"of_conversation": conversation_id}
     _let_go(connection, connection.execute(_RELEASE_HIDDEN, where).all())
 
 
 def release_these(connection: sa.Connection, user: str, ids: Sequence[str]) -> None:
-    """Lets go of what these messages name."""
+    """Releases what these messages name."""
     where = {"of_owner": user, "ids": ids}
     _let_go(connection, connection.execute(_RELEASE_THESE, where).all())
 
@@ -124,14 +124,14 @@ def _let_go(connection: sa.Connection, released: Sequence[Any]) -> None:
         ids = sorted(found)
         for at in range(0, len(ids), _NAMED_AT_ONCE):
             some = uploads.c.id.in_(ids[at : at + _NAMED_AT_ONCE]) & (uploads.c.owner == owner)
-            # Locked first, and by another statement looked at: PostgreSQL then sees what a prompt
-            # that was stored at the same time names.
+            # Locks first and reads in a second statement: PostgreSQL then sees what a concurrent
+            # prompt has named.
             connection.execute(sa.select(uploads.c.id).where(some).with_for_update()).all()
             connection.execute(sa.update(uploads).where(some, _UNUSED).values(due=now()))
 
 
 async def sweep(store: Store) -> bool:
-    """Removes a few pieces of a file whose time has come; whether there may be more to do."""
+    """Removes a few pieces of a file that is due; returns whether there may be more to do."""
     return await store.write(_sweep)
 
 

@@ -1,6 +1,6 @@
-"""The tables of uploads and of their pieces: stored as they come, within the limits of a user.
+"""The tables of uploads and their pieces: stored as they arrive, within a user's limits.
 
-Pieces are small rows, so that nobody's call waits long behind a file: SQLite has one thread.
+Pieces are small rows, so that no call waits long behind a file: SQLite has one thread.
 """
 
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from proxy_server.store.database import Store
 from proxy_server.store.schema import now, upload_pieces, uploads
 
 _UNUSED_SECONDS = 86_400.0
-# A row costs more than its bytes: what one user has counts as that much at least.
+# A row costs more than its bytes: each counts as at least this many.
 _LEAST_COUNTED = 10_000
 
 OWNER: sa.BindParameter[str] = sa.bindparam("of_owner")
 ID: sa.BindParameter[str] = sa.bindparam("of_id")
 UPLOAD = (uploads.c.owner == OWNER) & (uploads.c.id == ID)
 PIECES = (upload_pieces.c.owner == OWNER) & (upload_pieces.c.upload == ID)
-# The clock is asked once, so that PostgreSQL compares with a value and uses the index.
+# A subquery, so that PostgreSQL reads the clock once and uses the index.
 NOW = sa.select(now()).scalar_subquery()
 GONE = uploads.c.due.is_not(None) & (uploads.c.due <= NOW)
 THERE = UPLOAD & uploads.c.whole & ~GONE
@@ -54,17 +54,17 @@ _COMPLETE = (
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """Bytes: of one file, and of all files of a user."""
+    """In bytes: for one file, and for all files of a user."""
 
     one: int
     all: int
 
 
 async def put(store: Store, user: str, piece: Piece, limits: UploadLimits) -> list[int]:
-    """Stores a piece; gives the numbers of those that are missing still.
+    """Stores a piece; returns the numbers of the missing ones.
 
-    The same piece again changes nothing. Raises Malformed, TooLarge and LimitReached, with nothing
-    stored.
+    The same piece again changes nothing. Raises Malformed, TooLarge and LimitReached; nothing is
+    stored then.
     """
     missing = await store.write(lambda connection: _put(connection, user, piece))
     if missing is None:
@@ -74,15 +74,15 @@ async def put(store: Store, user: str, piece: Piece, limits: UploadLimits) -> li
         raise Unavailable
     if not missing:
         where = {"of_owner": user, "of_id": piece.upload_id}
-        # it takes the pieces before it along to the disk
+        # this commit also makes the earlier pieces durable
         await store.write(lambda connection: connection.execute(_COMPLETE, where), lasting=True)
     return missing
 
 
 def _put(connection: sa.Connection, user: str, piece: Piece) -> list[int] | None:
-    """None where the upload has not begun.
+    """None if the upload has not begun.
 
-    The row is locked, so that whoever brings the last piece sees all others.
+    Locks the row, so that the call with the last piece sees all others.
     """
     where = {"of_owner": user, "of_id": piece.upload_id}
     row = connection.execute(_LOCK, where).first()
@@ -139,7 +139,7 @@ def _begin(connection: sa.Connection, user: str, piece: Piece, limits: UploadLim
 
 
 def _piece_bytes(piece: Piece, whole: int) -> int:
-    """How long all pieces but the last are, as any one of them says. Raises Malformed."""
+    """The length of all pieces but the last, derived from any one of them. Raises Malformed."""
     size = len(piece.data)
     if piece.part == piece.parts > 1:
         size, rest = divmod(whole - size, piece.parts - 1)

@@ -1,7 +1,7 @@
-"""Versions of messages: a prompt is edited, an answer made anew, or another version is chosen.
+"""Versions of messages: editing a prompt, regenerating an answer, choosing a version.
 
-What leaves the view is hidden, and nothing is thrown away. While anything is being made in a
-conversation no version comes or goes.
+What leaves the view is hidden, not deleted. While an answer is being made in a conversation, its
+versions do not change.
 """
 
 from typing import NamedTuple
@@ -30,11 +30,11 @@ from proxy_server.store.schema import messages as table
 
 
 class Place(NamedTuple):
-    """Where a new prompt stands.
+    """The place of a new prompt.
 
-    after: what its publications name as the message before it.
-    versions: the ids of all of which it is one, where there are several.
-    removed: those of what it has put out of view.
+    after: the id that its publications name as the message before it.
+    versions: the ids of all its versions, if there are several.
+    removed: the ids of the messages that it moved out of view.
     """
 
     ordinal: int
@@ -44,14 +44,14 @@ class Place(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """The conversation as it stands with another version in view, and what publishes that."""
+    """The conversation with another version in view, and the publication of that."""
 
     summary: Summary
     entry: OutboxEntry
 
 
 class Versions:
-    """Of all users' messages."""
+    """The versions of all users' messages."""
 
     def __init__(self, store: Store, leases: Leases, limits: Limits) -> None:
         self._store = store
@@ -59,10 +59,10 @@ class Versions:
         self._limits = limits
 
     async def regenerate(self, wanted: Regeneration) -> Accepted:
-        """Hides an answer and all after it, and stores one to come in its place.
+        """Hides an answer and all after it, and stores a new, empty one in its place.
 
-        The same answer id again gives what it gave at first. Raises Forbidden, NotFound, Busy,
-        Malformed and LimitReached, with nothing changed.
+        The same answer id again returns the first result. Raises Forbidden, NotFound, Busy,
+        Malformed and LimitReached; nothing is changed then.
         """
         user, conversation_id = wanted.user, wanted.conversation_id
 
@@ -109,18 +109,18 @@ class Versions:
         try:
             return await self._store.write(work, user)
         except IntegrityError:
-            # another user's answer has taken the id in this moment: now it is seen
+            # another user's answer took the id at this moment; the second try sees it
             return await self._store.write(work, user)
 
     async def choose(self, user: str, conversation_id: str, message_id: str) -> Chosen | None:
-        """Brings a version into view, with the newest that followed it; None where it is there.
+        """Brings a version into view, with the newest messages after it; None if it is in view.
 
-        Raises Forbidden, NotFound and Busy, with nothing changed.
+        Raises Forbidden, NotFound and Busy; nothing is changed then.
         """
 
         def work(connection: sa.Connection) -> Chosen | None:
             conversations.check_owned(connection, user, conversation_id)
-            # also while one waits: to look at another version decides nothing
+            # also while an answer waits: looking at another version decides nothing
             generations.check_idle(generations.unfinished(connection, conversation_id))
             shown = messages.find(connection, user, message_id)
             if shown is not None and shown.conversation_id == conversation_id:
@@ -143,7 +143,7 @@ class Versions:
 
 
 def place_of(connection: sa.Connection, turn: Turn) -> Place:
-    """Where a turn's prompt stands: at the end, or in place of the one that it replaces.
+    """The place of a turn's prompt: at the end, or where the prompt is that it replaces.
 
     Raises NotFound.
     """
@@ -163,7 +163,7 @@ def place_of(connection: sa.Connection, turn: Turn) -> Place:
 def repeated(
     connection: sa.Connection, user: str, first: messages.Place | hidden.Hidden, count: int
 ) -> Accepted:
-    """What a call gave that is made again: so many messages, or none that have left the view."""
+    """The result of a repeated call: `count` messages, or none if they left the view."""
     left = isinstance(first, hidden.Hidden)
     last = first.ordinal - 1 if left else first.ordinal + count - 1
     view = messages.shown(connection, user, first.conversation_id, first.ordinal, last)
@@ -184,7 +184,7 @@ def _repeated_answer(
 def _answer(
     connection: sa.Connection, conversation_id: str, message_id: str | None
 ) -> tuple[int, str | None]:
-    """The ordinal and the model of the answer of that id, or to the prompt of it, or of the last.
+    """The ordinal and model of an answer: given by its id, by its prompt's id, or the last.
 
     Raises NotFound.
     """
@@ -206,7 +206,7 @@ def _answer(
 
 
 def _ordinal_of_prompt(connection: sa.Connection, turn: Turn, prompt_id: str) -> int:
-    """Where a prompt stands, or another version of it. Raises NotFound."""
+    """The ordinal of a prompt, or of another version of it. Raises NotFound."""
     shown = messages.find(connection, turn.user, prompt_id)
     found = shown or hidden.find(connection, turn.user, prompt_id)
     if found is None or (found.conversation_id, found.role) != (turn.conversation_id, "user"):
@@ -219,15 +219,15 @@ def _ordinal_of_prompt(connection: sa.Connection, turn: Turn, prompt_id: str) ->
 def _check_joins(
     connection: sa.Connection, conversation_id: str, ordinal: int, parent: str
 ) -> None:
-    """Raises NotFound where what stands before a hidden message is not in view."""
+    """Raises NotFound if the message before a hidden one is not in view."""
     before = hidden.id_at(connection, conversation_id, ordinal - 1)
     if (before or hidden.FIRST) != parent:
         raise NotFound("What stands before this message is not in view.")
 
 
 def _leave(connection: sa.Connection, conversation_id: str, ordinal: int) -> list[str]:
-    """Takes all from there on out of the view; gives their ids."""
+    """Moves all messages from `first` on out of the view; returns their ids."""
     left = hidden.hide(connection, conversation_id, ordinal)
-    # an end that is published late would bring one of them back
+    # a late closing publication would bring one of them back
     outbox.remove(connection, conversation_id, left)
     return left

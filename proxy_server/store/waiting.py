@@ -1,7 +1,7 @@
-"""Answers that wait for somebody: they rest, are decided, go on, or are closed.
+"""Answers that wait for a decision: they rest, are decided, go on, or are closed.
 
-A row of the generations that waits has no runner. It is the last message of its conversation, and
-nothing is queued behind it: what comes after closes it.
+A waiting row of generations has no runner. It is the conversation's last message, and nothing is
+queued behind it: a new prompt closes it.
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ _WAITS = _g.status == sa.literal_column("'waiting'")
 _FIND = sa.select(generations).where(_THIS, _OF_CONVERSATION)
 _QUEUED = sa.select(sa.func.count()).where(_OF_CONVERSATION, _g.status == "queued")
 _CHANGES: dict[str, Any] = {"seq": sa.bindparam("new_seq"), "parts": sa.bindparam("new_parts")}
-# One that was asked to stop in this moment is closed at the next look.
+# An answer that is asked to stop at this moment is closed at the next look.
 _REST = (
     sa.update(generations)
     .where(_THIS, _g.runner == sa.bindparam("of_runner"))
@@ -74,7 +74,7 @@ _GO_ON = _DECIDE.values(
     }
 )
 _queued = generations.alias()
-# Queued behind one that waits is what a server of the version before has accepted.
+# A server of the version before may have queued an answer behind a waiting one.
 _OVERDUE = (
     sa.select(_g.message, _g.conversation, _g.owner, _g.lease)
     .where(_WAITS, _g.lease < sa.select(now()).scalar_subquery())
@@ -94,8 +94,8 @@ log = structlog.get_logger()
 class Rested(NamedTuple):
     """Whether an answer waits now.
 
-    how: `lost` where the lease was, and `followed` where a prompt is queued behind it; then nothing
-        was stored.
+    how: `lost` if the lease was lost, `followed` if a prompt is queued behind it; in both cases
+        nothing was stored.
     """
 
     how: Literal["rests", "lost", "followed"]
@@ -103,7 +103,7 @@ class Rested(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """An answer that nobody decided: what is to be published of it, and what follows."""
+    """A waiting answer that expired: its closing publication, and the next answer."""
 
     assignment: Assignment
     closing: OutboxEntry
@@ -112,9 +112,9 @@ class Closed(NamedTuple):
 
 
 class Waiting:
-    """The answers that wait.
+    """The waiting answers.
 
-    seconds: for how long they do.
+    seconds: how long they wait.
     """
 
     def __init__(self, store: Store, leases: Leases, limits: Limits, seconds: float) -> None:
@@ -126,7 +126,7 @@ class Waiting:
     async def rest(
         self, assignment: Assignment, parts: Sequence[Part], metadata: Metadata, entry: OutboxEntry
     ) -> Rested:
-        """Stores that an answer of this process waits; `entry` publishes it."""
+        """Stores that an answer of this process waits; `entry` publishes that."""
 
         def work(connection: sa.Connection) -> Rested:
             where = {"of_conversation": assignment.conversation_id}
@@ -139,7 +139,7 @@ class Waiting:
             } | _state(entry.version, parts)
             if not connection.execute(_REST, changes).rowcount:
                 return Rested("lost")
-            # what is kept of its metadata; the row of the generations says that it waits
+            # stored metadata keeps "streaming"; the row of generations says that it waits
             kept = msgspec.structs.replace(metadata, status="streaming")
             messages.store(connection, assignment.user, assignment.message_id, [], kept)
             outbox.insert(connection, entry)
@@ -149,17 +149,17 @@ class Waiting:
         return await self._store.write(work, assignment.user)
 
     async def decide(self, wanted: Decided) -> Continued:
-        """Stores what was decided; with the last that it waits for, the answer goes on here.
+        """Stores decisions; with the last missing one, the answer goes on in this process.
 
-        What was decided before stays as it was. Raises Forbidden, NotFound, Malformed, Busy and
-        LimitReached, with nothing stored.
+        Earlier decisions stay as they were. Raises Forbidden, NotFound, Malformed, Busy and
+        LimitReached; nothing is stored then.
         """
         return await self._store.write(
             lambda connection: self._decide(connection, wanted), wanted.user
         )
 
     async def settled(self, wanted: Decided) -> Continued | None:
-        """What the same decision gives once more; None where any of it is new."""
+        """The result of a repeated decision; None if any part of it is new."""
 
         def work(connection: sa.Connection) -> Continued | None:
             ordinal, row = _found(connection, wanted)
@@ -200,7 +200,7 @@ class Waiting:
         return replace(seen, entry=entry, summary=summary, assignment=assignment)
 
     async def close_overdue(self, most: int) -> list[Closed]:
-        """Closes those for which nobody came, and takes what is queued behind them."""
+        """Closes answers whose wait has expired, and takes those queued behind them."""
 
         def look(connection: sa.Connection) -> list[sa.Row[Any]]:
             late = [*connection.execute(_OVERDUE, {"most": most})]
@@ -245,7 +245,7 @@ def _put_down(connection: sa.Connection, found: sa.Row[Any]) -> None:
 
 
 def _found(connection: sa.Connection, wanted: Decided) -> tuple[int, sa.Row[Any] | None]:
-    """The answer's ordinal, and its row where it is not closed. Raises Forbidden and NotFound."""
+    """The answer's ordinal, and its row if it is not closed. Raises Forbidden and NotFound."""
     conversations.check_owned(connection, wanted.user, wanted.conversation_id)
     place = messages.find(connection, wanted.user, wanted.message_id)
     if (
@@ -259,14 +259,14 @@ def _found(connection: sa.Connection, wanted: Decided) -> tuple[int, sa.Row[Any]
 
 
 def _new(row: sa.Row[Any], wanted: Decided) -> list[Decision]:
-    """What of it was not decided before. Raises NotFound, Malformed and Busy."""
+    """The decisions that are new. Raises NotFound, Malformed and Busy."""
     new: list[Decision] | None
     try:
         new = decided(decode_parts(row.parts), wanted.approvals, wanted.outputs)
     except NotFound:
         if row.status == "waiting":
             raise
-        # its checkpoint may be from before it asked
+        # its checkpoint may be older than its question
         new = None
     if row.status != "waiting" and new != []:
         check_idle([row])

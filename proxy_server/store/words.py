@@ -1,7 +1,7 @@
 """The words of a text in any script, as both databases index them.
 
-Each character becomes one: its plain form, without case and accents, or a space. So a place in the
-folded text is the same place in the text itself.
+Each character maps to one character: its plain form, without case and accents, or a space. So
+positions in the folded text are positions in the text itself.
 """
 
 import base64
@@ -13,12 +13,12 @@ from functools import lru_cache
 from itertools import pairwise
 
 MOST_CHARACTERS = 64_000
-"""Of one text; what stands behind them is not found. PostgreSQL takes 1 MB of words for a row."""
+"""Per text; what comes after is not found. PostgreSQL allows 1 MB of words per row."""
 
 _MOST_WORD = 40
 _MOST_REMEMBERED = 20_000
-# Written without spaces between words, or with endings that grow together with them: Thai, Lao,
-# Myanmar, Khmer, Hangul, Kana, Han and their like.
+# Scripts without spaces between words, or with endings attached to words: Thai, Lao, Myanmar,
+# Khmer, Hangul, Kana, Han and similar ones.
 UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3031-\u3035"
     "\u3040-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
@@ -30,7 +30,7 @@ _ACCENT = re.compile("[\u0300-\u036f]")
 
 
 class _Folding(dict[int, str]):
-    """A table for `str.translate` that is made as it is used."""
+    """A table for `str.translate`, filled as it is used."""
 
     def __missing__(self, code: int) -> str:
         if len(self) >= _MOST_REMEMBERED:
@@ -43,20 +43,20 @@ _folding = _Folding()
 
 
 def composed(text: str) -> str:
-    """The text that places count in."""
+    """The text in the form in which positions are counted."""
     return unicodedata.normalize("NFC", text)
 
 
 def fold(text: str) -> str:
-    """Of a composed text: words in their plain form, and spaces."""
+    """Turns a composed text into plain words and spaces."""
     return text.translate(_folding)
 
 
 def elements(folded: str) -> list[str]:
-    """Words, and runs of the scripts that have no spaces between them."""
+    """Words, and runs of characters in scripts without spaces."""
     found: list[str] = []
     for chunk in folded.split():
-        # most are, and the pattern takes its time
+        # most are, and the pattern is slow
         if chunk.isascii():
             found.append(chunk)
         else:
@@ -70,22 +70,22 @@ def is_unspaced(element: str) -> bool:
 
 @lru_cache(maxsize=1_000)
 def mark_of(owner: str) -> str:
-    """Stands before each word of a user's texts, so that a look-up meets nobody else's."""
+    """A prefix for each word of a user's texts, so that a query matches no other user's texts."""
     digest = hashlib.blake2b(owner.encode(), digest_size=5).digest()
     return base64.b32encode(digest).decode().lower()[:6]
 
 
 def indexed(owner: str, text: str) -> str:
-    """What the index holds of a text: each word once, between spaces."""
+    """The words that the index holds for a text: each once, separated by spaces."""
     mark = mark_of(owner)
-    # most words of a text come again: each is looked at once
+    # most words repeat: each is handled once
     chunks = set(fold(composed(text[:MOST_CHARACTERS])).split())
     words = set(_words(" ".join(chunks)))
     return " ".join(mark + word for word in words)
 
 
 def pairs(run: str) -> Iterator[str]:
-    """A run of several characters, by two and two."""
+    """Splits a run of characters into overlapping pairs."""
     return map("".join, pairwise(run))
 
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: it runs on the connection, and in the transaction, that it is given."""
+"""Alembic's entry: runs on the given connection, in its transaction."""
 
 from alembic import context
 

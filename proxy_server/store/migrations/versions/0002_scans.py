@@ -1,4 +1,4 @@
-"""What every server does each second: look for queued answers and old admissions, renew leases."""
+"""Indexes for what every server does each second: find queued answers, renew leases."""
 
 import sqlalchemy as sa
 from alembic import op

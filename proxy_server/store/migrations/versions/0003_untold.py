@@ -1,4 +1,4 @@
-"""What a dead server may leave untold: what an answer replaces, whose list has a deleted one."""
+"""What a dead server may leave unpublished: replaced messages, and the owner of a deletion."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Versions of messages: what has left the view of a conversation is kept."""
+"""Hidden messages: those that left the view of a conversation are kept."""
 
 import sqlalchemy as sa
 from alembic import op

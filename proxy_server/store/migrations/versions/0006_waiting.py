@@ -1,4 +1,4 @@
-"""Answers that wait for a decision, and what asked for each answer."""
+"""Answers that wait for a decision, and what triggered each answer."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Files of users, in pieces, and which messages name them."""
+"""Uploaded files in pieces, and which messages name them."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,7 +1,7 @@
-"""Archived conversations, and the words of messages.
+"""Archived conversations, and the search index.
 
-What there is already is read into the index by small steps, once a server runs; likewise what
-servers of the version before write beside it.
+Existing messages are indexed in small steps once a server runs; so are those that servers of the
+version before write at the same time.
 """
 
 import sqlalchemy as sa
