@@ -1,4 +1,4 @@
-"""From Centrifugo to us: the gRPC server, its calls, and the table of RPC methods.
+"""Calls from Centrifugo: the gRPC server, its proxy calls, and the table of RPC methods.
 
-Imports `chat`, `uploads` and what is below it. Its doors: `Door`, `Servicer`, `Methods`.
+Imports `chat` and the rooms below it. Its public parts: `Door`, `Servicer`, `Methods`.
 """

@@ -1,4 +1,4 @@
-"""Who may call: Centrifugo alone, which proves itself by a credential. One check for all calls."""
+"""Only Centrifugo may call: it proves itself by a credential, checked once for all calls."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 class CredentialCheck(grpc.aio.ServerInterceptor):
-    """Refuses Centrifugo's calls without the credential; health and reflection are for all."""
+    """Refuses Centrifugo's calls without the credential; health and reflection are open."""
 
     def __init__(self, credential: str) -> None:
         self._credential = credential.encode()

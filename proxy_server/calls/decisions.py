@@ -1,4 +1,4 @@
-"""What a client may decide of an answer that waits: checked before anything is touched."""
+"""Checks a client's decisions on a waiting answer before anything is changed."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -39,7 +39,7 @@ def _decoded(output: msgspec.Raw) -> Any:
 
 
 def _check_depth(output: Any) -> None:
-    """What is nested deeper than decoders go would make its message one that nobody can read."""
+    """Deeper nesting than the decoders support would make the message unreadable."""
     level = [output]
     for _ in range(_MOST_DEPTH):
         level = [inner for value in level for inner in _inside(value)]

@@ -1,4 +1,4 @@
-"""The gRPC server that Centrifugo calls: its port, its health, its reflection."""
+"""The gRPC server that Centrifugo calls: its port, health and reflection."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,27 +17,29 @@ _SERVICE = proxy_pb2.DESCRIPTOR.services_by_name["CentrifugoProxy"].full_name
 _STOP_SECONDS = 1
 _OPTIONS = [
     ("grpc.so_reuseport", 0),
-    # beyond gRPC's 4 MB: what is too large gets an answer that says so, not an error of transport
+    # beyond gRPC's 4 MB, so that a request that is too large gets a clear refusal, not a transport
+    # error
     ("grpc.max_receive_message_length", 64 << 20),
-    # A connection without a sign of life is left, so that what stands between learns of it; asking
-    # also keeps those that idle in the memory of middleboxes.
+    # A connection without a sign of life is closed, so that proxies in between notice. The pings
+    # also keep idle connections in the tables of middleboxes.
     ("grpc.keepalive_time_ms", 5000),
     ("grpc.keepalive_timeout_ms", 3000),
     ("grpc.http2.ping_timeout_ms", 3000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
-    # and whoever calls may ask as often
+    # and callers may ping as often
     ("grpc.http2.min_ping_interval_without_data_ms", 1000),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Where and how the door stands.
+    """Where the server listens, and its limits.
 
-    listen: host:port; credential: what callers must send, if anything.
-    certificate, key: files of a chain and its key, both or neither.
-    most_calls: in flight; beyond twice as many gRPC itself refuses.
+    listen: host:port.
+    credential: what callers must send, if anything.
+    certificate, key: files of a certificate chain and its key, both or neither.
+    most_calls: calls in flight; above twice as many, gRPC itself refuses.
     """
 
     listen: str
@@ -48,7 +50,7 @@ class Threshold:
 
 
 class Door:
-    """The server at one port."""
+    """The gRPC server on one port."""
 
     def __init__(self, servicer: Servicer, threshold: Threshold) -> None:
         self._server = grpc.aio.server(
@@ -67,7 +69,7 @@ class Door:
             else:
                 self._server.add_insecure_port(threshold.listen)
         except RuntimeError as error:
-            # gRPC says no more than that
+            # gRPC's own error does not name the address
             where = f"GRPC_LISTEN={threshold.listen}"
             raise OSError(f"{where} cannot be bound: is the port in use?") from error
 
@@ -77,7 +79,7 @@ class Door:
         await self._server.start()
 
     async def say_closing(self) -> None:
-        """Balancers take their calls elsewhere; those that still come are answered."""
+        """Tells load balancers to send calls elsewhere; calls that still arrive are answered."""
         for name in ("", _SERVICE):
             await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
 
@@ -86,7 +88,7 @@ class Door:
 
 
 def _credentials(threshold: Threshold) -> grpc.ServerCredentials:
-    """The certificate as its files have it at each handshake: a renewed one needs no restart."""
+    """Reads the certificate files at each handshake, so a renewed one needs no restart."""
     files = (Path(threshold.key), Path(threshold.certificate))
     seen = _written_at(files)
 
@@ -102,12 +104,12 @@ def _credentials(threshold: Threshold) -> grpc.ServerCredentials:
                 return None
             found = read()
         except OSError:
-            # in the moment of being replaced: the next handshake looks again
+            # the files are being replaced: the next handshake looks again
             return None
         seen = now
         return found
 
-    # None means that nothing has changed, which the stubs do not know
+    # None means that nothing has changed; the stubs do not declare it
     fetch = cast("Callable[[], grpc.ServerCertificateConfiguration]", renewed)
     return grpc.dynamic_ssl_server_credentials(read(), fetch, require_client_authentication=False)
 

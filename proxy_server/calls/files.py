@@ -1,4 +1,4 @@
-"""Pieces of files as clients send them: checked before anything is touched."""
+"""Checks pieces of files from clients before anything is changed."""
 
 import re
 
@@ -45,7 +45,7 @@ def upload_id_from(url: str) -> str:
 
 
 def _media_type(value: str | None) -> str | None:
-    """Without parameters, such as a text's charset."""
+    """Without parameters such as the charset."""
     if value is None:
         return None
     found = value.partition(";")[0].strip().lower()

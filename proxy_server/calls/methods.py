@@ -1,4 +1,4 @@
-"""The RPC methods: a table of typed requests, each with what answers it."""
+"""The RPC methods: a table of request types and their handlers."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
@@ -22,16 +22,17 @@ from proxy_server.protocol.encoding import decode_request, encode
 from proxy_server.protocol.sessions import BEGINNING, Session
 from proxy_server.protocol.turns import Decided
 
-# What clients cut files into: in a reply it is known too late to be counted.
+# Clients cut files into pieces of this size; the size of a reply is known too late to count it.
 _PIECE_BYTES = 48_000
 
 _MOST_HITS = 50
 
 
 class Method(NamedTuple):
-    """`reads`: whether it changes nothing, so that it may be left when nobody waits for it.
+    """A request type and its handler.
 
-    `moves_files`: whether its calls are counted by their bytes.
+    reads: whether it changes nothing, so that it may be canceled when the caller is gone.
+    moves_files: whether its calls are counted by their bytes.
     """
 
     request: type[Any]
@@ -41,10 +42,11 @@ class Method(NamedTuple):
 
 
 class Methods:
-    """What a user may call; every method raises a Refusal where it says no.
+    """The methods that a user may call; each raises a Refusal to refuse.
 
-    namespace: of the RPC calls; max_prompt_bytes: of one prompt, as UTF-8.
-    models: those that a prompt may name, the usual one first.
+    namespace: of the RPC calls.
+    max_prompt_bytes: of one prompt, as UTF-8.
+    models: those that a prompt may name, the default first.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class Methods:
         return method is not None and method.reads
 
     def piece_bytes(self, name: str, data: bytes) -> int | None:
-        """Of the piece of a file that the call moves, as far as that is known before."""
+        """The size of the file piece that the call moves, as far as known in advance."""
         method = self.table.get(name)
         if method is None or not method.moves_files:
             return None

@@ -1,4 +1,4 @@
-"""What a client may send: checked before anything is touched."""
+"""Checks what a client sends before anything is changed."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _MOST_TITLE_CHARACTERS = 200
 _MOST_DATA_BYTES = 8192
 _MOST_PAGE = 200
 MOST_BYTES = 3_000_000
-"""Of one prompt as JSON: gRPC takes 4 MB, and Centrifugo has no setting for what it is answered."""
+"""Of one prompt as JSON: gRPC accepts 4 MB, and Centrifugo has no setting for reply sizes."""
 
 
 def check_id(field: str, value: str | None) -> None:
@@ -41,7 +41,7 @@ def page_size(limit: int) -> int:
 
 
 def title_from(title: str) -> str:
-    """Raises Malformed where nothing is left of it."""
+    """Raises Malformed if nothing is left of the title."""
     words = " ".join(title.replace("\0", "").split())[:_MOST_TITLE_CHARACTERS]
     if not words:
         raise Malformed("The field title is empty.")
@@ -49,13 +49,13 @@ def title_from(title: str) -> str:
 
 
 def filename_from(filename: str | None) -> str | None:
-    """The name alone: what stood before it was a folder on somebody's machine."""
+    """The name without folders: those are private to somebody's machine."""
     name = re.split(r"[/\\]", filename or "")[-1]
     return "".join(character for character in name if character.isprintable()).strip() or None
 
 
 def data_from(data: Raw | UnsetType) -> str | None:
-    """What travels along with a prompt, as JSON. Raises TooLarge."""
+    """The client's data beside a prompt, as JSON. Raises TooLarge."""
     if data is UNSET or bytes(data) == b"null":
         return None
     if len(bytes(data)) > _MOST_DATA_BYTES:
@@ -75,7 +75,7 @@ def parts_from(request: Send, most_bytes: int) -> list[Part]:
     size = sum(map(_checked_size, parts))
     if size > most_bytes:
         raise TooLarge(f"The prompt is larger than {most_bytes} bytes.")
-    # as JSON a character may take six bytes
+    # in JSON a character may take six bytes
     if size > MOST_BYTES // 6 and len(encode(parts)) > MOST_BYTES:
         raise TooLarge(f"The prompt is larger than {MOST_BYTES} bytes of JSON.")
     if not any(isinstance(part, FilePart) or part.text.strip() for part in parts):
@@ -84,7 +84,7 @@ def parts_from(request: Send, most_bytes: int) -> list[Part]:
 
 
 def _fresh(part: TextPart | FilePart) -> TextPart | FilePart:
-    """What a prompt needs of it: what a provider or a server adds to parts has no bound here."""
+    """Keeps only what a prompt needs: the other fields of a part have no size limit here."""
     if isinstance(part, FilePart):
         return FilePart(part.media_type, part.url, filename_from(part.filename))
     return TextPart(part.text)
@@ -104,7 +104,7 @@ def _checked_size(part: TextPart | FilePart) -> int:
 def _check_image(part: FilePart) -> None:
     if not part.media_type.startswith("image/"):
         raise Malformed("The field parts may hold text, images, and files that were uploaded.")
-    # Some model servers fetch it themselves: services of theirs that speak plain HTTP, such as a
-    # cloud's metadata, are out of reach.
+    # Some model servers fetch the URL themselves: without plain HTTP, their internal services, such
+    # as a cloud's metadata, stay out of reach.
     if not part.url.startswith(("https://", "data:image/")):
         raise Malformed("The url of a file must begin with https://, data:image/ or upload:.")

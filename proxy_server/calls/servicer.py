@@ -1,4 +1,4 @@
-"""Centrifugo's proxy calls: protobuf to values and back, for Connect, Subscribe and RPC."""
+"""Centrifugo's proxy calls Connect, Subscribe and RPC: from protobuf to values and back."""
 
 import asyncio
 from base64 import b64decode
@@ -30,10 +30,10 @@ from proxy_server.protocol.encoding import decode_request, encode
 from proxy_server.telemetry import CALLS, LineLimit
 
 _FORWARDED = "x-forwarded-for"
-# A caller that asks again as soon as it is refused gets its refusals later: so each costs it time,
-# and us next to nothing. Below the second that Centrifugo waits for a call unless told otherwise.
+# A caller that retries at once gets its refusals with a delay: this slows it down and costs us next
+# to nothing. Shorter than the second that Centrifugo waits for a call by default.
 _HELD_SECONDS = 0.7
-# Fewer than the 128 calls that a balancer may have under way on Centrifugo's one connection.
+# Below the 128 calls that a load balancer may allow in flight on Centrifugo's one connection.
 _MOST_HELD = 100
 _T = TypeVar("_T")
 
@@ -50,7 +50,7 @@ class _ConnectData(Struct):
 class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
     """Answers Centrifugo's calls.
 
-    proxies: how many of our own stand before Centrifugo and say whom they serve.
+    proxies: how many trusted proxies before Centrifugo report the client's address.
     """
 
     def __init__(
@@ -123,17 +123,17 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
             raise NoUser
         call = self._counted(caller, request.method, _data(request))
         if self._methods.only_reads(request.method):
-            # what Centrifugo has given up is not read any more
+            # nobody reads the reply after Centrifugo has canceled the call
             return await call
         return await self._to_its_end(call)
 
     async def _counted(self, caller: Caller, method: str, data: bytes) -> bytes:
-        """Counts as long as the work lasts, and not only as long as somebody waits for it."""
+        """The call counts as long as its work lasts, even if the caller is gone."""
         with self._limiter.call(caller.user, self._methods.piece_bytes(method, data)):
             return await self._methods.call(caller, method, data)
 
     async def _hold(self) -> None:
-        """Keeps a refusal for a while, as long as not too many are kept."""
+        """Delays a refusal, unless too many are delayed already."""
         if self._held >= _MOST_HELD:
             return
         self._held += 1
@@ -156,7 +156,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
         return address_of(forwarded, self._proxies)
 
     async def _to_its_end(self, work: Awaitable[_T]) -> _T:
-        """Centrifugo cancels the call when the browser leaves: what was begun is not left half."""
+        """Completes work that has begun: Centrifugo cancels the call when the browser leaves."""
         task = asyncio.ensure_future(work)
         self._calls.add(task)
         task.add_done_callback(self._done)
@@ -172,7 +172,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
             task.exception()
 
     def _refused(self, method: str, user: str, error: Exception) -> proxy_pb2.Error:
-        """An error for the client; what it must not read goes into the log, in one line."""
+        """The error for the client; internal details go into the log, in one line."""
         refusal, event = _as_refusal(error)
         code, why = refusal.code, str(refusal)
         CALLS.labels(method, str(code)).inc()
@@ -191,7 +191,7 @@ class Servicer(proxy_pb2_grpc.CentrifugoProxyServicer):
 
 
 def _as_refusal(error: Exception) -> tuple[Refusal, str]:
-    """What the client gets, and the event of the log."""
+    """The refusal that the client gets, and the log event."""
     match error:
         case Unavailable(__cause__=ApiUnreachable() | ApiRejected()):
             return error, "centrifugo_api_failed"
@@ -204,7 +204,7 @@ def _as_refusal(error: Exception) -> tuple[Refusal, str]:
 
 
 def _log_unseen(task: "asyncio.Future[Any]") -> None:
-    """The browser left before its call failed: nobody else logs it."""
+    """Logs a call that failed after the browser had left: nobody else would."""
     error = None if task.cancelled() else task.exception()
     if isinstance(error, StoreUnavailable):
         log.warning("store_unavailable", error=str(error))
@@ -213,7 +213,7 @@ def _log_unseen(task: "asyncio.Future[Any]") -> None:
 
 
 def _data(request: proxy_pb2.ConnectRequest | proxy_pb2.RPCRequest) -> bytes:
-    """What the client sent: Centrifugo hands it over as bytes or, if so configured, as base64."""
+    """The client's data; Centrifugo passes it as bytes or, if so configured, as base64."""
     try:
         return request.data or b64decode(request.b64data)
     except ValueError as error:

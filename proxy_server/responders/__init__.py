@@ -1,6 +1,6 @@
-"""What makes the text of answers, behind one interface; all that a provider knows of stands here.
+"""Responders make the text of answers. Everything about providers is here, behind one interface.
 
-Imports `protocol`. Its doors: `Responder` and `Prompt`; `OpenAIChat`,
-`OpenAIResponses`, `PythonResponder`, `Choice` and `Echo` are responders. `Turn` is what a Python
-function of somebody else's is given.
+Imports `protocol`. Its public parts: `Responder` and `Prompt`; the responders `OpenAIChat`,
+`OpenAIResponses`, `PythonResponder`, `Choice` and `Echo`; and `Turn`, which an operator's Python
+function receives.
 """

@@ -6,7 +6,7 @@ _HIGH = ("\ud800", "\udbff")
 
 
 class Characters:
-    """Joins the halves of characters over the pieces of one text."""
+    """Joins split characters across the pieces of one text."""
 
     def __init__(self) -> None:
         self._high = ""
@@ -14,9 +14,9 @@ class Characters:
         self._has_bytes = False
 
     def join(self, text: str, *, from_bytes: bool = False) -> str:
-        """What is whole of the text so far and was not given yet.
+        """Returns the complete characters that were not returned yet.
 
-        from_bytes: the event was no UTF-8, and stray bytes stand in the text as surrogates.
+        from_bytes: the event was invalid UTF-8, and its stray bytes are in the text as surrogates.
         """
         if text.isascii() and not (self._high or self._has_bytes):
             return text
@@ -30,7 +30,7 @@ class Characters:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
     def end(self) -> str:
-        """What is left at the end: half a character is U+FFFD."""
+        """What is left at the end; half a character becomes U+FFFD."""
         rest = self._bytes.decode(b"", final=True)
         self._has_bytes = False
         if self._high:

@@ -1,4 +1,4 @@
-"""Several responders by name: the model that a prompt names says which one answers."""
+"""Several responders by name: the prompt's model name selects one."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -8,7 +8,10 @@ from proxy_server.responders.responder import Prompt, Responder
 
 
 class Choice:
-    """named: by the names that prompts may give; otherwise: who answers to all others."""
+    """named: the responders by model name.
+
+    otherwise: the responder for all other names.
+    """
 
     def __init__(self, named: Mapping[str, Responder], otherwise: Responder) -> None:
         self._named = named
@@ -27,7 +30,7 @@ class Choice:
 
 
 def may_retry(responder: Responder, model: str) -> bool:
-    """Whether what answers for a model may run twice."""
+    """Whether the responder for a model may run twice."""
     if isinstance(responder, Choice):
         responder = responder.of(model)
     return bool(getattr(responder, "retry", False))

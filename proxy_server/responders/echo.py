@@ -1,4 +1,4 @@
-"""A responder that says what it is told: to try everything else without a model."""
+"""A responder that repeats the prompt: to try everything else without a model."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from proxy_server.responders.responder import Prompt
 
 
 class Echo:
-    """Answers with the prompt's own text, a word at a time."""
+    """Answers with the prompt's own text, one word at a time."""
 
     @asynccontextmanager
     async def answer(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Sequence[Event]]]:

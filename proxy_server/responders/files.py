@@ -1,4 +1,4 @@
-"""What models are given of files: images and PDFs with their content, texts as text."""
+"""What models receive of files: the content of images and PDFs, and texts as text."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ _TEXT_ENDINGS = ("+json", "+xml", "+yaml")
 
 
 def is_text(media_type: str) -> bool:
-    """Whether a file of that kind can be read by whoever reads text."""
+    """Whether a file of that media type can be read as text."""
     return media_type.startswith("text/") or (
         media_type in _TEXTS or media_type.endswith(_TEXT_ENDINGS)
     )
 
 
 def kinds_of(history: Sequence[Message]) -> str:
-    """What files a conversation has, in a word for a sentence; empty where it has none."""
+    """The kinds of files in a conversation, as words for a sentence; empty if there are none."""
     kinds = {part.media_type for message in history for part in _files(message)}
     if not kinds:
         return ""
@@ -32,12 +32,12 @@ def kinds_of(history: Sequence[Message]) -> str:
 
 
 def only_older_have_files(history: Sequence[Message]) -> bool:
-    """Whether the prompt itself could be answered by a model that takes no files."""
+    """Whether only older messages have files: a model without files can answer the prompt."""
     return bool(kinds_of(history)) and not kinds_of(history[_prompt_of(history) :])
 
 
 def without_files(history: Sequence[Message]) -> list[Message]:
-    """The same conversation, with a line in place of each file."""
+    """The same conversation, with a line of text in place of each file."""
     return [
         msgspec.structs.replace(
             message,
@@ -55,9 +55,9 @@ async def with_contents(
 ) -> Sequence[Message]:
     """The conversation with the contents of its uploads: data URLs, and text for texts.
 
-    of_any_kind: also those that no model's API takes. Older files beyond `most_bytes`, and those
-    that are gone, become a line that says so. Raises ResponderFailed where the prompt's own files
-    cannot be given.
+    Older files beyond `most_bytes`, and deleted ones, become a line that says so. Raises
+    ResponderFailed if the prompt's own files cannot be given.
+    of_any_kind: include files that no model's API accepts.
     """
     if not any(_is_upload(part) for message in history for part in message.parts):
         return history
@@ -90,7 +90,7 @@ async def with_contents(
 
 
 def _prompt_of(history: Sequence[Message]) -> int:
-    """Where the prompt stands: last, or before the answer that goes on."""
+    """The index of the prompt: the last message, or before an answer that goes on."""
     users = [at for at, message in enumerate(history) if message.role == "user"]
     return users[-1] if users else 0
 
@@ -118,7 +118,7 @@ async def _given(part: FilePart, files: Files, *, is_prompt: bool, of_any_kind: 
 
 
 def _text(content: bytes) -> str:
-    """Of UTF-8, or of what its first bytes say; what cannot be read is U+FFFD."""
+    """Decodes UTF-8, or what a byte order mark says; undecodable bytes become U+FFFD."""
     marked = content[:2] in (b"\xff\xfe", b"\xfe\xff")
     return content.decode("utf-16" if marked else "utf-8-sig", "replace").replace("\0", "")
 

@@ -1,4 +1,4 @@
-"""What makes the text of an answer: the one interface, and what it is given."""
+"""The interface of everything that makes the text of an answer."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -14,16 +14,16 @@ from proxy_server.protocol.waiting import Decision
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is to be answered.
+    """A prompt to answer.
 
     history: the conversation within the budget, oldest first; the last message is the prompt.
     message_id: of the assistant message that the answer becomes.
-    max_output_tokens: a bound on this answer, below that of the settings.
+    max_output_tokens: a limit for this answer, below that of the settings.
     data, meta: JSON that came with the prompt, from the client and from Centrifugo.
     key: the client's own name for the conversation.
-    trigger: what asked for it. Where an answer goes on, the last message of the history is that
+    trigger: what asked for the answer. If an answer goes on, the history's last message is the
         answer so far, and `decisions` are what it waited for.
-    files: of the user, which file parts of the history name by `upload:`.
+    files: the user's files, to which file parts of the history refer by `upload:`.
     """
 
     user: str
@@ -43,19 +43,18 @@ class Prompt:
 class Responder(Protocol):
     """Answers prompts.
 
-    One with an attribute `retry` that is true may be asked once more for an answer that a crash cut
-    off; any other may have had effects.
+    If its attribute `retry` is true, it may be asked again for an answer that a crash cut off; any
+    other responder may have had side effects.
     """
 
     def answer(self, prompt: Prompt) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Event]]]:
-        """The answer's events, in lists of those that came together.
+        """Yields the answer's events, in lists of those that arrived together.
 
-        Nothing is read ahead: what is not asked for waits at its source. Leaving the context ends
+        Nothing is read ahead: what is not requested waits at its source. Leaving the context ends
         the work at once. The answer is complete only if a Finish was among its events.
-
-        Raises ResponderFailed, on entering and from the iteration; what was said before then is
-        part of the answer.
+        Raises ResponderFailed, on entering and during the iteration; earlier events remain part of
+        the answer.
         """
 
     async def close(self) -> None:
-        """Lets go of connections; no answer is under way."""
+        """Closes connections; no answer is running."""

@@ -1,6 +1,6 @@
-"""Agents of other frameworks as responders; each module needs that framework, an extra of ours.
+"""Agents of other frameworks as responders; each module needs an extra with that framework.
 
-Imports `protocol` and the rest of `responders`. Its door is `adapted`.
+Imports `protocol` and the rest of `responders`. Its public part is `adapted`.
 """
 
 import sys
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class _Known(NamedTuple):
-    """A type of theirs, and the class of ours that answers with its objects."""
+    """An agent type of a framework, and our class that answers with it."""
 
     module: str
     type_name: str
@@ -18,19 +18,20 @@ class _Known(NamedTuple):
 
 _KNOWN = (
     _Known("pydantic_ai.agent", "AbstractAgent", "with_pydantic_ai:PydanticAIAgent"),
-    # named there too; `agents.agent` may as well be in a package of somebody's own
+    # this module imports the name too; a module `agents.agent` may also be in an operator's own
+    # package
     _Known("agents.stream_events", "Agent", "with_openai_agents:OpenAIAgent"),
     _Known("langgraph.pregel", "Pregel", "with_langgraph:LangGraph"),
 )
 
 EXTRAS = {"pydantic_ai": "pydantic-ai", "agents": "openai-agents", "langgraph": "langgraph"}
-"""Which extra of ours has a module of theirs."""
+"""The name of our extra by the name of the framework's package."""
 
 
 def adapted(found: object) -> object:
-    """What answers for an agent of a framework that we know; anything else as it is.
+    """A responder for an agent of a known framework; any other object is returned unchanged.
 
-    No framework is imported for it: an object of theirs is there only where they are.
+    Imports no framework for that: an object of a framework exists only if its module is loaded.
     Raises ResponderUnusable.
     """
     for known in _KNOWN:

@@ -1,4 +1,4 @@
-"""What an agent's model refused, in the sentences of the model edge."""
+"""Turns failures of an agent's model into the same sentences that direct models give."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ _BROKEN = (httpx2.ReadError, httpx2.RemoteProtocolError)
 
 @contextmanager
 def as_failures(model: str) -> Iterator[None]:
-    """Raises ResponderFailed for what the model's server did; the rest is the agent's own fault."""
+    """Raises ResponderFailed for failures of the model's server; other errors are the agent's."""
     try:
         yield
     except Exception as error:

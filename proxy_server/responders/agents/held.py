@@ -1,4 +1,4 @@
-"""What all answers of an agent share: its connections, and the servers of tools that it starts."""
+"""What all answers of an agent share: its connections and the tool servers that it starts."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,10 +8,10 @@ from proxy_server.errors import ResponderFailed
 
 
 class Held:
-    """A context that is entered for the first answer and left at the end of the service.
+    """A context that is entered for the first answer and left when the service ends.
 
-    By a task of its own: such contexts must be left by the task that entered them, and each answer
-    has one that ends before.
+    A separate task enters and leaves it: such contexts must be left by the task that entered them,
+    and the task of an answer ends earlier.
     """
 
     def __init__(self, context: AbstractAsyncContextManager[object]) -> None:
@@ -25,7 +25,7 @@ class Held:
 
     @asynccontextmanager
     async def during_an_answer(self) -> AsyncIterator[None]:
-        """Raises what entering raised; the next answer tries again."""
+        """Raises what entering the context raised; the next answer tries again."""
         async with self._lock:
             if self._doubted and not self._answers:
                 await self._leave()
@@ -35,7 +35,7 @@ class Held:
         try:
             yield
         except ResponderFailed:
-            # the model, and nothing that is held
+            # the model failed, not the shared context
             raise
         except Exception:
             self.doubt()
@@ -44,7 +44,7 @@ class Held:
             self._answers -= 1
 
     def doubt(self) -> None:
-        """Something failed, maybe because a server has died: it is entered anew when none runs."""
+        """Something failed, perhaps a dead tool server: enter again once no answer is running."""
         self._doubted = True
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What was said before, as the parts of the AI SDK, for frameworks that do not read those."""
+"""The messages so far as AI SDK parts, for frameworks that do not read those."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ _DENIED = "The user denied this call."
 
 
 class ToolUse(NamedTuple):
-    """A call that came to an end: what it was given, and what it gave, as text."""
+    """A finished tool call: its input and output, as text."""
 
     call_id: str
     name: str
@@ -21,7 +21,7 @@ class ToolUse(NamedTuple):
 
 
 class File(NamedTuple):
-    """At an address that the model's server can read: https or data."""
+    """A file at an address that the model's server can read: https or data."""
 
     media_type: str
     url: str
@@ -31,7 +31,7 @@ Said = str | File | ToolUse
 
 
 def said(message: Message) -> Iterator[Said]:
-    """Its text, files and finished calls of tools, in their order; reasoning is left out."""
+    """The text, files and finished tool calls of a message, in order; reasoning is left out."""
     for part in parts_of(message):
         match part:
             case {"type": "text", "text": str(text)} if text:
@@ -48,13 +48,13 @@ def said(message: Message) -> Iterator[Said]:
 
 
 def parts_of(message: Message) -> list[dict[str, Any]]:
-    """As JSON has them."""
+    """The parts as JSON."""
     parts: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(message.parts))
     return parts
 
 
 def call_ids(messages: Iterable[Message]) -> set[str]:
-    """Of all tools that were called before."""
+    """The ids of all earlier tool calls."""
     parts = (part for message in messages for part in parts_of(message))
     return {str(part["toolCallId"]) for part in parts if "toolCallId" in part}
 
@@ -69,5 +69,5 @@ def _output(part: Mapping[str, Any]) -> str | None:
         case "output-denied":
             return _DENIED
         case _:
-            # a call without its output is refused by every model
+            # every model rejects a call without an output
             return None

@@ -1,4 +1,4 @@
-"""What a run of a LangGraph graph streams, as chunks of the AI SDK."""
+"""Turns the stream of a LangGraph run into chunks of the AI SDK."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,13 +16,13 @@ _FINISHES = {"length": "length", "max_tokens": "length", "content_filter": "cont
 
 
 class Chunks:
-    """Reads the parts of one run's stream in their order.
+    """Reads the parts of one run's stream, in order.
 
-    published: ids of calls that were published before; nodes may give back the whole conversation.
-    decisions: what was decided of this answer, where it goes on.
-    calls: of tools that have no output yet, by their ids, with what they were given as far as it is
-        known; usage: of all the models that were asked.
-    interrupted: whether the graph waits for somebody.
+    published: ids of calls published before; nodes may return the whole conversation.
+    decisions: the decisions with which this answer goes on.
+    calls: tool calls without an output, by id, with their input as far as known.
+    usage: of all models that were asked.
+    interrupted: whether the graph waits for a decision.
     """
 
     def __init__(self, published: Iterable[str] = (), decisions: Iterable[Decision] = ()) -> None:
@@ -34,7 +34,7 @@ class Chunks:
         self.finish = "stop"
         self._announced: set[str] = set()
         self._open: dict[tuple[str, str], None] = {}
-        # more of a call's input comes without its id, under a number that one message has once
+        # later pieces of a call's input carry no id, only an index that is unique in one message
         self._growing: dict[tuple[str, Any], str] = {}
         self._names: dict[str, str] = {}
 
@@ -112,7 +112,7 @@ class Chunks:
             yield {"type": "tool-input-start", "toolCallId": call_id, "toolName": name}
 
     def _whole_calls(self, message: AIMessage) -> Iterator[_Chunk]:
-        """Calls whose input is all there, where the message is whole or said to be."""
+        """Yields the calls whose input is complete."""
         for call in message.tool_calls:
             if call["id"] and call["name"] and not hasattr(message, "tool_call_chunks"):
                 yield from self._begin(call["id"], call["name"])
@@ -175,7 +175,7 @@ def _custom(data: Any) -> _Chunk:
 
 
 def _messages_in(update: Any) -> Iterable[BaseMessage]:
-    """The messages that nodes gave back, wherever in their states."""
+    """The messages that nodes returned, anywhere in their states."""
     if isinstance(update, BaseMessage):
         yield update
     elif isinstance(update, Mapping):

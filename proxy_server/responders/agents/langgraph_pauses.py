@@ -1,7 +1,7 @@
-"""Interrupts of LangGraph as calls of tools that wait, and what is needed to go on after them.
+"""Shows LangGraph's interrupts as waiting tool calls, and stores what resuming needs.
 
-What is needed is kept in the message itself, as a part of it, unless the graph has a place of its
-own for it: another replica continues the answer, after any restart.
+The graph's state is stored in the message itself, as a part, unless the graph has a checkpointer.
+So another replica can continue the answer, even after a restart.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,14 +22,14 @@ _TOOL = "interrupt"
 
 Json = dict[str, Any]
 Places = dict[str, tuple[str, int | None]]
-"""By the id of a call: the interrupt that it answers, and which of its requests if it has some."""
+"""By call id: the interrupt that it answers, and the index of its request if it has several."""
 
 
 def asked(interrupts: Sequence[Interrupt], calls: Sequence[str]) -> tuple[list[Json], Places]:
-    """The chunks that ask for each, and where the decisions belong.
+    """The chunks that ask for decisions, and where the decisions belong.
 
-    calls: of tools without an output, in their order: where there are as many as things to decide,
-        it is those that are asked for; else each interrupt is shown as a call of its own.
+    calls: tool calls without an output, in order. If there are as many as decisions to make, those
+        calls are asked about; otherwise each interrupt is shown as a call of its own.
     """
     wanted: list[tuple[str, int | None, Any]] = []
     for interrupt in interrupts:
@@ -56,7 +56,7 @@ def asked(interrupts: Sequence[Interrupt], calls: Sequence[str]) -> tuple[list[J
 
 
 def answers(decisions: Sequence[Decision], places: Mapping[str, Sequence[Any]]) -> Json:
-    """What each interrupt gives back: whether it was approved, or LangChain's list of decisions."""
+    """The value for each interrupt: whether it was approved, or LangChain's list of decisions."""
     given: Json = {}
     for decision in decisions:
         interrupt_id, at = places[decision.tool_call_id]
@@ -76,7 +76,7 @@ def answers(decisions: Sequence[Decision], places: Mapping[str, Sequence[Any]]) 
 
 
 def settled(decisions: Sequence[Decision]) -> Iterator[Json]:
-    """Ends the calls that were shown for interrupts alone: no tool ever gives their outputs."""
+    """Ends the calls that were shown only for interrupts: no tool ever gives their outputs."""
     for decision in decisions:
         if decision.tool != _TOOL:
             continue
@@ -88,7 +88,7 @@ def settled(decisions: Sequence[Decision]) -> Iterator[Json]:
 
 
 def _requests(value: Any) -> Sequence[Any] | None:
-    """The calls to decide on, where LangChain's own middleware asks for several at once."""
+    """The calls to decide on, if LangChain's own middleware asks for several at once."""
     if isinstance(value, Mapping) and isinstance(value.get("action_requests"), Sequence):
         requests: Sequence[Any] = value["action_requests"]
         return requests
@@ -96,7 +96,7 @@ def _requests(value: Any) -> Sequence[Any] | None:
 
 
 async def state_of(saver: BaseCheckpointSaver[Any], thread: str) -> str:
-    """The newest state of the graph and of those within it."""
+    """The newest state of the graph and its subgraphs."""
     newest: dict[str, Any] = {}
     async for one in saver.alist({"configurable": {"thread_id": thread}}):
         namespace = one.config["configurable"].get("checkpoint_ns", "")

@@ -1,4 +1,4 @@
-"""What a run of the OpenAI Agents SDK says, as chunks of the AI SDK."""
+"""Turns a run of the OpenAI Agents SDK into chunks of the AI SDK."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,15 +19,16 @@ _BY_US = "function_call"
 
 
 class Chunks:
-    """Reads the events of one run in their order.
+    """Reads the events of one run, in order.
 
-    published: ids of calls that were published before; decisions: what was decided of this answer.
+    published: ids of calls published before.
+    decisions: the decisions with which this answer goes on.
     """
 
     def __init__(self, published: Iterable[str] = (), decisions: Iterable[Decision] = ()) -> None:
         self._denied = {one.tool_call_id for one in decisions if one.approved is False}
         self._calls: dict[int, str] = {}
-        """Of the present response, the calls by their places in it."""
+        """The calls of the current response, by index."""
         self._announced = set(published)
         self._in_step = False
         self._finish = "stop"
@@ -80,7 +81,7 @@ class Chunks:
         yield {"type": "start-step"}
 
     def _called(self, item: Any) -> Iterator[_Chunk]:
-        """A call with its whole input: of a function, or of what the model's provider runs."""
+        """A call with its complete input: of a function, or of a tool that the provider runs."""
         found: dict[str, Any] = to_jsonable_python(item)
         call_id = str(found.get("call_id") or found.get("id"))
         if call_id in self._announced:

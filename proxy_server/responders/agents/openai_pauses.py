@@ -1,7 +1,7 @@
-"""Runs of the OpenAI Agents SDK that wait for approvals, and what is needed to go on with them.
+"""Runs of the OpenAI Agents SDK that wait for approvals, and the state to resume them.
 
-That is kept in the message itself, as a part of it: another replica continues the answer, after any
-restart. The conversation before is left out of it, as the history has that.
+The state is stored in the message itself, as a part, so another replica can continue the answer,
+even after a restart. It leaves out the earlier conversation, which is in the history.
 """
 
 import json
@@ -22,7 +22,7 @@ _FORGOTTEN = "This answer cannot go on, as its state is lost. Ask again."
 
 
 def paused(run: RunResultStreaming) -> Iterator[dict[str, Any]]:
-    """The chunks that ask for approvals; none for a run that is over."""
+    """The chunks that ask for approvals; none for a finished run."""
     if not run.interruptions:
         return
     for item in run.interruptions:
@@ -35,7 +35,7 @@ def paused(run: RunResultStreaming) -> Iterator[dict[str, Any]]:
 async def resumed(
     agent: Agent[Any], turn: Turn, history: list[Any], context: object
 ) -> RunState[Any]:
-    """The run that the answer waited in, with what was decided of it."""
+    """The run in which the answer waited, with the decisions applied."""
     found = kept(turn.messages[-1], PART)
     if not found:
         raise CannotAnswer(_FORGOTTEN, "the message has no state of the run")

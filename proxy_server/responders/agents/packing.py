@@ -1,4 +1,4 @@
-"""The state of a framework's run as text, to be kept as a part of the message that it makes."""
+"""The state of a framework's run as text, stored as a part of its message."""
 
 import zlib
 from base64 import b64decode, b64encode
@@ -19,12 +19,12 @@ def unpacked(text: str) -> bytes:
 
 
 def part(kind: str, data: dict[str, Any]) -> dict[str, Any]:
-    """The chunk that keeps it; a later one takes its place."""
+    """The chunk that stores the state; a later one replaces it."""
     return {"type": kind, "id": "state", "data": data}
 
 
 def kept(message: Message, kind: str) -> dict[str, Any]:
-    """What the message keeps of that kind; empty for nothing."""
+    """The state of that kind in the message; empty if there is none."""
     found: list[dict[str, Any]] = [
         one["data"] for one in parts_of(message) if one.get("type") == kind
     ]

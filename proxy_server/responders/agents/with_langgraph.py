@@ -1,4 +1,4 @@
-"""Graphs of LangGraph: a run over the conversation, as chunks of the AI SDK."""
+"""LangGraph graphs as responders: runs one over the conversation, as chunks of the AI SDK."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
@@ -30,12 +30,11 @@ _MODES = ("messages", "updates", "custom")
 
 
 class LangGraph:
-    """Answers with a graph.
+    """Answers with a graph. Raises ResponderUnusable for a graph whose context nobody provides.
 
-    input: makes what the graph is given; by default the conversation as `messages`.
-    context: makes the context of the run; by default that is the Turn itself.
-    options: what else `astream` is given.
-    Raises ResponderUnusable for a graph that wants something else.
+    input: makes the input of the graph; by default the conversation as `messages`.
+    context: makes the context of the run; by default the Turn itself.
+    options: further arguments of `astream`.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class LangGraph:
             yield chunk
 
     async def _graph_for(self, turn: Turn) -> tuple[Any, dict[str, Any] | None]:
-        """The graph with what it knows of this answer, and the decisions if it goes on."""
+        """The graph with the state of this answer, and the decisions if it goes on."""
         if turn.trigger != "continue":
             return self._with(InMemorySaver()), None
         state = kept(turn.messages[-1], PART)
@@ -97,7 +96,7 @@ class LangGraph:
         return graph, answers(turn.decisions, state["calls"])
 
     def _with(self, saver: InMemorySaver) -> Pregel[Any, Any, Any, Any]:
-        """A graph without a checkpointer forgets where it was interrupted."""
+        """A graph without a checkpointer would forget where it was interrupted."""
         return self._graph.copy({"checkpointer": saver}) if self._is_stateless else self._graph
 
     async def _pause(self, graph: Any, config: Any, calls: list[str]) -> list[dict[str, Any]]:

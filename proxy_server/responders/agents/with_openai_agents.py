@@ -1,4 +1,4 @@
-"""Agents of the OpenAI Agents SDK: a run over the conversation, as chunks of the AI SDK."""
+"""Agents of the OpenAI Agents SDK: runs one over the conversation, as chunks of the AI SDK."""
 
 import asyncio
 import json
@@ -23,8 +23,8 @@ from proxy_server.responders.python.turn import Turn
 class OpenAIAgent:
     """Answers with an agent.
 
-    context: makes what its tools are given; by default that is the Turn itself.
-    options: what else `Runner.run_streamed` is given, such as `run_config`.
+    context: makes the context of its tools; by default the Turn itself.
+    options: further arguments of `Runner.run_streamed`, such as `run_config`.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class OpenAIAgent:
                         for chunk in chunks.of(event):
                             yield chunk
                 finally:
-                    # before its events are closed, which waits until the model has said all
+                    # before closing the event stream, which would wait until the model is done
                     await _leave(run)
                     _report(run, before, turn)
         for chunk in paused(run):
@@ -79,7 +79,7 @@ async def _leave(run: RunResultStreaming) -> None:
 
 
 def _report(run: RunResultStreaming, before: Usage, turn: Turn) -> None:
-    """before: what the run had cost when it began to wait, which was reported then."""
+    """before: the cost up to the wait, which was reported then."""
     now = _cost(run.context_wrapper.usage)
     if now != before:
         turn.report_usage(
@@ -101,7 +101,7 @@ def _cost(usage: TheirUsage) -> Usage:
 
 @asynccontextmanager
 async def _connected(agent: Agent[Any]) -> AsyncIterator[None]:
-    """Its MCP servers, as it does not connect to them by itself."""
+    """Connects its MCP servers, which the agent does not do itself."""
     async with AsyncExitStack() as stack:
         for server in agent.mcp_servers:
             await cast(Any, server).connect()
@@ -110,7 +110,7 @@ async def _connected(agent: Agent[Any]) -> AsyncIterator[None]:
 
 
 def _items(message: Message) -> Iterator[dict[str, Any]]:
-    """The message as input of the Responses API, which all of its models take."""
+    """The message as input of the Responses API, which all models of the SDK accept."""
     if message.role == "user":
         content = [_content(one) for one in said(message) if not isinstance(one, ToolUse)]
         yield {"role": "user", "content": content}

@@ -1,7 +1,7 @@
-"""Agents of PydanticAI: a run over the conversation, as chunks of the AI SDK.
+"""Agents of PydanticAI: runs one over the conversation, as chunks of the AI SDK.
 
-Both ways are PydanticAI's own: our messages are what its adapter reads, and its events are what its
-stream for the AI SDK writes.
+Both conversions are PydanticAI's own: its adapter reads our messages, and its stream for the AI SDK
+writes the events.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -38,11 +38,10 @@ _message = TypeAdapter[UIMessage](UIMessage)
 
 
 class PydanticAIAgent:
-    """Answers with an agent.
+    """Answers with an agent. Raises ResponderUnusable for an agent whose deps nobody provides.
 
-    deps: makes what the agent depends on; by default that is the Turn itself.
-    options: what else the run is given, such as `usage_limits`.
-    Raises ResponderUnusable where the agent depends on what nobody gives.
+    deps: makes the dependencies of the agent; by default the Turn itself.
+    options: further arguments of the run, such as `usage_limits`.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class PydanticAIAgent:
         self._agent = agent
         self._deps = deps or _deps_for(agent)
         self._options = options
-        # its MCP servers are started once, and the model's connections end with the service
+        # starts its MCP servers once, and closes the model's connections when the service ends
         self._held = Held(agent)
 
     async def answer(self, turn: Turn) -> AsyncIterator[object]:
@@ -73,13 +72,13 @@ class PydanticAIAgent:
             AsyncGenerator[BaseChunk],
             _Stream(sdk_version=_SDK_VERSION).transform_stream(_noting_usage(run, turn)),
         )
-        # the run is closed by itself: what wraps it does not
+        # close the run explicitly: its wrapper does not
         holding = self._held.during_an_answer()
         async with holding, aclosing(run), aclosing(chunks):
             with as_failures(turn.model):
                 async for chunk in chunks:
                     if isinstance(chunk, _DELTAS) and chunk.provider_metadata is None:
-                        # nearly all chunks are such, and a dump costs several times as much
+                        # nearly all chunks are deltas, and a dump costs several times as much
                         yield {"type": chunk.type, "id": chunk.id, "delta": chunk.delta}
                     elif not isinstance(chunk, DoneChunk):
                         if isinstance(chunk, ToolOutputErrorChunk):
@@ -91,7 +90,7 @@ class PydanticAIAgent:
 
 
 class _Stream(VercelAIEventStream[Any, Any]):
-    """Its events, where an error stays an exception: its words are for the log."""
+    """The events, with errors kept as exceptions: their texts belong in the log."""
 
     def on_error(self, error: Exception) -> NoReturn:
         raise error
@@ -111,7 +110,7 @@ async def _noting_usage(run: AsyncIterator[NativeEvent], turn: Turn) -> AsyncIte
 
 
 def _read(message: Message) -> UIMessage | None:
-    """The message as theirs; without the parts that are none to them."""
+    """The message in PydanticAI's form; parts that it does not know are left out."""
     found: dict[str, Any] = msgspec.to_builtins({"id": message.id, "role": message.role})
     parts: list[Any] = []
     for part in msgspec.json.decode(msgspec.json.encode(message.parts)):
@@ -126,7 +125,7 @@ def _deps_for(agent: AbstractAgent[Any, Any]) -> Callable[[Turn], Any]:
     wanted: object = agent.deps_type
     if wanted is type(None):
         return lambda _: None
-    # object is what it is where the agent does not say
+    # an agent without a declared type has object
     if isinstance(wanted, type) and issubclass(Turn, wanted):
         return lambda turn: turn
     raise ResponderUnusable(

@@ -1,4 +1,4 @@
-"""OpenAI's APIs, of any server that speaks one: asked, read exactly, and what they get wrong.
+"""OpenAI's APIs on any server that speaks one: requests, exact reading, servers' mistakes.
 
-Framing, characters and failures are the same wherever an answer comes over HTTP: routes use them.
+Routes also use the framing, characters and failures: those are the same for any answer over HTTP.
 """

@@ -1,10 +1,9 @@
-"""The stream of an answer: what was read in, our own events out, by the rules of every format.
+"""The stream of an answer: bytes in, events out, with the rules that all formats share.
 
-Read below the SDK's chunk objects, which cost several times the rest of a token's way. Nothing is
-read ahead: what the caller does not take stays in the socket, where TCP slows the provider down.
-
-Three things hold whatever a server sends. Text that came is never lost. Bookkeeping never ends an
-answer. And an answer is complete only if its end was said.
+It reads below the SDK's chunk objects, which cost several times the rest of a token's path. Nothing
+is read ahead: what the caller does not take stays in the socket, where TCP slows the provider down.
+Three rules hold whatever a server sends. Received text is never lost. Bookkeeping never ends an
+answer. An answer is complete only if the server said that it ended.
 """
 
 from abc import ABC, abstractmethod
@@ -25,7 +24,7 @@ Said = Text | Reasoning | Piece | Given
 
 
 class AnswerStream(ABC):
-    """Iteration gives all events that one read brought, the end in a list of its own."""
+    """Yields the events of one read at a time; the end comes in a list of its own."""
 
     def __init__(self, source: Source, tags: ReasoningTags) -> None:
         self._source = source
@@ -35,9 +34,9 @@ class AnswerStream(ABC):
         self._reasoning = Characters()
         self._reason: str | None = None
         self._usage: Usage | None = None
-        # what came last had a reason to end beside its text, and yet more came
+        # a finish reason came with text, and more text followed
         self._reasons_lie = False
-        # whether there was any event, any text, any that is more than white space
+        # whether there was any event, any text, and any text other than white space
         self._heard = False
         self._spoke = False
         self._has_words = False
@@ -57,13 +56,13 @@ class AnswerStream(ABC):
         return self._last()
 
     async def _next(self) -> list[Said]:
-        """What one read brought; nothing where that was no text."""
+        """The text of one read; empty if it had none."""
         try:
             data = await self._source.read(spoke=self._spoke)
         except ConnectionError as error:
             return self._at_the_end(f"cut: {error}", clean=False)
         except ResponderFailed as failure:
-            # silence behind a reason to end is no failure
+            # silence after a finish reason is no failure
             if not self._is_said():
                 self._failure = failure
             self._state = "ended"
@@ -92,10 +91,10 @@ class AnswerStream(ABC):
         return self._take(self._frames.feed(data))
 
     def _at_the_end(self, cause: str, *, clean: bool) -> list[Said]:
-        """The body is over; what stands in its last line was not looked at yet."""
+        """The body has ended; its last line still has to be read."""
         said = self._take(self._frames.end())
         if self._failure is not None and self._failure.reason == "malformed":
-            # half an event, because the rest of it did not come
+            # half an event, because the rest did not arrive
             self._failure = None
         if self._state == "reading" and self._failure is None:
             self._state = "ended"
@@ -109,7 +108,7 @@ class AnswerStream(ABC):
         return ResponderFailed("broken_off", BROKEN_OFF, cause)
 
     def _is_said(self) -> bool:
-        """Whether a reason to end was given that can be believed."""
+        """Whether a credible finish reason was given."""
         return self._reason is not None and not self._reasons_lie
 
     def _take(self, payloads: Sequence[Payload]) -> list[Said]:
@@ -122,18 +121,18 @@ class AnswerStream(ABC):
         return said
 
     def _take_together(self, count: int, array: bytes, said: list[Said]) -> bool:  # noqa: ARG002
-        """So many events of one read, as a JSON array: the cheap way, where a format has one.
+        """Takes `count` events of one read, as a JSON array: the fast path, if a format has one.
 
-        False, with nothing taken, where they are not all of the usual kind.
+        Returns False, having taken nothing, if any event is of an unusual kind.
         """
         return False
 
     @abstractmethod
     def _take_one(self, payload: Payload, said: list[Said]) -> None:
-        """An event of any kind."""
+        """Takes an event of any kind."""
 
     def _say(self, piece: Text | Reasoning, said: list[Said], *, stray: bool = False) -> None:
-        """Adds what is whole of a piece; what came before a piece of the other kind is over."""
+        """Adds the complete characters of a piece."""
         self._spoke = True
         if self._reason is not None:
             self._reasons_lie = True
@@ -158,7 +157,7 @@ class AnswerStream(ABC):
                 self._has_words = True
 
     def _held_back(self) -> list[Said]:
-        """Halves of characters, and what might have been a tag: nothing that came is lost."""
+        """Split characters and possible tags that were held back: received text is never lost."""
         said: list[Said] = []
         if rest := self._reasoning.end():
             said.append(Reasoning(rest))
@@ -179,7 +178,7 @@ class AnswerStream(ABC):
         self._state = "ended"
 
     def _last(self) -> list[Event]:
-        """Usage and the reason to end; a failure is raised behind what is known of the usage."""
+        """Usage and the finish reason. A failure is raised after any known usage."""
         usage: list[Event] = [self._usage] if self._usage is not None else []
         reason = finish_reason(self._reason)
         if self._failure is None and not self._has_words:

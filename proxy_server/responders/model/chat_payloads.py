@@ -1,4 +1,4 @@
-"""One event of a chat completion, read strictly where that is cheap, and else by what is there."""
+"""One event of a chat completion: read strictly on the fast path, otherwise leniently."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -25,14 +25,17 @@ _REASONING_LISTS = ("reasoning_details", "thinking_blocks")
 
 
 class Event(NamedTuple):
-    """What one event says. failure: why there is no more, or that there is not all."""
+    """The content of one event.
+
+    failure: why the answer ends here, or why it is incomplete.
+    """
 
     said: list[Text | Reasoning]
     reason: str | None = None
     usage: Usage | None = None
     failure: ResponderFailed | None = None
     whole: bool = False
-    """Whether it is a whole completion, and not a piece of one."""
+    """Whether it is a whole completion rather than a delta."""
 
 
 class Delta(Struct, gc=False):
@@ -40,7 +43,7 @@ class Delta(Struct, gc=False):
     reasoning_content: str | None = None
     reasoning: str | None = None
     refusal: str | None = None
-    # in these shapes it is for the lenient reader
+    # events with this field are for the lenient reader
     thinking: None = None
     thinking_blocks: None = None
     reasoning_details: None = None
@@ -74,9 +77,9 @@ chunks_decoder = msgspec.json.Decoder(list[Chunk])
 
 
 def read_leniently(payload: bytes, event: str) -> tuple[Event, bool]:
-    """An event of any shape, and whether stray bytes stand in its text as surrogates.
+    """Reads an event of any shape; also returns whether its text has stray bytes as surrogates.
 
-    Raises ResponderFailed where it is an object that was cut or garbled: it may have held text.
+    Raises ResponderFailed for an object that is cut off or garbled: it may have held text.
     """
     found, stray = decoded(payload)
     if isinstance(found, list) and len(found) == 1:
@@ -87,7 +90,7 @@ def read_leniently(payload: bytes, event: str) -> tuple[Event, bool]:
 
 
 def _word(event: str) -> Event:
-    """An event that is no object: a sign of life, unless its type says otherwise."""
+    """An event that is not an object: a sign of life, unless its type says otherwise."""
     if event == "error":
         return Event([], failure=ResponderFailed("provider_error", BROKEN_OFF, "an error event"))
     return Event([])
@@ -115,7 +118,7 @@ def _object(found: dict[str, Any], event: str) -> Event:
 
 
 def _first_choice(choices: object) -> dict[str, Any]:
-    """The first choice alone counts, whatever else was made; empty where it is not there."""
+    """Only the first choice counts, whatever else was made; empty if there is none."""
     if isinstance(choices, dict):
         choices = (
             [choices] if {"delta", "message", "text"} & choices.keys() else [*choices.values()]
@@ -129,7 +132,7 @@ def _first_choice(choices: object) -> dict[str, Any]:
 
 
 def _reason(choice: dict[str, Any], message: dict[str, Any], found: dict[str, Any]) -> str | None:
-    """Why it ended, wherever that stands; what says so only to say failure counts first."""
+    """The finish reason, from any of its places; one that means failure takes precedence."""
     reasons = [
         place.get(name)
         for place in (choice, message, found)
@@ -146,7 +149,7 @@ def _reason(choice: dict[str, Any], message: dict[str, Any], found: dict[str, An
 def _failure(
     found: dict[str, Any], choice: dict[str, Any], message: dict[str, Any], event: str
 ) -> ResponderFailed | None:
-    """The error in an event, in any of the places and shapes that servers put it."""
+    """The error in an event, in any of the places and shapes that servers use."""
     for place in (found, choice, message):
         for name in ("error", "errors", "error_message", "error_msg", "error_code"):
             if _means_something(place.get(name)):
@@ -159,7 +162,7 @@ def _failure(
 
 
 def _is_bare_error(found: dict[str, Any]) -> bool:
-    """Whether it is an object of another kind: for developers, and with no choices."""
+    """Whether the object is itself an error meant for developers, without choices."""
     if "choices" in found:
         return False
     words = [found.get(name) for name in ("message", "msg", "detail")]
@@ -170,7 +173,7 @@ def _is_bare_error(found: dict[str, Any]) -> bool:
 
 
 def _means_something(error: object) -> bool:
-    """An empty error is none: `{}`, `""`, `null`, `0`, or an object of such."""
+    """Whether an error is real: `{}`, `""`, `null`, `0`, or an object of such values is not."""
     if isinstance(error, dict):
         return any(map(_means_something, error.values()))
     if isinstance(error, list):
@@ -188,7 +191,7 @@ def _text(message: dict[str, Any]) -> Iterator[Text | Reasoning]:
 
 
 def _reasoning(message: dict[str, Any]) -> Iterator[Reasoning]:
-    """From the first field that holds any: several say the same."""
+    """Reasoning from the first field that has any: several fields may repeat it."""
     for name in (*_REASONING_KEYS, *_REASONING_LISTS):
         texts = [text for _, text in _pieces(message.get(name)) if text]
         if texts:
@@ -197,7 +200,7 @@ def _reasoning(message: dict[str, Any]) -> Iterator[Reasoning]:
 
 
 def _pieces(content: object) -> Iterator[tuple[str, str]]:
-    """The kind and the text of each piece in content of any shape."""
+    """The kind and text of each piece in content of any shape."""
     if isinstance(content, str):
         yield "text", content
     elif isinstance(content, bool):

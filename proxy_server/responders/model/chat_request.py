@@ -1,4 +1,4 @@
-"""A conversation as the chat completions API takes it."""
+"""A conversation as a request to the chat completions API."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -86,7 +86,7 @@ class ChatStream(AnswerStream):
 
 
 def _is_usual(chunk: Chunk) -> bool:
-    """Whether the strict reader has seen all that there is."""
+    """Whether the strict reader has seen everything in the event."""
     if len(chunk.choices) != 1:
         return False
     (choice,) = chunk.choices

@@ -1,4 +1,4 @@
-"""Bodies that come compressed although identity was asked for."""
+"""Decompresses bodies that are compressed although identity was requested."""
 
 import zlib
 from collections.abc import Callable
@@ -10,9 +10,10 @@ _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
 def decompressor(encoding: str, first: bytes) -> Callable[[bytes], bytes] | None:
-    """What takes the pieces of a body apart; None for one that is plain.
+    """Returns a decompressor for the pieces of a body; None if it is plain.
 
-    encoding: the header's value, which may lie; first: what was read first, which does not.
+    encoding: the header's value, which may be wrong.
+    first: the first bytes, which decide.
     """
     if first.startswith(_GZIP_MAGIC):
         return zlib.decompressobj(_GZIP_OR_ZLIB).decompress
@@ -30,6 +31,6 @@ def _is_text(first: bytes) -> bool:
 
 
 def _inflate(first: bytes) -> Callable[[bytes], bytes]:
-    """Some mean zlib's format by "deflate", and others the bare one."""
+    """ "deflate" means zlib's format on some servers, and the raw one on others."""
     is_zlib = first[:1] == b"\x78" and int.from_bytes(first[:2], "big") % 31 == 0
     return zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS).decompress

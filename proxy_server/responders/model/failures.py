@@ -1,4 +1,4 @@
-"""What went wrong at a provider: a sentence for the person, and for the log no word of theirs."""
+"""Provider failures: a sentence for the user, and details without provider text for the log."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ NOT_OURS = "Something went wrong while the answer was made. Try again."
 NO_ANSWER_YET = "There was no answer. Try again."
 TOO_LONG = "This conversation is too long for the model."
 _MODERATED = "The provider's moderation refused this prompt."
-# A code, and not a sentence that may quote the prompt.
+# A code, not a sentence that may quote the prompt.
 _WORD = re.compile(r"[\w.:/\[\]-]{1,100}", re.ASCII)
 _LENGTH = re.compile(
     r"context.?(length|window|size)|maximum.{0,20}(context|tokens|length)|too (long|many tokens)"
@@ -63,7 +63,7 @@ def idle_timeout(seconds: float) -> ResponderFailed:
 
 
 def codes(error: object) -> str:
-    """A provider's error without its words: they may quote the prompt, or the answer."""
+    """A provider's error without its text, which may quote the prompt or the answer."""
     if isinstance(error, list) and error:
         return codes(error[0])
     if not isinstance(error, Mapping):
@@ -76,7 +76,7 @@ def codes(error: object) -> str:
 
 
 def refused(error: openai.APIError, model: str, files: str = "") -> ResponderFailed:
-    """What the SDK raised, as a failure of ours; `files` are the kinds that were sent, if any."""
+    """Turns an SDK error into our failure; `files` are the kinds that were sent, if any."""
     if not isinstance(error, openai.APIStatusError):
         sentence = "The model cannot be reached. Try again in a moment."
         return ResponderFailed("away", sentence, f"{type(error).__name__}: {error.message}")
@@ -91,14 +91,14 @@ def refused(error: openai.APIError, model: str, files: str = "") -> ResponderFai
 
 
 def is_too_long(error: openai.APIStatusError) -> bool:
-    """Whether the provider said that the conversation is longer than the model takes."""
+    """Whether the provider said that the conversation exceeds the model's context."""
     if error.status_code == 413:
         return True
     return error.status_code in (400, 422, 500) and bool(_LENGTH.search(_said(error)))
 
 
 def takes_no_files(error: openai.APIStatusError) -> bool:
-    """Whether the provider said that the model cannot be given files, or those of that kind."""
+    """Whether the provider said that the model accepts no files, or none of that kind."""
     said = _said(error)
     return (
         error.status_code in (400, 404, 415, 422, 500, 501)
@@ -135,7 +135,7 @@ def _sentence(error: openai.APIStatusError, model: str, files: str) -> str:
 
 
 def _said(error: openai.APIStatusError) -> str:
-    """All that the provider said, to look for words in."""
+    """All that the provider said, for searching."""
     return f"{error.message} {error.body}"
 
 

@@ -1,8 +1,8 @@
-"""From bytes to payloads: server-sent events as servers really send them, and bodies of JSON.
+"""From bytes to payloads: server-sent events as real servers send them, and JSON bodies.
 
-What a body is its first bytes say, not its label. Each line of data that is a JSON object by itself
-counts as an event at once: some servers end events with one line end, and none breaks an object
-after its end.
+The first bytes decide what a body is, not its content type. Each data line that is a JSON object by
+itself counts as an event at once: some servers end events with one line break, and none starts a
+new line after a complete object.
 """
 
 from typing import NamedTuple
@@ -15,20 +15,20 @@ _MAX_BODY = 8 << 20
 
 
 class OversizedError(ValueError):
-    """An event, or a body of JSON, beyond all measure."""
+    """An event or a JSON body that exceeds the size limit."""
 
 
 class Payload(NamedTuple):
-    """The data of one event; `event` is its type where it has one."""
+    """The data of one event; `event` is its type if it has one."""
 
     data: bytes
     event: bytes = b""
 
 
 class Frames:
-    """Takes what was read and gives the payloads that are complete.
+    """Takes bytes as they are read and returns the complete payloads.
 
-    kind: `events`, `json` or `other`; empty until something but white space has come.
+    kind: `events`, `json` or `other`; empty until something other than white space arrives.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Frames:
         self._rest = b""
         self._ended_in_cr = False
         self._event = b""
-        # lines of data that are no object yet
+        # lines of data that do not form an object yet
         self._lines: list[bytes] = []
 
     def feed(self, data: bytes) -> list[Payload]:
@@ -51,11 +51,11 @@ class Frames:
         return self._payloads(lines)
 
     def together(self, data: bytes) -> tuple[int, bytes] | None:
-        """How many events a read brought, and all of them as one JSON array, without a loop.
+        """The number of events in a read, and all of them as one JSON array, without a loop.
 
-        JSON has no raw line end, so where events of one shape follow each other, what stands
-        between them can be replaced by a comma. None where it is not so. `feed` is to be called
-        with the same data in either case, unless the array was used: then `keep_rest` is.
+        JSON contains no raw line breaks, so in a run of events of one shape the separators can be
+        replaced by commas. Returns None if that does not work. If the array is used, call
+        `keep_rest` with the same data; otherwise call `feed` with it.
         """
         if self.kind != "events" or self._lines or self._event or self._ended_in_cr:
             return None
@@ -72,19 +72,19 @@ class Frames:
         return count + 1, b"[%b]" % data[begin:end].replace(between, b",{")
 
     def keep_rest(self, data: bytes) -> None:
-        """Takes note that the array of that read was used."""
+        """Records that the array of that read was used."""
         data = self._rest + data
         self._rest = data[data.rfind(b"}\n\n") + 3 :]
 
     def end(self) -> list[Payload]:
-        """What stands at the end of the body without a line end."""
+        """The rest of the body, after its last line break."""
         rest, self._rest = self._rest, b""
         found = self._payloads(rest.split(b"\n"))
         self._end_event(found)
         return found
 
     def _look(self, data: bytes) -> bytes:
-        """Sees what the body is; a byte order mark may be cut by reads."""
+        """Finds out what the body is; the byte order mark may be split between reads."""
         data, self._rest = self._rest + data, b""
         if len(data) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(data):
             self._rest = data
@@ -96,7 +96,7 @@ class Frames:
         return found
 
     def _with_one_line_end(self, data: bytes) -> bytes:
-        # JSON escapes a carriage return, so each one here belongs to a line's end
+        # JSON escapes carriage returns, so each one here is part of a line break
         if self._ended_in_cr and data.startswith(b"\n"):
             data = data[1:]
         self._ended_in_cr = data.endswith(b"\r")
@@ -119,7 +119,7 @@ class Frames:
         return found
 
     def _take_odd(self, line: bytes, found: list[Payload]) -> None:
-        """A line that is no field: some errors come as bare objects between events."""
+        """A line that is not a field: some errors come as bare objects between events."""
         if line.startswith(b"data:"):
             self._take(line[5:].strip(), found)
         elif line[:1] == b"{":
@@ -136,7 +136,7 @@ class Frames:
             self._try_lines(found)
 
     def _try_lines(self, found: list[Payload]) -> None:
-        """Whether the lines are an object by now, by their brackets at least."""
+        """Whether the lines may be an object by now, judging by the brackets."""
         joined = b"\n".join(self._lines)
         if joined.count(b"{") == joined.count(b"}") and joined.count(b"[") == joined.count(b"]"):
             found.append(Payload(joined, self._event))

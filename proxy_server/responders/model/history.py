@@ -1,4 +1,4 @@
-"""A conversation as models want it, before any API's own form."""
+"""A conversation as models want it, before it takes the form of any API."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -8,23 +8,23 @@ from proxy_server.protocol.messages import FilePart, Message, Role, TextPart
 
 
 class Said(NamedTuple):
-    """What one of the two said, until the other one spoke."""
+    """What user or assistant said in one go."""
 
     role: Role
     parts: list[TextPart | FilePart]
 
     @property
     def text(self) -> str | None:
-        """All of it, where that is text alone: every server takes a string."""
+        """All of it as a string, if it is only text: every server accepts a string."""
         texts = [part.text for part in self.parts if isinstance(part, TextPart)]
         return "\n".join(texts) if len(texts) == len(self.parts) else None
 
 
 def in_turn(history: Iterable[Message]) -> list[Said]:
-    """User and assistant in turn, the user first, as models ask for that want it so.
+    """User and assistant alternating, the user first, as some models require.
 
-    Messages with nothing to say, such as an answer that failed, are left out; neighbours of one
-    role become one.
+    Messages without content, such as a failed answer, are left out; adjacent messages of one role
+    are merged.
     """
     turns: list[Said] = []
     for message in history:
@@ -39,7 +39,7 @@ def in_turn(history: Iterable[Message]) -> list[Said]:
 
 
 def without_oldest(history: Sequence[Message]) -> Sequence[Message]:
-    """The newer half, from a user's message on; the same where nothing can be left out."""
+    """The newer half, starting with a user's message; unchanged if nothing can be left out."""
     for at in range(max(1, len(history) // 2), len(history)):
         if history[at].role == "user":
             return history[at:]

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions, of OpenAI or of any server that speaks them."""
+"""OpenAI's chat completions API, on OpenAI or any compatible server."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,13 +12,13 @@ from proxy_server.responders.model.openai_client import OpenAIClient, Server
 from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.responder import Prompt
 
-# In the order in which they are left out where a refusal names none.
+# The order in which they are left out if a refusal names none.
 _OPTIONAL = ("stream_options", "max_completion_tokens", "max_tokens")
 _OPENAI = "api.openai.com"
 
 
 class OpenAIChat:
-    """A responder over a server's `/chat/completions`."""
+    """A responder for a server's `/chat/completions`."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -29,7 +29,7 @@ class OpenAIChat:
 
     @asynccontextmanager
     async def answer(self, prompt: Prompt) -> AsyncIterator[ChatStream]:
-        """Asks for an answer; leaving the context ends the provider's request."""
+        """Requests an answer; leaving the context ends the provider's request."""
         async with self._client.answer(
             "/chat/completions", prompt, partial(self._body, prompt), _OPTIONAL
         ) as source:
@@ -45,7 +45,7 @@ class OpenAIChat:
         }
 
     def _bound(self, tokens: int) -> dict[str, int]:
-        """OpenAI takes the newer name alone; some servers ignore it, and know the older one."""
+        """OpenAI accepts only the newer name; some servers ignore that and know only the older."""
         if not tokens:
             return {}
         if _OPENAI in self._server.base_url:

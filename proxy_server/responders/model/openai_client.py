@@ -1,7 +1,7 @@
-"""The request to an OpenAI-compatible server: the SDK's retries and errors, our own time limits.
+"""Requests to an OpenAI-compatible server: the SDK's retries and errors, our own timeouts.
 
-What a server refuses is left out and remembered; a conversation that it finds too long is asked
-for once more without its oldest turns.
+Parameters that a server refuses are left out from then on. A conversation that it finds too long is
+sent once more without its oldest turns.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -41,13 +41,14 @@ log = structlog.get_logger()
 
 
 class Server(NamedTuple):
-    """Where a model is asked, and how.
+    """The model server, and how to ask it.
 
-    base_url: may have a query, which goes with each request.
-    connections: the most at once; each answer holds one.
-    options: merged into each request's body; headers: sent with each, where an Omit leaves out what
-        the SDK would send, such as its way to give the key.
-    max_output_tokens: the bound on an answer; 0 leaves it to the model.
+    base_url: may have a query, which is sent with each request.
+    connections: the maximum; each answer holds one.
+    options: merged into each request's body.
+    headers: sent with each request. An Omit removes a header that the SDK would send, such as its
+        own form of the key.
+    max_output_tokens: the limit per answer; 0 leaves it to the model.
     file_bytes: how much of a conversation's files is sent, newest first.
     """
 
@@ -65,7 +66,7 @@ class Server(NamedTuple):
 
 
 class OpenAIClient:
-    """One server's connections."""
+    """The connections to one server."""
 
     def __init__(self, server: Server) -> None:
         parts = urlsplit(server.base_url)
@@ -88,11 +89,11 @@ class OpenAIClient:
     async def answer(
         self, path: str, prompt: Prompt, body_of: BodyOf, optional: tuple[str, ...]
     ) -> AsyncIterator[Source]:
-        """The body of the answer; leaving the context ends the provider's request.
+        """Yields the body of the answer; leaving the context ends the provider's request.
 
-        body_of: the request for so much of the conversation.
-        optional: parameters that are left out where the server refuses them.
         Raises ResponderFailed.
+        body_of: makes the request body for a history.
+        optional: parameters to leave out if the server refuses them.
         """
         server = self._server
         history = await with_contents(prompt.history, prompt.files, server.file_bytes)
@@ -122,15 +123,16 @@ class OpenAIClient:
         body_of: BodyOf,
         optional: tuple[str, ...],
     ) -> httpx2.Response:
-        """Asks, and where the server says why it does not answer, for less."""
+        """Sends the request; after a refusal with a known cause, sends a smaller one."""
         shortened = False
-        # by this request alone: a bound that does not fit beside a long conversation fits others
+        # for this request only: an output limit too large for a long conversation suits others
         left_out: set[str] = set()
         for tries in range(1, _TRIES + 1):
             body = body_of(history)
             asked = {name: body[name] for name in body if name not in self._refused | left_out}
             try:
-                # not create(): it walks over all messages to bring them into the shape they have
+                # not create(): it walks over all messages to convert them into the form that they
+                # already have
                 response: httpx2.Response = await self._client.post(
                     path,
                     cast_to=httpx2.Response,
@@ -161,11 +163,11 @@ class OpenAIClient:
         raise ResponderFailed("refused", "The model has a problem. Try again in a moment.")
 
     def _refuses(self, error: openai.APIStatusError, optional: list[str]) -> list[str]:
-        """Which optional parameters the server does not take."""
+        """The optional parameters that the server does not accept."""
         if error.status_code not in (400, 404, 422) or not optional:
             return []
         said = f"{error.message} {error.body}".lower()
-        # named first is what is refused; behind it may stand what to use in its place
+        # the refused one is named first; a suggested replacement may follow
         named = sorted((name for name in optional if name in said), key=said.find)
         if named or is_too_long(error):
             return named[:1]

@@ -1,4 +1,4 @@
-"""OpenAI's Responses API, of OpenAI or of any server that speaks it, without state there."""
+"""OpenAI's Responses API, on OpenAI or any compatible server, without state there."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,12 +13,12 @@ from proxy_server.responders.model.reasoning_tags import ReasoningTags
 from proxy_server.responders.model.responses_stream import ResponsesStream
 from proxy_server.responders.responder import Prompt
 
-# In the order in which they are left out where a refusal names none.
+# The order in which they are left out if a refusal names none.
 _OPTIONAL = ("store", "max_output_tokens")
 
 
 class OpenAIResponses:
-    """A responder over a server's `/responses`."""
+    """A responder for a server's `/responses`."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -29,7 +29,7 @@ class OpenAIResponses:
 
     @asynccontextmanager
     async def answer(self, prompt: Prompt) -> AsyncIterator[ResponsesStream]:
-        """Asks for an answer; leaving the context ends the provider's request."""
+        """Requests an answer; leaving the context ends the provider's request."""
         async with self._client.answer(
             "/responses", prompt, partial(self._body, prompt), _OPTIONAL
         ) as source:
@@ -49,7 +49,7 @@ class OpenAIResponses:
 
 
 def input_of(history: Sequence[Message]) -> list[dict[str, Any]]:
-    """The conversation as input items: text alone is a string here as well."""
+    """The conversation as input items; a message with only text is a string here, too."""
     return [
         {"role": said.role, "content": said.text or [_part(part) for part in said.parts]}
         for said in in_turn(history)

@@ -1,6 +1,6 @@
-"""What the events of all formats have in common: JSON, reasons to end, counts, errors.
+"""What the events of all formats share: JSON, finish reasons, counts, errors.
 
-What is bookkeeping (usage, ids, reasons) and cannot be understood is as if it were not there.
+Bookkeeping (usage, ids, reasons) that cannot be understood is ignored.
 """
 
 import json
@@ -11,7 +11,7 @@ from proxy_server.protocol.events import FinishReason
 from proxy_server.protocol.messages import Usage
 from proxy_server.responders.model.failures import BROKEN_OFF, NO_SENSE, codes
 
-# Reasons that mean giving up, by what is in them: each server has its own words for that.
+# Parts of finish reasons that mean failure: each server has its own words for it.
 _GAVE_UP = (
     *("abort", "cancel", "crash", "disconnect", "error", "evict", "exception", "exhaust", "fail"),
     *("insufficient", "interrupt", "kill", "malformed", "overload", "preempt", "timeout"),
@@ -37,10 +37,10 @@ _REASONS: dict[str, FinishReason] = {
 
 
 def decoded(payload: bytes) -> tuple[Any, bool]:
-    """What an event says, and whether stray bytes stand in its text as surrogates.
+    """The decoded event, and whether its text has stray bytes as surrogates.
 
-    None for a sign of life. Raises ResponderFailed where it is JSON that was cut or garbled: it may
-    have held text.
+    None for a sign of life. Raises ResponderFailed for JSON that is cut off or garbled: it may have
+    held text.
     """
     try:
         text, stray = payload.decode(), False
@@ -56,29 +56,29 @@ def decoded(payload: bytes) -> tuple[Any, bool]:
 
 
 def decoded_object(payload: bytes) -> tuple[dict[str, Any], bool]:
-    """The same of an event that is an object; empty for every other."""
+    """The same for an event that is an object; any other gives an empty one."""
     found, stray = decoded(payload)
     return (found if isinstance(found, dict) else {}), stray
 
 
 def gave_up(reason: str) -> bool:
-    """Whether a finish reason means that the answer is not whole."""
+    """Whether a finish reason means that the answer is incomplete."""
     lower = reason.lower()
     return any(word in lower for word in _GAVE_UP)
 
 
 def finish_reason(reason: str | None) -> FinishReason:
-    """A provider's word for why an answer ended, as ours."""
+    """Maps a provider's finish reason to ours."""
     return _REASONS.get((reason or "").lower(), "other")
 
 
 def provider_error(error: object) -> ResponderFailed:
-    """An error that came in place of the rest of an answer."""
+    """An error that came instead of the rest of an answer."""
     return ResponderFailed("provider_error", BROKEN_OFF, codes(error))
 
 
 def usage_of(found: object) -> Usage | None:
-    """Tokens, under any API's names; None where there is nothing to count."""
+    """Token counts, under any API's names; None if there are none."""
     if not isinstance(found, dict):
         return None
     given = count(found, "prompt_tokens", "input_tokens")
@@ -97,14 +97,14 @@ def usage_of(found: object) -> Usage | None:
 
 
 def count(found: object, *names: str) -> int:
-    """The first of these fields that is a count; 0 where none is."""
+    """The first of these fields that is a count, or 0."""
     if not isinstance(found, dict):
         return 0
     return next((number for name in names if (number := number_of(found.get(name)))), 0)
 
 
 def number_of(value: object) -> int:
-    """A count, as a number or as its text; 0 for everything else."""
+    """A count given as a number or as text; 0 for anything else."""
     if isinstance(value, bool):
         return 0
     if isinstance(value, str):

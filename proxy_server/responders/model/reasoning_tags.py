@@ -1,4 +1,4 @@
-"""Reasoning inside the text, in tags at its beginning: some servers have no field for it."""
+"""Reasoning in tags at the beginning of the text: some servers have no field for it."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -9,26 +9,26 @@ Said = Text | Reasoning
 
 
 class ReasoningTags:
-    """Takes the text of one answer apart, however its pieces cut the tags.
+    """Splits the text of one answer into text and reasoning, however its pieces cut the tags.
 
-    names: of the tags that are looked for, such as `think`.
+    names: the tags to look for, such as `think`.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         self._openings = [f"<{name}>" for name in names]
         self._closing = ""
         self._state: Literal["before", "inside", "behind", "text"] = "before" if names else "text"
-        # what cannot be told yet: the beginning of a tag, or white space that may stand beside one
+        # undecided so far: the beginning of a tag, or white space that may be next to one
         self._held = ""
         self._reasoned = False
 
     @property
     def done(self) -> bool:
-        """Whether all that is to come is text."""
+        """Whether everything from now on is text."""
         return self._state == "text"
 
     def split(self, text: str) -> list[Said]:
-        """What is known to be text or reasoning by now."""
+        """The pieces that are known to be text or reasoning by now."""
         self._held += text
         said: list[Said] = []
         if self._state == "before":
@@ -78,7 +78,7 @@ class ReasoningTags:
         return [Reasoning(body)] if body else []
 
     def _certain(self) -> int:
-        """How much is neither the beginning of the closing tag nor the white space before it."""
+        """The length before a possible closing tag and the white space in front of it."""
         held = self._held
         for length in range(min(len(self._closing) - 1, len(held)), 0, -1):
             if held.endswith(self._closing[:length]):

@@ -1,4 +1,4 @@
-"""One event of OpenAI's Responses API, or a whole response, by what is there."""
+"""One event of OpenAI's Responses API, or a whole response, read leniently."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ _FAILED = ("failed", "cancelled", "error")
 
 
 class Delta(Struct, gc=False):
-    """What nearly all events are; every other kind is for the lenient reader."""
+    """The shape of nearly all events; the lenient reader takes every other kind."""
 
     type: str
     delta: str
@@ -48,7 +48,7 @@ class Source(NamedTuple):
 
 
 class Response(NamedTuple):
-    """What is known of a response at its end; the reason is None while it has none."""
+    """A response at its end; the reason is None if it has none."""
 
     text: str
     reasoning: str
@@ -59,7 +59,7 @@ class Response(NamedTuple):
 
 
 def end_of(found: dict[str, Any], kind: str) -> Response | None:
-    """The response that an event ends, or that is the whole body; None for other events."""
+    """The response in a closing event, or in the whole body; None for other events."""
     response = found.get("response", found if found.get("object") == "response" else None)
     status = _ENDS.get(kind)
     if status is None and found is not response:
@@ -76,7 +76,7 @@ def end_of(found: dict[str, Any], kind: str) -> Response | None:
 
 
 def error_of(found: dict[str, Any], kind: str) -> ResponderFailed | None:
-    """The error that an event is, or has in it."""
+    """The error in an event, or the event itself if it is one."""
     error = found.get("error")
     if error:
         return provider_error(error)
@@ -113,7 +113,7 @@ def _reason(response: dict[str, Any], status: str | None) -> str | None:
 
 
 def _output(output: object) -> tuple[str, str, list[Source]]:
-    """All text, all reasoning and all sources of the items that a response holds."""
+    """All text, reasoning and sources of a response's items."""
     texts, thoughts, sources = [], [], []
     for item in _objects(output):
         parts = [*_objects(item.get("content"))]

@@ -37,7 +37,7 @@ class ResponsesStream(AnswerStream):
         super().__init__(source, tags)
         self._has_text = False
         self._has_reasoning = False
-        # what goes between two messages of one answer, or two summaries
+        # the separator between two messages of one answer, or two summaries
         self._gap: dict[type[Text | Reasoning], str] = {Text: "", Reasoning: ""}
         self._cited: set[str] = set()
 
@@ -118,7 +118,7 @@ class ResponsesStream(AnswerStream):
             self._gap[Reasoning] = _BETWEEN
 
     def _end(self, end: Response, said: list[Said], *, stray: bool) -> None:
-        """Some servers say only here what they did not stream."""
+        """Some servers send text only here that they did not stream."""
         if not self._has_reasoning and not self._has_text:
             self._add_delta(Reasoning, end.reasoning, said, stray=stray)
         if not self._has_text:
@@ -132,7 +132,7 @@ class ResponsesStream(AnswerStream):
             self._done()
 
     def _cite(self, sources: Sequence[Source | None], said: list[Said]) -> None:
-        """Each page once, however often it is cited."""
+        """Cites each page once."""
         for source in sources:
             if source is None or source.url in self._cited:
                 continue

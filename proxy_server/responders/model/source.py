@@ -1,4 +1,4 @@
-"""The body of a provider's answer: read when asked, decompressed, with a bound on silence."""
+"""The body of a provider's answer: read on demand, decompressed, with a silence timeout."""
 
 from collections.abc import Callable
 
@@ -11,9 +11,9 @@ from proxy_server.responders.model.transport import STREAM, Stream
 
 
 class Source:
-    """A sign of life renews the bound; the bound on the whole answer is not ours.
+    """A sign of life renews the timeout; the time limit of the whole answer is set elsewhere.
 
-    limit: has waited for the response already.
+    limit: the timeout, which has already covered the wait for the response.
     """
 
     def __init__(
@@ -36,17 +36,18 @@ class Source:
         """What the body claims to be, for the log."""
 
     async def read(self, *, spoke: bool) -> bytes:
-        """All that has arrived, waiting for something if nothing has; empty at the end.
+        """All that has arrived; waits if nothing has. Empty at the end.
 
-        spoke: whether the model has said anything. Raises ConnectionError where the connection
-        broke before the end, and ResponderFailed where nothing came in time.
+        Raises ConnectionError if the connection broke before the end, and ResponderFailed if
+        nothing came in time.
+        spoke: whether the model has said anything.
         """
         data = b""
         if self._begun:
             self._limit.renew(self._idle_seconds if spoke else self._first_token_seconds)
         try:
             with self._limit:
-                # a compressed piece may hold no whole byte of the text
+                # a compressed piece may not hold even one whole byte of the text
                 while not data and (read := await self._stream.read()):
                     data = self._decompressed(read)
         except TimeoutError as error:
@@ -63,5 +64,5 @@ class Source:
             return data
         try:
             return self._plain(data)
-        except Exception as error:  # zlib's and brotli's have no common base
+        except Exception as error:  # zlib's and brotli's errors have no common base
             raise ConnectionError(f"not {self._encoding or 'gzip'}: {error!r}") from error

@@ -1,17 +1,17 @@
-"""A bound on waiting for a provider, renewed by signs of life."""
+"""A timeout for waiting on a provider, renewed by signs of life."""
 
 import asyncio
 from typing import Any
 
-# Beyond the bound: what came while this process itself stood still is in the socket still.
+# Extra time after the timeout: if this process itself stalled, data is still in the socket.
 _LAST_LOOK_SECONDS = 0.1
 
 
 class TimeLimit:
-    """A bound on waiting, renewed by progress; time spent elsewhere does not count.
+    """A timeout for waiting, renewed by progress; time spent elsewhere does not count.
 
-    One timer serves many waits: it looks, when it fires, whether its time has really come. A
-    timer per read would cost more than the rest of the read.
+    One timer serves many waits: when it fires, it checks whether the time is really up. A timer per
+    read would cost more than the rest of the read.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -33,7 +33,7 @@ class TimeLimit:
 
     def __enter__(self) -> None:
         self._since = self._loop.time()
-        # given the loop: without it Python 3.11 asks the kernel for the process id each time
+        # pass the loop: otherwise Python 3.11 asks the kernel for the process id each time
         self._task = asyncio.current_task(self._loop)
         if self._timer is None or self._timer.when() > self._since + self._left:
             self._arm(self._since + self._left)

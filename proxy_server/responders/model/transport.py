@@ -1,8 +1,8 @@
-"""aiohttp under the SDK: the model's connections, whose streams are read only when asked.
+"""aiohttp under the SDK: connections to the model whose streams are read only on demand.
 
-The SDK's own transports read a stream as it comes, one wake-up per token. Here a stream's socket
-rests between two reads: what arrives meanwhile gathers in the kernel and comes out in one piece,
-and a provider that is faster than its reader is slowed down by TCP.
+The SDK's own transports read a stream as it arrives, with one wake-up per token. Here the socket is
+left alone between two reads: what arrives meanwhile gathers in the kernel and comes out in one
+piece, and TCP slows down a provider that is faster than its reader.
 """
 
 from collections.abc import AsyncIterator
@@ -14,17 +14,17 @@ from yarl import URL
 
 _CONNECT_SECONDS = 10
 _RETRY_SECONDS = 2
-# Each is asked with the same method and body: what answers is a chat completion or nothing.
+# Followed with the same method and body: only a chat completion is an acceptable reply.
 _REDIRECTS = (301, 302, 307, 308)
 _MOST_REDIRECTS = 3
 STREAM = "stream"
-"""The extension of a response that holds its Stream."""
+"""The response extension that holds its Stream."""
 
 
 class Transport(httpx2.AsyncBaseTransport):
     """Sends the SDK's requests through one aiohttp session.
 
-    reuse_seconds: how long a connection that is free waits for the next request.
+    reuse_seconds: how long an idle connection is kept for the next request.
     """
 
     def __init__(self, connections: int, *, reuse_seconds: float = 15) -> None:
@@ -36,7 +36,8 @@ class Transport(httpx2.AsyncBaseTransport):
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            # For each request aiohttp would look for a .netrc in a thread, half a millisecond.
+            # Otherwise aiohttp looks for a .netrc file for each request, in a thread: half a
+            # millisecond.
             trust_env=bool(getproxies_environment()),
         )
 
@@ -62,7 +63,7 @@ class Transport(httpx2.AsyncBaseTransport):
             headers=headers,
             stream=stream,
             request=request,
-            # httpx wraps the stream that it is given; below that wrapper it is read more cheaply.
+            # httpx wraps the stream that it is given; reading below the wrapper is cheaper.
             extensions={STREAM: stream},
         )
 
@@ -80,7 +81,7 @@ class Transport(httpx2.AsyncBaseTransport):
 
 
 def _redirect(url: URL, response: aiohttp.ClientResponse) -> URL | None:
-    """Where to ask in place of that: the same host and port alone, because the key goes along."""
+    """The target of a redirect: only the same host and port, because the request has the key."""
     place = response.headers.get("location")
     if response.status not in _REDIRECTS or place is None:
         return None
@@ -94,33 +95,33 @@ def _redirect(url: URL, response: aiohttp.ClientResponse) -> URL | None:
 
 
 def _asks_for_patience(response: aiohttp.ClientResponse) -> bool:
-    """Whether the SDK would wait for long before it tries again, with a person at a spinner."""
+    """Whether the SDK would wait long before its next try, while a user looks at a spinner."""
     after = response.headers.get("retry-after")
     if after is None:
         return False
     try:
         return float(after) > _RETRY_SECONDS
     except ValueError:
-        # a date: its distance is not worth a clock that both agree on
+        # a date: comparing it would need clocks that agree
         return True
 
 
 class Stream(httpx2.AsyncByteStream):
-    """A response's body."""
+    """The body of a response."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self._content = response.content
 
     async def read(self) -> bytes:
-        """All that has arrived, waiting for something if nothing has; empty at the end.
+        """All that has arrived; waits if nothing has. Empty at the end.
 
-        Raises ConnectionError when the connection broke before the end.
+        Raises ConnectionError if the connection broke before the end.
         """
-        # None once the body has been received to its end.
+        # None once the body has been received completely.
         connection = self._response.connection
-        # Not the protocol: pausing that stops its parser as well, and what the socket brings next
-        # comes out in two reads, the second of them a whole pause too late.
+        # Not the protocol: pausing that stops its parser as well, and the socket's next data then
+        # comes out in two reads, the second a whole pause too late.
         socket = connection.transport if connection is not None else None
         try:
             if socket is not None and not socket.is_closing():
@@ -129,7 +130,7 @@ class Stream(httpx2.AsyncByteStream):
             if socket is not None and not self._content.is_eof() and not socket.is_closing():
                 socket.pause_reading()
         except (aiohttp.ClientError, OSError) as error:
-            # raised at once, also where what came before the break was not read yet
+            # the error comes at once, even if data from before the break is still unread
             if came := self._content._read_nowait(-1):
                 return came
             raise ConnectionError(repr(error)) from error
@@ -143,8 +144,8 @@ class Stream(httpx2.AsyncByteStream):
             raise httpx2.ReadError(str(error)) from error
 
     async def aclose(self) -> None:
-        # A body that was read to its end leaves the connection for the next request; any other
-        # ends with its connection, which is what tells the provider to stop.
+        # After a body that was read to its end, the connection is free for the next request. Any
+        # other is closed, which tells the provider to stop.
         if self._content.is_eof():
             self._response.release()
         else:

@@ -1,1 +1,1 @@
-"""Somebody's own Python: loaded by name, given a Turn, run, and ended when it has to."""
+"""An operator's own Python: loaded by name, given a Turn, run, and ended when it must."""

@@ -1,4 +1,4 @@
-"""What was decided while an answer waited, as a responder written in Python is given it."""
+"""The decisions made while an answer waited, as a Python responder gets them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +14,11 @@ from proxy_server.responders.responder import Prompt
 
 @dataclass(frozen=True)
 class Decision:
-    """One call of a tool that waited.
+    """A tool call that waited.
 
     tool_call_id, tool, input: the call, as the responder made it.
-    approved, reason: what the user said; None where no approval was asked for.
-    output, error: what came of a tool that the client ran.
+    approved, reason: the user's decision; None if no approval was requested.
+    output, error: the result of a tool that the client ran.
     """
 
     tool_call_id: str
@@ -54,6 +54,6 @@ def _decision(stored: Stored, call: dict[str, Any]) -> Decision:
 
 
 def _calls(answer: Message) -> dict[str, dict[str, Any]]:
-    """The parts of the answer that are tools, by the ids of their calls."""
+    """The tool parts of the answer, by call id."""
     parts = [msgspec.json.decode(encode(part)) for part in answer.parts]
     return {part["toolCallId"]: part for part in parts if "toolCallId" in part}

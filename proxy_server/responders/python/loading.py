@@ -1,4 +1,4 @@
-"""Finds the Python that a setting names, and says in one sentence why it cannot answer."""
+"""Loads the Python object that a setting names; explains in one sentence if it cannot answer."""
 
 import importlib
 import inspect
@@ -42,7 +42,7 @@ def load(place: str) -> tuple[Answer, object]:
 
 
 def _module(place: str, name: str) -> object:
-    # a command of the package's own does not look where it was started; `python -m` does
+    # unlike `python -m`, an installed command does not search the folder where it was started
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
@@ -75,7 +75,7 @@ def _broken(place: str, name: str, error: BaseException) -> ResponderUnusable:
 
 
 def _is_own(file: str) -> bool:
-    """Not the machinery of the import itself."""
+    """Whether the code is not the import machinery itself."""
     return not file.startswith("<frozen") and file not in (importlib.__file__, __file__)
 
 

@@ -1,7 +1,7 @@
-"""Answers of a Python function: an async generator of somebody else's, in a task of its own.
+"""Answers of a Python function: an operator's async generator, run in a task of its own.
 
-The task is the generator's alone, so that what it opens it closes in the same task, whatever
-happens to the one that publishes; and so that one that does not end can be left.
+The generator needs its own task so that it closes what it opened in the same task, whatever happens
+to the publishing one, and so that a generator that does not end can be abandoned.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from proxy_server.responders.python.turn import Turn
 from proxy_server.responders.python.yielded import Yielded
 from proxy_server.responders.responder import Prompt
 
-# How far a generator may be ahead of what Centrifugo took.
+# How far a generator may be ahead of what Centrifugo has taken.
 _MOST_EVENTS = 4096
 _MOST_CHARACTERS = 100_000
 _LEAVE_SECONDS = 0.9
@@ -33,9 +33,10 @@ log = structlog.get_logger()
 
 
 class Run:
-    """One generator being driven; what it says gathers until it is asked for.
+    """A running generator; its events gather until they are taken.
 
-    turn, place: whose answer it is, and what makes it.
+    turn: the answer that it makes.
+    place: the setting's name for the function.
     """
 
     def __init__(self, made: _Generator, turn: Turn, place: str) -> None:
@@ -67,7 +68,7 @@ class Run:
         yield [Finish(self._yielded.finish_reason)]
 
     def leave_behind(self) -> None:
-        """Says where the function waits that did not end."""
+        """Abandons a function that did not end, and logs where it waits."""
         frame = self._made.ag_frame
         where = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "its end"
         self._log.warning("responder_left_behind", where=where)
@@ -80,10 +81,10 @@ class Run:
         except ResponderFailed as failure:
             self._failure = failure
         except GeneratorExit:
-            # the loop is gone, and with it what could be awaited or told
+            # the loop is gone: there is nothing left to await or report
             raise
         except BaseException as error:
-            # also a SystemExit, which would end the process, and groups of such
+            # including SystemExit, which would end the process, and exception groups with it
             self._crashed(error)
         finally:
             self._yielded.end()
@@ -91,13 +92,13 @@ class Run:
             self._changed.set()
 
     async def gather(self) -> None:
-        """Drives the generator; by this frame a look at the stack knows whose code runs."""
+        """Drives the generator; by this frame the watchdog knows whose code runs."""
         yielded, task = self._yielded, self.task
         rounds = Round(Rounds.of_this_loop())
         try:
             async for value in self._made:
                 if task.cancelling():
-                    # it took the cancellation for something else
+                    # the function mistook the cancellation for something else
                     raise asyncio.CancelledError
                 yielded.add(value)
                 self._changed.set()
@@ -118,9 +119,9 @@ class Run:
 
 
 class PythonResponder:
-    """A responder over the function or object that a setting names.
+    """A responder for the function or object that a setting names.
 
-    Raises ResponderUnusable where there is no such thing.
+    Raises ResponderUnusable if there is none.
     """
 
     def __init__(self, place: str) -> None:
@@ -129,13 +130,13 @@ class PythonResponder:
         self.retry = any(
             getattr(place, "retry", False) is True for place in (self._function, self._owner)
         )
-        # nobody else holds the tasks of those that do not end
+        # references to tasks that do not end, which nothing else holds
         self._left: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def answer(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Sequence[Event]]]:
         turn = Turn.of(prompt)
-        # an async generator function gives one, whatever its annotation says
+        # calling an async generator function returns a generator, whatever its annotation says
         made = cast(_Generator, self._function(turn))
         run = Run(made, turn, self._place)
         try:
@@ -144,7 +145,7 @@ class PythonResponder:
             await self._leave(run)
 
     async def close(self) -> None:
-        """Ends what the object holds, where it has a `close` of its own that is async."""
+        """Calls the object's async `close`, if it has one."""
         close = getattr(self._owner, "close", None)
         if iscoroutinefunction(close):
             await close()
@@ -158,6 +159,6 @@ class PythonResponder:
         task.cancel()
         await asyncio.wait([task], timeout=_LEAVE_SECONDS)
         if not task.done():
-            # The end of the loop would wait for it, and so would the end of the process.
+            # Otherwise the end of the loop, and of the process, would wait for it.
             asyncio.tasks._unregister_task(task)
             run.leave_behind()

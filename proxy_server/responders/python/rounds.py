@@ -1,18 +1,18 @@
-"""Shares the event loop among generators that never wait: calls and publications come between."""
+"""Shares the event loop among generators that never wait, so that other work runs too."""
 
 import asyncio
 from collections.abc import Callable
 from time import monotonic
 from weakref import WeakKeyDictionary
 
-# What all of them may take of one pass of the loop, and what each may yield of it in any case:
-# one that does wait does not line up behind those that do not.
+# The time of all generators together per pass of the loop, and the values that each may yield in
+# any case: one that does wait need not queue behind those that do not.
 _PASS_SECONDS = 0.005
 _ANY_CASE = 16
 
 
 class Rounds:
-    """Of one event loop. `of_this_loop` gives it."""
+    """The rounds of one event loop; `of_this_loop` returns them."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -25,7 +25,7 @@ class Rounds:
         return _of_loops.setdefault(asyncio.get_running_loop(), cls())
 
     def is_over(self) -> bool:
-        """Whether they have had what is theirs of this pass; the first that asks begins it."""
+        """Whether the generators have used up this pass; the first that asks begins it."""
         now = self._clock()
         if self._ends is None:
             self._ends = now + _PASS_SECONDS
@@ -33,7 +33,7 @@ class Rounds:
         return now > self._ends
 
     async def line_up(self) -> None:
-        """Waits until those that came before have had a pass each."""
+        """Waits until the generators ahead have had a pass each."""
         async with self._line:
             await asyncio.sleep(0)
 
@@ -43,7 +43,7 @@ class Rounds:
 
 
 class Round:
-    """The part that one generator has in them."""
+    """The share of one generator."""
 
     def __init__(self, rounds: Rounds) -> None:
         self._rounds = rounds
@@ -51,7 +51,7 @@ class Round:
         self._count = 0
 
     def is_over(self) -> bool:
-        """Asked after each value: whether it is the others' turn."""
+        """Called after each value: whether it is the others' turn."""
         is_over = self._rounds.is_over()
         if self._rounds.number != self._number:
             self._number, self._count = self._rounds.number, 0

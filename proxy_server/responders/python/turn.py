@@ -1,4 +1,4 @@
-"""What a responder written in Python is given: who asks, and what was said."""
+"""What a Python responder receives: who asks, and the conversation."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,15 @@ from proxy_server.responders.responder import Prompt
 class Turn:
     """One answer to make.
 
-    user: who asks; conversation: its id; message: the id of the answer.
-    key: the client's own name for the conversation, where it gave one.
-    model: the name that the prompt was sent with, or else the usual one.
-    messages: the conversation within the budget (CONTEXT_CHARACTERS), oldest first; the last one
-        is the prompt, or behind it this answer so far, where it goes on.
-    trigger: "prompt", "regenerate" or, where the answer has waited, "continue".
-    decisions: what was decided meanwhile of the tools that waited, and what came of them.
+    user: the id of the user.
+    conversation: the id of the conversation.
+    message: the id of the answer.
+    key: the client's own name for the conversation, if it gave one.
+    model: the model that the prompt names, or the default one.
+    messages: the conversation within the budget (CONTEXT_CHARACTERS), oldest first. The last one is
+        the prompt, or the answer so far if it goes on after waiting.
+    trigger: "prompt", "regenerate" or, after a wait, "continue".
+    decisions: the decisions and results for the tools that waited.
     """
 
     user: str
@@ -66,8 +68,8 @@ class Turn:
     async def read(self, url: str) -> bytes:
         """The content of a file part, by its `upload:` or `data:` address.
 
-        Raises CannotAnswer where the file is gone, and ValueError for other addresses: those are
-        not fetched for a user.
+        Raises CannotAnswer if the file is gone, and ValueError for other addresses: those are not
+        fetched for a user.
         """
         if upload_id_of(url) is None:
             content = from_data_url(url)
@@ -81,29 +83,29 @@ class Turn:
 
     @cached_property
     def data(self) -> Any:
-        """What the client sent beside the prompt; not to be trusted. None for nothing."""
+        """The client's data beside the prompt, or None. Do not trust it."""
         return None if self._data is None else json.loads(self._data)
 
     @cached_property
     def meta(self) -> Any:
-        """What your own backend put into the connection's token. None for nothing."""
+        """What your own backend put into the connection's token, or None."""
         return None if self._meta is None else json.loads(self._meta)
 
     @cached_property
     def reported(self) -> list[Usage]:
-        """What `report_usage` was given; the last one counts."""
+        """The values given to `report_usage`; the last one counts."""
         return []
 
     @cached_property
     def given(self) -> list[Given]:
-        """What `report_metadata` was told and was not sent yet."""
+        """Reported metadata that was not sent yet."""
         return []
 
     def report_metadata(self, metadata: Mapping[str, Any]) -> None:
-        """JSON for the message's metadata, beside and never over the service's own fields.
+        """Adds JSON to the message's metadata; cannot replace the service's own fields.
 
-        It is merged into what was given before, and goes out with what is yielded next.
-        Raises TypeError and ValueError for what is no object of JSON.
+        It is merged into what was reported before, and sent with the next yielded value. Raises
+        TypeError and ValueError if it is not a JSON object.
         """
         copy = msgspec.json.decode(msgspec.json.encode(metadata))
         if not isinstance(copy, dict):
@@ -118,7 +120,7 @@ class Turn:
         reasoning_tokens: int = 0,
         cached_input_tokens: int = 0,
     ) -> None:
-        """What the answer costs, in all so far; to yield a `Usage` does the same."""
+        """Reports the total cost of the answer so far; yielding a `Usage` does the same."""
         self.reported.append(
             Usage(input_tokens, output_tokens, reasoning_tokens, cached_input_tokens)
         )

@@ -1,7 +1,7 @@
-"""Names the line of somebody else's Python that keeps the event loop to itself.
+"""Names the line of an operator's Python that blocks the event loop.
 
-A responder that blocks stops every answer of the process. A thread of its own looks whether the
-loop is late, and where it stands then: code that blocks cannot say so itself.
+A responder that blocks stops every answer of the process, and cannot report that itself. So a
+thread checks whether the loop is late, and which code it is running then.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 class Watchdog:
-    """Begun in the loop that it watches; each time that the loop stands still is logged once."""
+    """Watches the loop in which it was started; logs each time that the loop stalls once."""
 
     def __init__(self, late_seconds: float = _LATE_SECONDS) -> None:
         self._late_seconds = late_seconds
@@ -66,7 +66,7 @@ class Watchdog:
             if logged == seen or seconds < self._late_seconds + _BEAT_SECONDS:
                 continue
             found = blocking(sys._current_frames().get(thread))
-            # a loop that went on meanwhile stood somewhere else
+            # a loop that moved on meanwhile was stalled elsewhere
             if found is None or self._seen != seen:
                 continue
             logged = seen
@@ -81,7 +81,7 @@ class Watchdog:
 
 
 class Blocking(NamedTuple):
-    """Code that does not give the loop back; the rest is empty in a task that it began itself."""
+    """Code that blocks the loop; the other fields are empty in a task that it began itself."""
 
     where: str
     responder: str = ""
@@ -90,10 +90,10 @@ class Blocking(NamedTuple):
 
 
 def blocking(frame: FrameType | None) -> Blocking | None:
-    """Where a responder's code stands in this stack, and for whom; None where none does.
+    """Where a responder's code is in this stack, and for which answer; None if there is none.
 
-    The line is the innermost of code that is neither ours nor installed; a responder that is
-    installed itself is named where it was called.
+    The line is the innermost one of code that is neither ours nor installed. A responder that is
+    itself an installed package is named where it was called.
     """
     inside: list[FrameType] = []
     own: FrameType | None = None

@@ -1,4 +1,4 @@
-"""What a generator yields, as events: text, reasoning, usage, and chunks of the AI SDK."""
+"""Turns what a generator yields into events: text, reasoning, usage, and AI SDK chunks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from proxy_server.responders.python.halves import Halves
 from proxy_server.responders.python.turn import Turn
 
 _DELTAS = ("text-delta", "reasoning-delta")
-# The service starts and ends messages itself: of these it takes the metadata alone.
+# The service itself starts and ends messages; of these chunks it uses only the metadata.
 _FRAMES = frozenset(("start", "message-metadata", "finish", "done"))
 _REASONS: tuple[FinishReason, ...] = (
     "stop",
@@ -30,7 +30,8 @@ _REASONS: tuple[FinishReason, ...] = (
 class Yielded:
     """Gathers events until they are taken.
 
-    events, characters: how much waits to be taken; spoke: whether there was anything.
+    events, characters: how much waits to be taken.
+    spoke: whether there was anything.
     """
 
     def __init__(self, turn: Turn) -> None:
@@ -73,13 +74,13 @@ class Yielded:
         elif isinstance(value, Mapping):
             self._add_chunk(value)
         elif isinstance(value, BaseModel):
-            # PydanticAI has the chunks as such
+            # PydanticAI has the chunks as models
             self._add_chunk(value.model_dump(mode="json", by_alias=True, exclude_none=True))
         else:
             raise _wrong(f"a value of the type {type(value).__name__}, which is no part of answers")
 
     def end(self) -> None:
-        """Halves of characters whose other halves did not come."""
+        """Ends the texts; halves of characters become U+FFFD."""
         for kind, characters in self._characters.items():
             if rest := characters.end():
                 self._list.append(kind(rest))
@@ -121,7 +122,7 @@ class Yielded:
             raise _wrong(f"a chunk {kind} whose metadata is no JSON: {error}") from error
 
     def _add_delta(self, kind: str, chunk: Mapping[str, Any]) -> None:
-        """More of a text that has an id; whether there is such a one is seen later."""
+        """Adds to a text with an id; whether that text exists is checked later."""
         key, delta = chunk.get("id"), chunk.get("delta")
         whole = delta
         if isinstance(delta, str) and isinstance(key, str):
@@ -136,7 +137,7 @@ class Yielded:
 
 
 def _as_sent(kind: str, chunk: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
-    """A copy, as JSON has it, and its size: the generator may go on to change its own."""
+    """A copy as JSON, and its size: the generator may go on to change the original."""
     try:
         encoded = msgspec.json.encode(dict(chunk))
         copy: dict[str, Any] = msgspec.json.decode(encoded)

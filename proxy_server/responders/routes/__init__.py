@@ -1,1 +1,1 @@
-"""Somebody's own HTTP route, in any language: asked as `useChat` asks one, signed, and read."""
+"""An operator's own HTTP route, in any language: called as `useChat` calls one, and signed."""

@@ -1,4 +1,4 @@
-"""The address of a route: known from the name of a Python function, and checked."""
+"""The address of a route: told apart from a Python name, and checked."""
 
 import ipaddress
 from typing import NamedTuple, Self
@@ -8,7 +8,11 @@ from proxy_server.errors import ResponderUnusable
 
 
 class RouteAddress(NamedTuple):
-    """url: where requests go; for_log: the same for the log, without what may be secret."""
+    """The address of a route.
+
+    url: where requests go.
+    for_log: the same without parts that may be secret.
+    """
 
     url: str
     for_log: str
@@ -38,7 +42,7 @@ class RouteAddress(NamedTuple):
 
 
 def is_route(place: str) -> bool:
-    """Whether it is an address, and not the name of something in Python."""
+    """Whether it is an address rather than the name of a Python object."""
     return "://" in place
 
 

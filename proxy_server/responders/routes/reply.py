@@ -1,4 +1,4 @@
-"""What a route replied: refused, or an answer in one of the forms that are read."""
+"""A route's reply: a refusal, or an answer in one of the supported formats."""
 
 from collections.abc import AsyncIterator, Sequence
 from email.message import Message as Headers
@@ -18,7 +18,7 @@ _OLD_STREAM = "x-vercel-ai-data-stream"
 
 
 def check_reply(response: httpx2.Response) -> None:
-    """Raises ResponderFailed for what is no answer."""
+    """Raises ResponderFailed if the reply is not an answer."""
     status = response.status_code
     if status >= _FIRST_OTHER:
         raise ResponderFailed(f"status_{status}", _sentence(response), _details(response))
@@ -27,7 +27,7 @@ def check_reply(response: httpx2.Response) -> None:
 def stream_of(
     response: httpx2.Response, source: Source, tags: ReasoningTags
 ) -> AsyncIterator[Sequence[Event]]:
-    """The answer as its content type says. Raises ResponderFailed for a type that is none."""
+    """The stream for the reply's content type. Raises ResponderFailed for an unknown type."""
     said = Headers()
     said["content-type"] = response.headers.get("content-type", "")
     kind = said.get_content_type() if said["content-type"] else ""

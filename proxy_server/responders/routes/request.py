@@ -1,4 +1,4 @@
-"""What a route is sent: the body that the AI SDK's `useChat` posts, and whose it is."""
+"""The request to a route: the body that the AI SDK's `useChat` posts, and the user."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,9 +14,9 @@ _fields = msgspec.json.Decoder(dict[str, Raw])
 
 
 def body_of(prompt: Prompt, history: Sequence[Message]) -> bytes:
-    """As JSON, with that history.
+    """The request as JSON, with that history.
 
-    What the client sent beside its prompt stands beside the rest, and never over it.
+    The client's data is merged in, but never replaces other fields.
     """
     asked: dict[str, Any] = {
         "id": prompt.key or prompt.conversation_id,
@@ -31,20 +31,20 @@ def body_of(prompt: Prompt, history: Sequence[Message]) -> bytes:
         },
     }
     given = _beside(prompt.data)
-    # its own `messageId` would say of another message that this one is meant
+    # the client's `messageId` would stand for another message than the one meant
     given.pop("messageId", None)
     return encode(given | asked)
 
 
 def _messages(history: Sequence[Message]) -> list[Message]:
-    """Those that the AI SDK takes: with a part at least, and from a user's on."""
+    """The messages that the AI SDK accepts: not empty, and starting with a user's."""
     said = [message for message in history if message.parts]
     first = next((at for at, message in enumerate(said) if message.role == "user"), 0)
     return said[first:]
 
 
 def _trigger(prompt: Prompt) -> dict[str, str]:
-    """The AI SDK names a message where one is made anew behind it, or goes on."""
+    """The AI SDK names the message that is regenerated, or that goes on."""
     last = prompt.history[-1]
     if prompt.trigger == "regenerate":
         return {"trigger": "regenerate-message", "messageId": last.id}
@@ -58,5 +58,5 @@ def _beside(data: str | None) -> dict[str, Raw]:
     try:
         return _fields.decode(data)
     except msgspec.ValidationError:
-        # other JSON than an object has no names
+        # JSON other than an object has no names to merge
         return {}

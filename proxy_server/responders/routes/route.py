@@ -1,4 +1,4 @@
-"""Answers of a route: a POST to an address of the operator's own, in whatever language it is."""
+"""Answers of a route: a POST to the operator's address."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -23,8 +23,8 @@ from proxy_server.responders.routes.request import body_of
 from proxy_server.responders.routes.signature import RouteSigner
 
 _AWAY = "The answer cannot be made at the moment. Try again."
-# A connection that its server closes just then would fail a request that must not be repeated:
-# gunicorn closes idle ones after 2 s, Node and uvicorn after 5 s.
+# A request on a connection that its server is just closing would fail, and must not be repeated:
+# gunicorn closes idle connections after 2 s, Node and uvicorn after 5 s.
 _REUSE_SECONDS = 1.5
 _AGAIN_SECONDS = (0.2, 1.0)
 _HEADERS = {
@@ -37,19 +37,19 @@ _NO_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 class TimeLimits(NamedTuple):
-    """How long a route may be silent, before its first word and between words."""
+    """How long a route may be silent: before its first word, and between words."""
 
     first_token_seconds: float
     idle_seconds: float
 
 
 class RouteResponder:
-    """A responder over one address.
+    """A responder for one address. Raises ResponderUnusable for an address that cannot be a route.
 
-    secrets: sign the requests; connections: the most at once, each answer holds one.
-    reasoning_tags: those looked for in chat completions; file_bytes: how much of a conversation's
-    files the route is given.
-    Raises ResponderUnusable for an address that is none for this.
+    secrets: sign the requests.
+    connections: the maximum; each answer holds one.
+    reasoning_tags: tags to look for in chat completions.
+    file_bytes: how much of a conversation's files the route receives.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class RouteResponder:
 
     @asynccontextmanager
     async def answer(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Sequence[Event]]]:
-        """Asks the route; leaving the context ends its request."""
+        """Calls the route; leaving the context ends its request."""
         limits = self._limits
         limit = TimeLimit(limits.first_token_seconds)
         try:
@@ -102,7 +102,7 @@ class RouteResponder:
         return body_of(prompt, history)
 
     async def _asked(self, body: bytes) -> httpx2.Response:
-        """Asks again where no connection came about, and never what may have arrived."""
+        """Retries only if no connection was made, never a request that may have arrived."""
         headers = _HEADERS | self._signer.headers(body)
         request = httpx2.Request("POST", self._address.url, headers=headers, content=body)
         for seconds in (*_AGAIN_SECONDS, None):

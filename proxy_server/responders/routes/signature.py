@@ -1,7 +1,7 @@
-"""How a route knows who asks it: each request is signed as Standard Webhooks says.
+"""Signs each request as in Standard Webhooks, so that a route knows who is asking.
 
-That form, and no token: it covers the body, in which the user stands with all that was said; a
-request that somebody kept is too old after minutes; and there are libraries in most languages.
+Why not a token: the signature covers the body, with the user and the conversation; a recorded
+request expires after minutes; and most languages have libraries for it.
 """
 
 import base64
@@ -17,16 +17,16 @@ _LEAST_BYTES = 24
 
 
 class RouteSigner:
-    """Signs with each secret, so that a route may know either while they are rotated.
+    """Signs with each secret, so that a route may know either one during a rotation.
 
-    Raises ResponderUnusable for a secret that is not of the standard's form.
+    Raises ResponderUnusable for a secret that does not have the standard's form.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self._keys = [_key(secret) for secret in secrets]
 
     def headers(self, body: bytes) -> dict[str, str]:
-        """Those of one request; none without a secret."""
+        """The headers of one request; none without a secret."""
         if not self._keys:
             return {}
         sent, now = f"msg_{uuid.uuid4().hex}", str(int(time.time()))

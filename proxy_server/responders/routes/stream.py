@@ -18,9 +18,9 @@ from proxy_server.responders.model.source import Source
 from proxy_server.responders.python.halves import Halves
 
 _DELTAS = ("text-delta", "reasoning-delta")
-# The service starts messages itself: of these it takes the metadata alone.
+# The service itself starts messages; of these chunks it uses only the metadata.
 _METADATA = ("start", "message-metadata")
-# Of those that are no word by themselves.
+# Chunks that do not count as a word of the answer.
 _FRAMES = frozenset(
     (
         *("text-start", "text-end", "reasoning-start", "reasoning-delta", "reasoning-end"),
@@ -32,7 +32,7 @@ _chunks = msgspec.json.Decoder(list[dict[str, Any]])
 
 
 class RouteStream(ChatStream):
-    """Its first event says which of the two it is."""
+    """Reads a route's stream; the first event decides which of the two formats it is."""
 
     def __init__(self, source: Source, tags: ReasoningTags) -> None:
         super().__init__(source, tags)
@@ -90,7 +90,7 @@ class RouteStream(ChatStream):
             self._add_piece(chunk, said)
 
     def _grow(self, chunk: dict[str, Any], said: list[Said], *, stray: bool) -> None:
-        """More of a text; whether there is such a one, and whether this is any, is seen later."""
+        """Adds to a text; whether the text exists, and whether this is text, is checked later."""
         kind, key, delta = chunk["type"], chunk.get("id"), chunk.get("delta")
         if delta == "":
             return
@@ -123,7 +123,7 @@ class RouteStream(ChatStream):
 
 
 def _failed_with(sentence: object) -> ResponderFailed:
-    """The route is the operator's own, and masks by itself what nobody is to read."""
+    """The operator's route is trusted: it masks errors that users must not see itself."""
     if not isinstance(sentence, str) or not (words := " ".join(sentence.split())):
         return ResponderFailed("responder", BROKEN_OFF, "an error chunk without a text")
     if len(words) > _MOST_SENTENCE:
@@ -149,7 +149,7 @@ def _usage_of(found: object) -> Usage | None:
 
 
 def _mended(chunk: dict[str, Any]) -> dict[str, Any]:
-    """Half a character, which JSON can say and UTF-8 cannot, is U+FFFD."""
+    """Replaces half characters, which JSON can contain and UTF-8 cannot, by U+FFFD."""
     try:
         msgspec.json.encode(chunk)
     except (UnicodeEncodeError, ValueError):

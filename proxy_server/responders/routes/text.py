@@ -1,4 +1,4 @@
-"""An answer that comes as plain text, with nothing around it."""
+"""An answer that comes as plain text."""
 
 import codecs
 from collections.abc import AsyncIterator, Sequence
@@ -10,7 +10,7 @@ from proxy_server.responders.model.source import Source
 
 
 async def plain_text(source: Source, charset: str) -> AsyncIterator[Sequence[Event]]:
-    """Raises ResponderFailed behind what came until then; its end is that of the body alone."""
+    """Raises ResponderFailed after the text so far; only the end of the body ends the answer."""
     decoder = _decoder(charset)
     has_words, spoke, data = False, False, b" "
     failure: ResponderFailed | None = None
@@ -34,7 +34,7 @@ async def plain_text(source: Source, charset: str) -> AsyncIterator[Sequence[Eve
 
 
 def _decoder(charset: str) -> codecs.IncrementalDecoder:
-    """UTF-8 where the name is none that is known, or no text's."""
+    """UTF-8 if the name is unknown, or not that of a text encoding."""
     try:
         found = codecs.lookup(charset)
     except LookupError:
