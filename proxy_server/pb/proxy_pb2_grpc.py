@@ -55,19 +55,22 @@ class CentrifugoProxyServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Connect(self, request, context):
-        """A client connects without a token of Centrifugo's own: who is it?"""
+        """A client connects without a token of Centrifugo's own: who is it?
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Subscribe(self, request, context):
-        """A client wants to follow a channel: may it?"""
+        """A client wants to follow a channel: may it?
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RPC(self, request, context):
-        """A client calls a method of our RPC namespace."""
+        """A client calls a method of our RPC namespace.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')

@@ -1,5 +1,5 @@
-"""What clients and stored rows hold, and what layers hand each other: values, and nothing else.
+"""The values that clients receive, rows store and layers exchange; no behavior beyond that.
 
-Imports msgspec and `errors`. Its doors are the modules: `messages`, `chunks`, `publications`,
-`sessions`, `requests`, `events` and `turns`.
+Imports msgspec and `errors`. Its public modules: `messages`, `chunks`, `publications`, `sessions`,
+`requests`, `events` and `turns`.
 """

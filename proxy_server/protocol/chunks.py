@@ -1,4 +1,4 @@
-"""The pieces in which a message comes: the AI SDK's `UIMessageChunk`."""
+"""The pieces of a streamed message: the AI SDK's `UIMessageChunk`."""
 
 from typing import Any, get_args
 
@@ -46,7 +46,7 @@ class ReasoningEnd(Struct, tag="reasoning-end", rename="camel", omit_defaults=Tr
 
 
 class MessageMetadata(Struct, tag="message-metadata", rename="camel", gc=False):
-    """What is known of the message by now, in place of what was."""
+    """The message's metadata as of now; replaces the earlier one."""
 
     message_metadata: Metadata
 
@@ -57,14 +57,14 @@ class Finish(Struct, tag="finish", rename="camel", gc=False):
 
 
 class Abort(Struct, tag="abort", rename="camel", omit_defaults=True, gc=False):
-    """The answer ended early; with the message's last metadata, which goes beyond the AI SDK."""
+    """The answer ended early; with the message's final metadata, which the AI SDK does not have."""
 
     reason: str
     message_metadata: Metadata | None = None
 
 
 class Error(Struct, tag="error", rename="camel", omit_defaults=True, gc=False):
-    """The model failed; with the message's last metadata, which goes beyond the AI SDK."""
+    """The model failed; with the message's final metadata, which the AI SDK does not have."""
 
     error_text: str
     message_metadata: Metadata | None = None
@@ -84,10 +84,10 @@ TypedChunk = (
     | Error
 )
 Chunk = TypedChunk | dict[str, Any]
-"""Those of `shapes.py` that are not of text are plain JSON."""
+"""Chunks of `shapes.py` that are not of text are plain JSON."""
 Closing = Finish | Abort | Error
 CLOSING = frozenset(kind.__struct_config__.tag for kind in get_args(Closing))
-"""Their types."""
+"""The types of closing chunks."""
 
 
 def closing(metadata: Metadata) -> Closing:

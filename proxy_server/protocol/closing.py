@@ -1,4 +1,4 @@
-"""The last publication of an answer, whoever makes it: its server, its heir, or who cancels it."""
+"""The last publication of an answer, whether its own server, another one or a cancel makes it."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,9 @@ def closing_entry(
     prompt: Message | None = None,
     after: str | None = None,
 ) -> OutboxEntry:
-    """The publication of that number, which closes the message after the chunks given.
+    """The publication number `seq`, which adds the chunks and closes the message.
 
-    prompt, after: what the answer joins with, where this is its first publication as well.
+    prompt, after: what the answer brings with it, if this is its first publication as well.
     """
     end = closing(metadata)
     publication = ChunksPublication(message_id, seq, [*chunks, end])
@@ -29,7 +29,7 @@ def closing_entry(
         publication.chunks = [Start(message_id, metadata), *publication.chunks]
         publication.prompt, publication.after = prompt, after
     elif not isinstance(end, Finish):
-        # the AI SDK takes no metadata from the chunks of other ends
+        # the AI SDK reads no metadata from other closing chunks
         publication.chunks = [*chunks, MessageMetadata(metadata), end]
     return OutboxEntry(message_id, conversation_id, seq, encode(publication))
 
@@ -37,9 +37,10 @@ def closing_entry(
 def step_entry(
     conversation_id: str, message_id: str, seq: int, chunks: Sequence[Chunk]
 ) -> OutboxEntry:
-    """A publication within a message that waits or goes on, stored with what it publishes.
+    """A publication of a message that waits or goes on; stored together with its change.
 
-    Its id is its own: the next one may be stored before Centrifugo is known to have it.
+    Its id differs from the message's: the next one may be stored before Centrifugo is known to have
+    it.
     """
     data = encode(ChunksPublication(message_id, seq, chunks))
     return OutboxEntry(f"{message_id}:{seq}", conversation_id, seq, data)

@@ -1,4 +1,4 @@
-"""Values to JSON, and what clients send to values."""
+"""Encodes values to JSON, and decodes what clients send."""
 
 import json
 from typing import Any, TypeVar
@@ -18,9 +18,9 @@ def encode(value: Any) -> bytes:
 
 
 def _mended(data: bytes) -> bytes:
-    """Half a surrogate, which JavaScript sends where it cut a text, becomes U+FFFD.
+    """Replaces half surrogates by U+FFFD; JavaScript sends one if it cuts a character in two.
 
-    Raises DecodeError and RecursionError for what is no JSON.
+    Raises DecodeError and RecursionError for invalid JSON.
     """
     try:
         value = json.loads(data)
@@ -31,7 +31,7 @@ def _mended(data: bytes) -> bytes:
 
 
 def decode_request(data: bytes, shape: type[_T]) -> _T:
-    """A client's request; fields that the shape does not know are ignored.
+    """Decodes a client's request; unknown fields are ignored.
 
     Raises Malformed with a sentence that names the field.
     """
@@ -44,7 +44,7 @@ def decode_request(data: bytes, shape: type[_T]) -> _T:
             return msgspec.json.decode(_mended(data), type=shape)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at ")
-        # without the value that was given, which may be long and is not for the log
+        # without the given value, which may be long and must not be logged
         problem = problem.partition(" '")[0][:_MOST_CHARACTERS]
         name = place.strip("`").removeprefix("$").removeprefix(".")
         where = f"The field {name}" if name else "The request"

@@ -1,4 +1,4 @@
-"""What a responder says of an answer, in terms of no provider."""
+"""What a responder yields for an answer, independent of any provider."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
@@ -9,13 +9,13 @@ FinishReason = Literal["stop", "length", "content-filter", "tool-calls", "error"
 
 
 class Text(NamedTuple):
-    """More of the answer's text; never empty."""
+    """A piece of the answer's text; never empty."""
 
     text: str
 
 
 class Reasoning(NamedTuple):
-    """More of what the model thinks aloud; never empty."""
+    """A piece of the model's reasoning; never empty."""
 
     text: str
 
@@ -23,27 +23,27 @@ class Reasoning(NamedTuple):
 class Piece(NamedTuple):
     """A chunk of the AI SDK that adds to the message: a JSON object with its `type`.
 
-    Texts that come as chunks have ids and may grow beside each other; `Text` and `Reasoning` that
-    follow each other are one part.
+    Texts in chunks have ids and may grow at the same time; successive `Text` or `Reasoning` events
+    form one part.
     """
 
     chunk: Mapping[str, Any]
 
 
 class Given(NamedTuple):
-    """Metadata for the message, merged into what was given before: a JSON object.
+    """Metadata for the message, a JSON object; merged into what was given before.
 
-    Fields that the service has itself (`created_at`, `status`, `usage`, …) are left out.
+    The service's own fields (`created_at`, `status`, `usage`, …) are ignored in it.
     """
 
     metadata: Mapping[str, Any]
 
 
 class Finish(NamedTuple):
-    """The end, and why; nothing follows."""
+    """The end and its reason; nothing follows."""
 
     reason: FinishReason
 
 
 Event = Text | Reasoning | Piece | Given | Usage | Finish
-"""`Usage` replaces what was said of it before."""
+"""A `Usage` replaces an earlier one."""

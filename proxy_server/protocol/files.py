@@ -1,4 +1,4 @@
-"""Files of users: pieces on their way, what is known of a file, and how its content is read."""
+"""Users' files: pieces in transfer, metadata, and reading the content."""
 
 import re
 from base64 import b64decode
@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 MOST_PIECE_BYTES = 65_536
 LEAST_PIECE_BYTES = 4_096
-"""Of each piece but the last: a file in smaller ones would be mostly rows."""
+"""Of each piece but the last: with smaller pieces, a file would have too many rows."""
 
 _URL = re.compile(r"upload:([A-Za-z0-9_-]{1,64})", re.ASCII)
 _DATA_URL = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),", re.ASCII)
@@ -16,9 +16,10 @@ _DATA_URL = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One piece of a file, found to be in order as far as it can be told from it alone.
+    """One piece of a file, valid as far as that can be checked without the others.
 
-    part: from 1 to `parts`; media_type, filename, bytes: of the whole, where this piece says so.
+    part: from 1 to `parts`.
+    media_type, filename, bytes: of the whole file, if this piece has them.
     """
 
     upload_id: str
@@ -31,7 +32,7 @@ class Piece:
 
 
 class FileInfo(NamedTuple):
-    """What is known of a file without its content."""
+    """A file's metadata."""
 
     media_type: str
     filename: str | None
@@ -39,7 +40,7 @@ class FileInfo(NamedTuple):
 
 
 class FilePiece(NamedTuple):
-    """One piece of a file that is whole."""
+    """One piece of a complete file."""
 
     data: bytes
     parts: int
@@ -50,14 +51,14 @@ class Files(Protocol):
     """The files of one user."""
 
     async def about(self, url: str) -> FileInfo | None:
-        """None where there is no such file, or no more."""
+        """None if there is no such file, or no longer."""
 
     async def read(self, url: str) -> bytes | None:
-        """The whole content; None where there is no such file, or no more."""
+        """The whole content; None if there is no such file, or no longer."""
 
 
 class NoFiles:
-    """Where nothing was uploaded."""
+    """For users without uploads."""
 
     async def about(self, url: str) -> FileInfo | None:
         del url
@@ -69,18 +70,18 @@ class NoFiles:
 
 
 def url_of(upload_id: str) -> str:
-    """What names an upload in the parts of a message."""
+    """The URL of an upload in the parts of a message."""
     return f"upload:{upload_id}"
 
 
 def upload_id_of(url: str) -> str | None:
-    """None where the address is not that of an upload."""
+    """None if the URL is not that of an upload."""
     found = _URL.fullmatch(url)
     return found[1] if found else None
 
 
 def from_data_url(url: str) -> bytes | None:
-    """The content of a data URL; None where it is none, or broken."""
+    """The content of a data URL; None for any other or a broken one."""
     found = _DATA_URL.match(url)
     if found is None:
         return None

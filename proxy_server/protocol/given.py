@@ -1,4 +1,4 @@
-"""Metadata that a responder gives its message, beside the service's own fields."""
+"""Metadata that a responder adds to its message, beside the service's own fields."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,18 +9,18 @@ from proxy_server.protocol.messages import Metadata, metadata_with, more_of
 from proxy_server.protocol.shapes import Json, WrongShapeError
 
 RESERVED = frozenset(Metadata.__struct_fields__)
-"""The service's own: what a responder gives by these names is left out."""
+"""The service's own fields, which are ignored in a responder's metadata."""
 _NEVER = frozenset(("__proto__", "constructor", "prototype"))
-"""Names that the AI SDK takes nowhere in it."""
+"""Names that the AI SDK ignores anywhere in metadata."""
 _MOST_BYTES = 20_000
 _encoder = msgspec.json.Encoder()
 
 
 class GivenMetadata:
-    """What was given so far, and how much of it clients were sent and are known to have.
+    """The metadata given so far, and how much of it was sent and acknowledged.
 
-    Each time it is sent whole: clients put the last one in place of what they have, while the AI
-    SDK merges. Both come to the same as long as each state is sent that a merge cannot pass over.
+    Each time it is sent whole: clients replace what they have, while the AI SDK merges. Both give
+    the same result if every state is sent that a merge of later ones would not reproduce.
     """
 
     def __init__(self, stored: Metadata | None = None) -> None:
@@ -30,7 +30,7 @@ class GivenMetadata:
 
     @property
     def waits(self) -> bool:
-        """Whether there is anything that was not sent."""
+        """Whether there is anything unsent."""
         return bool(self._unsent)
 
     @property
@@ -38,7 +38,7 @@ class GivenMetadata:
         return self._acknowledged
 
     def add(self, given: Mapping[str, Any]) -> None:
-        """Raises WrongShapeError for what no message can have."""
+        """Raises WrongShapeError for metadata that no message can have."""
         fields = merged(self._fields, _checked(given))
         size = len(_encoder.encode(fields))
         if size > _MOST_BYTES:
@@ -52,7 +52,7 @@ class GivenMetadata:
         self._fields = fields
 
     def send(self) -> Sequence[Json]:
-        """What is to be sent now, in order; empty where that is nothing."""
+        """The states to send now, in order; may be empty."""
         unsent, self._unsent = self._unsent, []
         self._sent = self._fields
         return unsent
@@ -62,7 +62,7 @@ class GivenMetadata:
         self._acknowledged = self._sent
 
     def replay(self, published: Metadata) -> None:
-        """Takes what was published by whoever made this message before."""
+        """Takes over what an earlier server of this message published."""
         self._fields = self._sent = self._acknowledged = more_of(published)
 
     def within(self, metadata: Metadata) -> Metadata:
@@ -71,7 +71,7 @@ class GivenMetadata:
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Json:
-    """As the AI SDK merges metadata: objects are joined, all else takes the place of what was."""
+    """Merges as the AI SDK does: objects are merged, any other value is replaced."""
     result = dict(base)
     for name, given in over.items():
         if name in _NEVER:

@@ -9,12 +9,12 @@ from msgspec import Raw, Struct
 from proxy_server.protocol.unknown import Keeping, is_whole
 
 Status = Literal["queued", "streaming", "waiting", "complete", "stopped", "failed", "interrupted"]
-"""Those that are written here. A stored message may have another: a newer version may know more."""
+"""The statuses that this version writes; a newer version may have stored others."""
 Role = Literal["user", "assistant"]
 
 
 ProviderMetadata = dict[str, Any]
-"""What the model's provider has to say of a part, and may want back with it."""
+"""Data of the model's provider about a part, which it may want back with the part."""
 
 
 class TextPart(Struct, tag="text", rename="camel", omit_defaults=True, gc=False):
@@ -38,7 +38,7 @@ class FilePart(Struct, tag="file", rename="camel", omit_defaults=True, gc=False)
 
 
 class SourceUrl(Struct, tag="source-url", rename="camel", omit_defaults=True, gc=False):
-    """A page that the answer cites: the part, and the chunk that adds it."""
+    """A page that the answer cites; both the part and the chunk that adds it."""
 
     source_id: str
     url: str
@@ -48,11 +48,11 @@ class SourceUrl(Struct, tag="source-url", rename="camel", omit_defaults=True, gc
 
 KnownPart = TextPart | ReasoningPart | FilePart | SourceUrl
 Part = KnownPart | Raw
-"""All other parts, such as tools, are kept as JSON: those of newer versions as they came."""
+"""All other parts, such as tools, are kept as JSON, and so are those of newer versions."""
 
 
 class Usage(Struct, omit_defaults=True, gc=False):
-    """Tokens paid for; `estimated` where the provider gave no figures."""
+    """Tokens used; `estimated` if the provider gave no figures."""
 
     input_tokens: int
     output_tokens: int
@@ -62,7 +62,7 @@ class Usage(Struct, omit_defaults=True, gc=False):
 
 
 def added(before: Usage | None, now: Usage | None) -> Usage | None:
-    """What an answer has cost that was made in two steps."""
+    """The usage of an answer that was made in two steps."""
     if before is None or now is None:
         return before or now
     return Usage(
@@ -75,10 +75,10 @@ def added(before: Usage | None, now: Usage | None) -> Usage | None:
 
 
 class Metadata(Struct, omit_defaults=True):
-    """What is known of a message besides its parts; `created_at` in Unix seconds.
+    """A message's data besides its parts; `created_at` is in Unix seconds.
 
-    `versions`: the ids of all versions of it in the order in which they were made, its own among
-    them, where there are several.
+    `versions`: if there are several versions, the ids of all in order of creation, including its
+        own.
     """
 
     created_at: float
@@ -110,7 +110,7 @@ _metadata = Keeping(Metadata)
 
 
 def decode_parts(raw: str) -> list[Part]:
-    """Parts of kinds that are not known here, and fields, are kept as they came."""
+    """Parts of unknown kinds, and unknown fields, are kept as they are."""
     data = raw.encode()
     try:
         parts = list[Part](_parts.decode(data))
@@ -132,22 +132,22 @@ def _known_or_raw(part: bytes) -> Part:
 
 
 def part_type(part: Part) -> str:
-    """Its `type`, also of one that is kept as JSON."""
+    """A part's `type`, also if the part is kept as JSON."""
     if not isinstance(part, Raw):
         return str(part.__struct_config__.tag)
     return _type.decode(part).type
 
 
 def decode_metadata(raw: str) -> Metadata:
-    """Fields that are not known here are kept as they came."""
+    """Unknown fields are kept as they are."""
     return _metadata.decode(raw.encode())
 
 
 def more_of(metadata: Metadata) -> dict[str, Any]:
-    """Its fields that are not known here: of a responder, or of a newer version."""
+    """The unknown fields: from a responder, or from a newer version."""
     return _metadata.more_of(metadata)
 
 
 def metadata_with(metadata: Metadata, more: Mapping[str, Any]) -> Metadata:
-    """The same with these in place of the fields that are not known here."""
+    """A copy with these in place of the unknown fields."""
     return _metadata.having(metadata, more)

@@ -1,7 +1,7 @@
-"""The beginning of a JSON text as the value that it is so far, as the AI SDK's `parsePartialJson`.
+"""Parses an incomplete JSON text, as the AI SDK's `parsePartialJson` does.
 
-An input that a model is still writing is read this way. What counts is that it gives the same as
-the AI SDK does, so texts that are no beginning of JSON go the same ways, too.
+An input that a model is still writing is read this way. The result must equal the AI SDK's, also
+for texts that are not the beginning of valid JSON.
 """
 
 import json
@@ -14,9 +14,9 @@ _STRING_END = re.compile(r'["\\]')
 _HEX = frozenset("0123456789abcdefABCDEF")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _EXACT = 1 << 53
-"""JavaScript knows no greater integers exactly."""
+"""The largest integer that JavaScript represents exactly."""
 
-# What is open, innermost last. One letter each, so that closing is a look into a table.
+# The stack of what is open, innermost last. One letter each, so that closing is a table look-up.
 _ROOT, _DONE, _STRING, _ESCAPE, _UNICODE, _LITERAL, _NUMBER = "r", "d", "s", "e", "u", "l", "n"
 _OBJECT, _KEY, _KEYED, _COLON, _MEMBER, _COMMA = "{", "k", "K", ":", "m", ","
 _ARRAY, _ITEM, _ITEM_COMMA = "[", "i", ";"
@@ -38,14 +38,14 @@ _CLOSES = {(_OBJECT, "}"), (_MEMBER, "}"), (_ARRAY, "]"), (_ITEM, "]")}
 
 
 class Nothing:
-    """What no value can be read from."""
+    """The result if no value can be read."""
 
 
 NOTHING = Nothing()
 
 
 class PartialJson:
-    """A growing text; what was fed is not gone through again."""
+    """A growing text; what was fed is not parsed again."""
 
     def __init__(self, text: str = "") -> None:
         self._pieces: list[str] = []
@@ -81,7 +81,7 @@ class PartialJson:
         self._length += len(text)
 
     def value(self) -> Any:
-        """What it is so far; NOTHING where that cannot be said."""
+        """The value so far; NOTHING if there is none."""
         text = self.text
         whole = _parsed(text)
         return _parsed(text[: self._valid] + self._closing()) if whole is NOTHING else whole
@@ -97,7 +97,7 @@ class PartialJson:
         return closing
 
     def _step(self, char: str, end: int) -> None:
-        """Takes a character; end: how much of the text it makes."""
+        """Consumes a character; `end` is the length of the text up to it."""
         state = self._open[-1]
         if state == _STRING:
             if char == "\\":
@@ -203,13 +203,13 @@ def _no_constant(name: str) -> None:
 
 
 def _without_halves(value: Any) -> Any:
-    """Half a surrogate, which a cut escape leaves, becomes U+FFFD: it cannot be sent."""
+    """Replaces half surrogates, left by a cut escape, with U+FFFD: they cannot be sent."""
     text = json.dumps(value, ensure_ascii=False)
     return json.loads(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
 
 
 def _forbidden(value: Any) -> bool:
-    """Keys that would reach into the prototypes of a JavaScript client."""
+    """Whether there are keys that would reach into the prototypes of a JavaScript client."""
     if isinstance(value, list):
         return any(map(_forbidden, value))
     if not isinstance(value, dict):

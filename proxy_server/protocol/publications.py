@@ -1,4 +1,4 @@
-"""What is published to channels."""
+"""The publications sent to channels."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, get_args
@@ -13,7 +13,7 @@ from proxy_server.protocol.shapes import WrongShapeError, checked, is_known
 
 
 class MessagePublication(Struct, tag="message", omit_defaults=True, gc=False):
-    """A message joined behind the one with the id `after`, or as the first."""
+    """A new message, after the one with the id `after`, or the first."""
 
     message: Message
     after: str | None = None
@@ -22,8 +22,8 @@ class MessagePublication(Struct, tag="message", omit_defaults=True, gc=False):
 class ChunksPublication(Struct, tag="chunks", omit_defaults=True, gc=False):
     """A piece of an answer.
 
-    The first one has what the answer joins with: its prompt, and the id of the message before that
-    where there is one. What else stood behind the prompt has left.
+    The first one contains the answer's prompt, and the id of the message before the prompt, if any.
+    Anything else that was after that message has left the view.
     """
 
     message: str
@@ -34,20 +34,20 @@ class ChunksPublication(Struct, tag="chunks", omit_defaults=True, gc=False):
 
 
 class RemovedPublication(Struct, tag="removed", gc=False):
-    """Messages that left the conversation, because an answer before them is made anew."""
+    """Messages that left the view, because an answer before them is made anew."""
 
     messages: list[str]
 
 
 class TitlePublication(Struct, tag="title", gc=False):
-    """`version` is the conversation's: an older title is to be dropped."""
+    """`version` is the conversation's; drop an older title."""
 
     title: str
     version: int
 
 
 class DeletedPublication(Struct, tag="deleted", omit_defaults=True, gc=False):
-    """The conversation is gone; on a user's own channel it names which."""
+    """The conversation is deleted; on a user's own channel, it names which one."""
 
     conversation: str | None = None
 
@@ -57,7 +57,7 @@ class ConversationPublication(Struct, tag="conversation", gc=False):
 
 
 class SyncPublication(Struct, tag="sync", gc=False):
-    """Nothing to show: it lets Centrifugo see that a connection has missed what came before."""
+    """Carries nothing: it lets Centrifugo see that a connection has missed something."""
 
 
 Publication = (
@@ -72,7 +72,7 @@ Publication = (
 
 
 class _RawChunks(Struct, tag="chunks", tag_field="type"):
-    """A `chunks` publication as it is read back from a channel's history."""
+    """A `chunks` publication as read back from a channel's history."""
 
     message: str
     seq: int
@@ -96,12 +96,12 @@ _TYPED = frozenset(kind.__struct_config__.tag for kind in get_args(TypedChunk))
 
 
 def idempotency_key(message: str, seq: int) -> str:
-    """The same for whoever publishes: of two publications with one number, one is published."""
+    """The same for any server: of two publications with one number, only one is published."""
     return f"{message}:{seq}"
 
 
 class PublishedChunks(NamedTuple):
-    """What is known here of a `chunks` publication; `closes` the message, known or not how."""
+    """The known content of a `chunks` publication; an unreadable chunk can close, too."""
 
     message_id: str
     seq: int
@@ -110,9 +110,9 @@ class PublishedChunks(NamedTuple):
 
 
 def published_chunks(data: bytes) -> PublishedChunks | None:
-    """The publication if it carries chunks; None for one of another type, or not of our making.
+    """The publication if it carries chunks; None for another type, or one not made by us.
 
-    Chunks of kinds that are not known here are left out: its number counts all the same.
+    Chunks of unknown kinds are left out; the publication's number counts all the same.
     """
     try:
         if _kind.decode(data).type != "chunks":
@@ -127,7 +127,7 @@ def published_chunks(data: bytes) -> PublishedChunks | None:
 def _typed(chunk: Raw) -> Chunk:
     found: TypedChunk = _chunk.decode(chunk)
     if isinstance(found, _Telling) and found.message_metadata is not None:
-        # with the fields that are not known here
+        # including unknown fields
         metadata = bytes(_told.decode(chunk).message_metadata)
         found.message_metadata = decode_metadata(metadata.decode())
     return found

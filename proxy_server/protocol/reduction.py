@@ -1,7 +1,7 @@
-"""Chunks to the parts of a message: what the AI SDK's `readUIMessageStream` makes of them.
+"""Reduces chunks to the parts of a message, as the AI SDK's `readUIMessageStream` does.
 
-Values alone. What was checked before, such as that an id is known, is not checked again here: a
-chunk that fits nothing changes nothing.
+Chunks were validated before, for instance that an id is known. That is not checked again: a chunk
+that fits nothing changes nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -27,13 +27,13 @@ _APPENDED = {
     "custom": ("kind", "providerMetadata"),
     "steering-message": ("id", "parts"),
 }
-"""Chunks that are parts as they come, and the fields of those."""
+"""Chunks that become parts as they are, and the fields of those parts."""
 
 
 class Reduction:
-    """The parts so far. Parts that are JSON are replaced and never changed.
+    """The parts so far. Parts that are JSON are replaced, never changed.
 
-    Text grows at the last part of text or reasoning; while it does, none but tools stand behind.
+    Text grows in the last text or reasoning part; while it does, only tools may follow that part.
     """
 
     def __init__(self, parts: Iterable[Part] = ()) -> None:
@@ -60,7 +60,7 @@ class Reduction:
             self._append(part)
 
     def say(self, kind: TextKind, text: str) -> None:
-        """More of the text that grows."""
+        """Adds to the growing text."""
         if self._text < 0 or not isinstance(self._parts[self._text], kind):
             self._append(kind("", "streaming"))
         self._run.append(text)
@@ -81,7 +81,7 @@ class Reduction:
         ]
 
     def tools(self) -> list[Json]:
-        """The parts that are tools, as they are shown."""
+        """The tool parts as shown to clients."""
         return [
             self._with_input(index)
             for index, part in enumerate(self._parts)
@@ -106,7 +106,7 @@ class Reduction:
         return self._run[0]
 
     def _with_input(self, index: int) -> Json:
-        """A part that is JSON. Inputs that grow are read when somebody looks at them."""
+        """A JSON part. Growing inputs are parsed only when read."""
         part = self._parts[index]
         partial = self._inputs.get(index)
         if isinstance(part, TextLike):
@@ -132,7 +132,7 @@ class Reduction:
             self._data.setdefault((part["type"], part["id"]), index)
 
     def _settle(self) -> None:
-        """What was said goes to its part, which grows no more."""
+        """Stores the text in its part, which grows no more."""
         part = self._parts[self._text] if self._text >= 0 else None
         if isinstance(part, TextLike):
             self._parts[self._text] = msgspec.structs.replace(part, text=self._said(), state=None)
@@ -155,7 +155,7 @@ class Reduction:
         self._append({"type": "step-start"})
 
     def _reset_step(self, _chunk: Json) -> None:
-        """Takes out what came since the step began, which is about to come again."""
+        """Removes what came since the step began: it is about to be sent again."""
         self._settle()
         kept = [
             self._with_input(index) if isinstance(part, dict) else part
@@ -168,7 +168,7 @@ class Reduction:
         self._append(kind("", "streaming", chunk.get("providerMetadata")))
 
     def _change_text(self, chunk: Json) -> None:
-        """More of a text, or its end."""
+        """Adds to a text, or ends it."""
         kind, _, step = chunk["type"].partition("-")
         if step == "delta":
             self.say(_KINDS[kind], chunk["delta"])
@@ -187,7 +187,7 @@ class Reduction:
         return min((index for index in found if index is not None), default=None)
 
     def _find(self, call: str) -> int | None:
-        """The tool of that call: of this step, or else the last one anywhere."""
+        """The tool part of that call: in this step, or else the last one anywhere."""
         if (index := self._in_step(call)) is not None:
             return index
         for index in range(len(self._parts) - 1, -1, -1):

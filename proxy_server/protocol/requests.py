@@ -1,4 +1,4 @@
-"""What clients ask for, and the replies that are not a Session."""
+"""Clients' requests, and the replies other than a Session."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -40,7 +40,7 @@ class Regenerate(Struct):
 
 
 class Approval(Struct):
-    """What the user says to one request for approval."""
+    """The user's reply to one request for approval."""
 
     id: str
     approved: bool
@@ -48,7 +48,7 @@ class Approval(Struct):
 
 
 class ToolOutput(Struct, rename="camel"):
-    """What came of a tool that the client ran: either of the last two."""
+    """The result of a tool that the client ran: either `output` or `errorText`."""
 
     tool_call_id: str
     output: Raw | UnsetType = UNSET
@@ -91,7 +91,7 @@ class Delete(Struct):
 
 
 class Models(Struct):
-    """Asks for what prompts may name."""
+    """Asks for the models that prompts may name."""
 
 
 class Upload(Struct, rename={"size": "bytes"}):
@@ -110,7 +110,7 @@ class Download(Struct):
 
 
 class Uploaded(Struct):
-    """The parts that are missing still, or else what names the file."""
+    """The missing parts, or else the URL of the file."""
 
     missing: list[int] | UnsetType = UNSET
     url: str | UnsetType = UNSET
@@ -159,7 +159,7 @@ class Page(Struct):
 
 
 class Model(Struct):
-    """A name that a prompt may give; `input`: what it takes, by the first words of media types."""
+    """A model that a prompt may name; `input`: what it accepts, as first words of media types."""
 
     id: str
     input: Sequence[str]
@@ -167,10 +167,10 @@ class Model(Struct):
 
 
 class AllModels(Struct):
-    """The usual one is the first."""
+    """The default model is the first."""
 
     models: Sequence[Model]
 
 
 class Done(Struct):
-    """Nothing but that it is stored."""
+    """Confirms that the change is stored."""

@@ -8,7 +8,7 @@ from proxy_server.protocol.messages import Message
 
 
 class Position(Struct, frozen=True, gc=False):
-    """A place in a channel's history, as Centrifugo acknowledged it."""
+    """A position in a channel's history, as acknowledged by Centrifugo."""
 
     offset: int
     epoch: str
@@ -19,9 +19,9 @@ BEGINNING = Position(0, "")
 
 
 class GenerationState(Struct, frozen=True, gc=False):
-    """How far the answer in a session has come: `seq` is the last publication it contains.
+    """The progress of a session's answer: `seq` is the last publication that it contains.
 
-    One that is `waiting` goes on only when somebody decides.
+    A `waiting` answer goes on only after a decision.
     """
 
     message: str
@@ -32,8 +32,8 @@ class GenerationState(Struct, frozen=True, gc=False):
 class Session(Struct):
     """Everything needed to show a conversation and to follow it live.
 
-    `key` is its client's own name for it, where it has one.
-    `next` is the cursor of `ai:history` for the messages before these, where there are any.
+    `key` is the client's own name for it, if any. `next` is the cursor of `ai:history` for the
+    messages before these, if any.
     """
 
     conversation: str
@@ -48,9 +48,9 @@ class Session(Struct):
 
 
 class Summary(Struct, gc=False):
-    """A conversation as it stands in its owner's list; `updated_at` in Unix seconds.
+    """A conversation's entry in its owner's list; `updated_at` is in Unix seconds.
 
-    `version` grows with each change of it, so that a reader can drop an older summary.
+    `version` grows with each change, so that a reader can drop an older summary.
     """
 
     id: str
@@ -63,9 +63,9 @@ class Summary(Struct, gc=False):
 
 
 class Hit(Struct):
-    """A text that has what was looked for: a message, or where that is absent, a title.
+    """A search result: a message, or a title if `message` is absent.
 
-    marks: the places in the excerpt that match, in UTF-16 code units, as JavaScript counts.
+    marks: the matches in the excerpt, in UTF-16 code units, as JavaScript counts.
     """
 
     conversation: str

@@ -1,4 +1,4 @@
-"""What each chunk of the AI SDK consists of, but for those by which the service itself ends."""
+"""The fields of each AI SDK chunk, except those with which the service itself ends messages."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -10,14 +10,14 @@ _MOST_NAME = 200
 
 
 class Shape(NamedTuple):
-    """Its fields and their types; those of the type `object` may hold any JSON, null as well."""
+    """Field names and types; a field of the type `object` may hold any JSON, including null."""
 
     required: Mapping[str, type]
     optional: Mapping[str, type] = {}
 
 
 class WrongShapeError(ValueError):
-    """A chunk that no client could take; the message says why, without what it holds."""
+    """An invalid chunk; the message says why, without its content."""
 
 
 _META: dict[str, type] = {"providerMetadata": dict}
@@ -79,7 +79,7 @@ SHAPES: Mapping[str, Shape] = {
     "reset-step": Shape({}),
 }
 DATA = Shape({}, {"id": str, "data": _ANY, "transient": bool})
-"""Of `data-<name>`."""
+"""The shape of `data-<name>` chunks."""
 
 
 def is_data(kind: str) -> bool:
@@ -91,9 +91,9 @@ def is_known(kind: object) -> bool:
 
 
 def checked(chunk: Mapping[str, Any]) -> Json:
-    """The chunk with the fields that are known of it. Raises WrongShapeError.
+    """The chunk reduced to its known fields. Raises WrongShapeError.
 
-    Absent and null are one, as many languages have it, but where null is a value.
+    Null counts as absent, as in many languages, except in fields where null is a value.
     """
     kind = chunk.get("type")
     if not isinstance(kind, str):

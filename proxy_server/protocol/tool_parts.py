@@ -1,4 +1,4 @@
-"""The parts of a message that are tools, and what each chunk makes of one: as the AI SDK does."""
+"""Tool parts of a message, and how each chunk changes one, as in the AI SDK."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ _ASKED = {
     "isAutomatic": "isAutomatic",
     "signature": "signature",
 }
-"""Fields of an approval, and what they are called in the chunk that asks for it."""
+"""Fields of an approval, and their names in the chunk that requests it."""
 _NO_INPUT = "The answer ended before the input was complete."
 _NO_OUTPUT = "The answer ended before there was an output."
 
@@ -41,7 +41,7 @@ def tool_name(part: Mapping[str, Any]) -> str:
 
 
 def called(part: Json | None, chunk: Json) -> Json:
-    """A call begins, or is there with all its input, or has one that cannot be taken."""
+    """A call begins, its input is complete, or its input is invalid."""
     kind = chunk["type"]
     fields: Json = {
         key: chunk[key] for key in ("input", "errorText", "inputEncoding") if key in chunk
@@ -67,7 +67,7 @@ def ended(part: Json, chunk: Json) -> Json:
 
 
 def _in_state(state: str, part: Json, chunk: Json, name: str, dynamic: bool, fields: Json) -> Json:
-    """What belongs to the state that it leaves goes with that."""
+    """Changes the state; drops the fields that belonged to the old state."""
     kept = {key: value for key, value in part.items() if key not in _OF_STATE}
     named = {"type": "dynamic-tool", "toolName": name} if dynamic else {"type": f"tool-{name}"}
     changed = {**kept, **named, "toolCallId": chunk["toolCallId"], "state": state, **fields}
@@ -85,7 +85,7 @@ def denied(part: Json, _chunk: Json) -> Json:
 
 
 def asked(part: Json, chunk: Json) -> Json:
-    """Somebody has to decide whether the tool may run."""
+    """A user must decide whether the tool may run."""
     approval: Json = {"id": chunk["approvalId"]}
     for key, name in _ASKED.items():
         value = chunk.get(name)
@@ -111,17 +111,17 @@ def decided(part: Json, chunk: Json) -> Json:
 def endings(tools: Iterable[Json], status: Status) -> list[Json]:
     """The chunks that end what is open when a message ends with that status.
 
-    Without them a closed message would show a tool at work for ever. One that is called and has
-    no output may be the client's to run where the answer came to its own end.
+    Without them, a closed message would show a running tool forever. If the answer ended by itself,
+    a call without an output stays open: it may be for the client to run.
     """
     cut_short = status in ("stopped", "failed", "interrupted")
-    # an id may have come again in a later step, and then means that
+    # an id that appears again in a later step refers to the later call
     latest = {part["toolCallId"]: part for part in tools}
     chunks: list[Json] = []
     for call, part in latest.items():
         state = part.get("state")
         if state == "input-streaming":
-            # by the output: an input error would begin another part where the step is over
+            # as an output error: an input error would begin another part if the step is over
             chunks.append(_failed(call, _NO_INPUT))
         elif not cut_short:
             continue

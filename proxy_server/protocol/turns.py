@@ -1,4 +1,4 @@
-"""What layers hand each other on the way of a prompt: values, without a database or an edge."""
+"""The values that layers exchange on the way of a prompt; no database, no I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,11 +21,12 @@ FIRST_PROMPT, FIRST_ANSWER = 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A prompt that was checked as far as that goes without the database.
+    """A prompt, checked as far as possible without the database.
 
-    conversation_id: where `key` is given, that of a conversation to begin if there is none of it.
-    message_id: the id its client gave it; answer_id: the one of the answer to come.
-    since: where the conversation's channel stood before anything was stored.
+    conversation_id: with a `key`, the id of a new conversation in case none has that key.
+    message_id: the client's id for it.
+    answer_id: the id of the new answer.
+    since: the position of the conversation's channel before anything was stored.
     replaces: the prompt of which this is another version.
     """
 
@@ -47,11 +48,11 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Regeneration:
-    """An answer that is to be made anew.
+    """An answer to be made anew.
 
-    message_id: the one to replace, or its prompt, by default the last; answer_id: the one in its
-        place.
-    models: those allowed, the usual one first; the answer's own stays where it is one of them.
+    message_id: the answer to replace, or its prompt; by default the last.
+    answer_id: the id of the new answer.
+    models: those allowed, the default first; the answer keeps its own if that is one of them.
     """
 
     user: str
@@ -66,9 +67,9 @@ class Regeneration:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What was decided of an answer that waits.
+    """The decisions on a waiting answer.
 
-    since: where the conversation's channel stood before anything was stored.
+    since: the position of the conversation's channel before anything was stored.
     """
 
     user: str
@@ -86,16 +87,16 @@ class Assignment:
     """One answer to make or to end, with its checkpoint: `parts` are those up to `seq`.
 
     was_queued: its position is older than other answers of the conversation.
-    prompt, after: where nothing is known to be published of the answer: what it answers, and the
-        id of the message before that. They go out with the first publication. A prompt that is one
-        of several versions does not say where it stands to one who does not have it: its `after` is
-        the answer's own id, which nobody knows, so that they open again.
-    versions: the ids of all versions of an answer that is new, where there are several.
+    prompt, after: the prompt, and the id of the message before that, if nothing of the answer is
+        known to be published. They go out with the first publication. If the prompt is one of
+        several versions, `after` is the answer's own id: clients without the prompt do not know
+        that id either, and so open the conversation again.
+    versions: if the answer is one of several versions, the ids of all.
     data, meta: JSON that came with the prompt, from the client and from Centrifugo.
-    stored: the answer's metadata, where another server may have stored it.
-    trigger: what asked for it, or for its going on; then `decisions` are what was decided.
+    stored: the answer's metadata, if another server may have stored it.
+    trigger: what asked for the answer, or made it go on; then `decisions` are those made.
     key: the client's own name for the conversation.
-    stopping: somebody has asked for its end.
+    stopping: whether a stop was requested.
     """
 
     conversation_id: str
@@ -121,11 +122,11 @@ class Assignment:
 
     @property
     def usage(self) -> Usage | None:
-        """What it had cost when it came to wait."""
+        """The usage up to the wait."""
         return self.stored.usage if self.stored is not None else None
 
     def metadata(self, status: Status) -> Metadata:
-        """The answer's with that status: fields that a newer version stored stay in it."""
+        """The answer's metadata with that status; keeps fields that a newer version stored."""
         if self.stored is None:
             return Metadata(self.created_at, status, self.model, versions=self.versions)
         return replace(self.stored, status=status)
@@ -133,9 +134,9 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """An answer as of one acknowledged publication: its text, its number and its position.
+    """An answer as of one acknowledged publication: text, number and position.
 
-    metadata: where its responder has given any that is not stored yet.
+    metadata: if its responder has given any that is not stored yet.
     """
 
     message_id: str
@@ -150,9 +151,9 @@ class OutboxEntry:
     """A publication that is stored until Centrifugo has it, so that any server can send it.
 
     id: of the answer that it ends, of the conversation that it deletes, or of a state, such as the
-        title, of which only the newest version counts.
+        title. Of a state, only the newest version counts.
     version: the answer's `seq`, or the conversation's version.
-    deleted_for: the user from whose list the conversation goes as well.
+    deleted_for: for a deletion, the user whose list had the conversation.
     """
 
     id: str
@@ -168,9 +169,9 @@ class OutboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """An answer's end as stored: the queued one to start now, and the conversation as it stands.
+    """A stored end: the queued answer to start now, and the conversation's present state.
 
-    `summary` is None where the conversation was deleted meanwhile.
+    `summary` is None if the conversation was deleted meanwhile.
     """
 
     next: Assignment | None
@@ -181,7 +182,7 @@ class Finished:
 class View:
     """Messages, oldest first; the answer being made, and the position of its checkpoint.
 
-    being_closed: that answer was taken over: its end may be published, and is not stored yet.
+    being_closed: whether that answer was taken over: its end may be published but not stored.
     """
 
     title: str
@@ -196,9 +197,9 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What a stop found: answers that are being made somewhere, and the ends of queued ones.
+    """What a stop found: answers being made on any server, and the ends of queued ones.
 
-    `summary` is the conversation as it stands, where the stop has changed that.
+    `summary` is the conversation's present state, if the stop has changed it.
     """
 
     running: list[str] = field(default_factory=list)
@@ -208,9 +209,9 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Continued:
-    """What a decision came to: what to show and, where it was new, what publishes it to others.
+    """The result of a decision: what to show, and its publication if it was new.
 
-    assignment: the answer, where it goes on now.
+    assignment: the answer, if it goes on now.
     """
 
     view: View
@@ -221,9 +222,9 @@ class Continued:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A stored turn: what to show, the conversation as it stands, and the answer to come.
+    """A stored turn: what to show, the conversation's present state, and the new answer.
 
-    assignment: None where the turn had been stored before, and nothing was changed.
+    assignment: None if the turn had been stored before, and nothing was changed.
     status: whether the answer is to be started now.
     removed: the ids of the messages that the answer replaces.
     """

@@ -1,4 +1,4 @@
-"""Fields that a newer version wrote: whoever reads a value and writes it again must lose none."""
+"""Fields written by a newer version: they must survive when a value is read and written again."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,7 +13,7 @@ _S = TypeVar("_S", bound=Struct)
 
 
 class Keeping(Generic[_S]):
-    """Decodes a struct; where there are fields that it does not know, one that has them as well."""
+    """Decodes a struct; if it has unknown fields, decodes a subclass that keeps them."""
 
     def __init__(self, known: type[_S]) -> None:
         self._known = known
@@ -22,7 +22,7 @@ class Keeping(Generic[_S]):
         self._names = {*known.__struct_encode_fields__, *([tag] if tag else [])}
 
     def decode(self, raw: bytes) -> _S:
-        """Raises ValidationError where a field that is known holds what it cannot."""
+        """Raises ValidationError if a known field has an invalid value."""
         found: _S = self._decoder.decode(raw)
         if is_whole(found, raw):
             return found
@@ -30,13 +30,13 @@ class Keeping(Generic[_S]):
         return msgspec.json.decode(raw, type=_with(self._known, unknown)) if unknown else found
 
     def more_of(self, found: _S) -> dict[str, Any]:
-        """The fields, and their values, that it does not know."""
+        """The unknown fields and their values."""
         names = zip(found.__struct_fields__, found.__struct_encode_fields__, strict=True)
         more = [(field, name) for field, name in names if name not in self._names]
         return {name: msgspec.json.decode(getattr(found, field)) for field, name in more}
 
     def having(self, found: _S, more: Mapping[str, Any]) -> _S:
-        """The same with these in place of the fields that it does not know."""
+        """A copy with these in place of the unknown fields."""
         known = {field: getattr(found, field) for field in self._known.__struct_fields__}
         unknown = _with(self._known, tuple(more)) if more else self._known
         values = (Raw(_encoder.encode(value)) for value in more.values())
@@ -45,13 +45,13 @@ class Keeping(Generic[_S]):
 
 
 def is_whole(found: object, raw: bytes) -> bool:
-    """Whether what was decoded is surely all that there was: it is as we write it."""
+    """Whether nothing was lost in decoding: encoding gives the same bytes."""
     return _encoder.encode(found) == raw
 
 
 @lru_cache(maxsize=200)
 def _with(known: type[_S], names: tuple[str, ...]) -> type[_S]:
-    """The struct with further fields, whose names need be none of Python's."""
+    """The struct with more fields; their names need not be valid in Python."""
     config = known.__struct_config__
     renamed = {f"unknown_{number}": name for number, name in enumerate(names)}
     with_more: type[Any] = msgspec.defstruct(

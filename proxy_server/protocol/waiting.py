@@ -1,4 +1,4 @@
-"""What an answer waits for, what was decided of it, and the chunks that publish it."""
+"""What an answer waits for, the decisions on it, and the chunks that publish them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ NOT_DONE = "This was not done."
 
 
 class Decision(Struct, rename="camel", omit_defaults=True):
-    """What somebody decided of a tool's call, or did for it: as it is stored."""
+    """A decision on a tool call, or its result, as stored."""
 
     tool_call_id: str
     approval_id: str | None = None
@@ -32,7 +32,7 @@ class _Asked(Struct):
 
 
 class _Call(Struct, rename="camel"):
-    """What is read of a tool's part here."""
+    """The fields of a tool part that are read here."""
 
     type: str
     tool_call_id: str
@@ -52,17 +52,16 @@ _decisions = msgspec.json.Decoder(list[Decision])
 
 
 class Open(NamedTuple):
-    """A call that waits: for an approval of that id, or for an output."""
+    """A call that waits: for the approval with that id, or for an output."""
 
     tool_call_id: str
     approval_id: str | None
 
 
 def is_to_wait(parts: Iterable[Part], finish_reason: str) -> bool:
-    """Whether an answer that came to this end waits for somebody.
+    """Whether an answer that ended like this waits for a decision.
 
-    A call without an output is nobody's business where the responder does not say that it ended
-    for it.
+    A call without an output counts only if the responder's finish reason is "tool-calls".
     """
     waiting = open_calls(parts)
     return any(call.approval_id is not None for call in waiting) or (
@@ -78,9 +77,9 @@ def open_calls(parts: Iterable[Part]) -> list[Open]:
 def decided(
     parts: Sequence[Part], approvals: Iterable[Approval], outputs: Iterable[ToolOutput]
 ) -> list[Decision]:
-    """What of it is new: of each call the first decision counts.
+    """The new decisions; the first decision on each call counts.
 
-    Raises NotFound where it is about nothing in the answer, and Malformed.
+    Raises NotFound if one refers to nothing in the answer, and Malformed.
     """
     calls = _calls(parts)
     by_approval = {call.approval.id: call for call in calls if call.approval is not None}
@@ -113,7 +112,7 @@ def _done(output: ToolOutput) -> Decision:
 
 
 def chunk_of(decision: Decision) -> Json:
-    """The chunk that publishes it."""
+    """The chunk that publishes a decision."""
     call = {"toolCallId": decision.tool_call_id}
     if decision.approval_id is not None:
         reason = {} if decision.reason is None else {"reason": decision.reason}
@@ -129,7 +128,7 @@ def chunk_of(decision: Decision) -> Json:
 
 
 def denied(parts: Iterable[Part], reason: str) -> list[Json]:
-    """The chunks after which an answer waits for nothing any more: nobody has agreed."""
+    """The chunks that deny everything that the answer still waits for."""
     chunks: list[Json] = []
     for call in open_calls(parts):
         if call.approval_id is None:
@@ -149,7 +148,7 @@ def decode_decisions(raw: str | None) -> list[Decision]:
 
 
 def _calls(parts: Iterable[Part]) -> list[_Call]:
-    """The tools' calls: where an id comes again in a later step, it means the later one."""
+    """The tool calls; an id that appears again in a later step refers to the later call."""
     return list({call.tool_call_id: call for call in _read(parts)}.values())
 
 
