@@ -1,5 +1,5 @@
-"""One answer from its prompt to its end, and all answers of a process together.
+"""One answer from prompt to end, and all answers of a process.
 
-Imports `store`, `delivery`, `responders` and what is below them. Exports `Supervisor`,
+Imports `store`, `delivery`, `responders` and the rooms below them. Its public parts: `Supervisor`,
 `OutboxRelay` and the `Services` that they share.
 """

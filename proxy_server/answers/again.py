@@ -1,7 +1,7 @@
-"""Makes answers anew that a crash cut off, if their responder says that it may run twice.
+"""Restarts answers that a crash cut off, if their responder says that it may run twice.
 
 This happens once, and in another message: the interrupted one is closed for good first. So if its
-server is still alive, nothing that it sends mixes with the new one.
+server is still alive, nothing that it sends mixes with the new answer.
 """
 
 from collections.abc import Callable
@@ -40,9 +40,10 @@ class Again:
         self._announcements = announcements
 
     def applies(self, assignment: Assignment, finished: Finished) -> bool:
-        """No, if it was being stopped, or if the next prompt is already being answered.
+        """False if it was being stopped, or if the next prompt is already being answered.
 
-        Nor a second time: an answer that kills its server would kill one server after the other.
+        Also false the second time: an answer that kills its server would kill one server after
+        another.
         """
         return (
             finished.summary is not None
@@ -55,7 +56,8 @@ class Again:
     async def accept(self, assignment: Assignment) -> Accepted | None:
         """Stores a new answer in place of the closed one, and publishes that.
 
-        Returns None if it cannot. Raises StoreUnavailable: it may have been stored all the same.
+        Returns None if it cannot. Raises StoreUnavailable: the answer may have been stored all the
+        same.
         """
         channel = self._channels.of_conversation(assignment.conversation_id)
         try:

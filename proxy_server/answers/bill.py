@@ -1,4 +1,4 @@
-"""What an answer costs: as the responder reports, or else estimated."""
+"""The token usage of an answer: as the responder reports it, or an estimate."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,9 @@ _CHARACTERS_PER_TOKEN = 4
 
 
 class Bill:
-    """usage: the responder's last report. accepted: whether it began to answer.
+    """usage: the responder's last report.
 
+    accepted: whether it began to answer.
     events: how many pieces it yielded.
     """
 
@@ -20,7 +21,7 @@ class Bill:
         self._asked = 0
 
     def ask(self, history: Sequence[Message]) -> None:
-        """Text alone counts: what an image costs is the provider's secret."""
+        """Counts only text: the cost of an image is known only to the provider."""
         self._asked = sum(
             len(part.text)
             for message in history

@@ -1,4 +1,4 @@
-"""Stores checkpoints of growing answers: all of a process together, or one that cannot wait."""
+"""Stores checkpoints of growing answers: all of a process together, or one urgent one."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from proxy_server.store.generations import Leases
 
 
 class Checkpoints:
-    """Stores how far answers have come. What could not be stored is stored the next time."""
+    """Stores the progress of answers. What could not be stored is stored the next time."""
 
     def __init__(self, leases: Leases) -> None:
         self._leases = leases

@@ -25,11 +25,11 @@ class Deadline:
         return self._when is not None and self._when <= asyncio.get_running_loop().time()
 
     def begin(self) -> None:
-        """The time limit counts from now on."""
+        """Starts the time limit."""
         self.pull("time_limit", self._seconds)
 
     def pull(self, reason: StopReason, seconds: float = 0) -> None:
-        """Moves the end closer: in that many seconds, for that reason."""
+        """Moves the end closer: to that many seconds from now, for that reason."""
         when = asyncio.get_running_loop().time() + seconds
         if self._when is None or when < self._when:
             self.reason, self._when = reason, when

@@ -1,4 +1,4 @@
-"""What happens to an answer when its responder has ended: it is closed, or waits for a decision."""
+"""What happens when a responder has ended: the answer is closed, or waits for a decision."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Outcome:
 class Ending:
     """Stores the end of one answer, however long the database is down.
 
-    most_bytes: limit of its parts as JSON.
+    most_bytes: the limit of its parts as JSON.
     """
 
     def __init__(
@@ -76,9 +76,10 @@ class Ending:
         *,
         go_on: Callable[[], bool],
     ) -> Ended | None:
-        """said: what was not added yet; usage: of this server's part of the answer.
+        """Returns None if the lease was lost.
 
-        Returns None if the lease was lost.
+        said: what was not added yet.
+        usage: of this server's part of the answer.
         """
         growing = self._progress.growing
         chunks = growing.add(within(said, self._most_bytes - growing.bytes))
@@ -88,7 +89,7 @@ class Ending:
         metadata.error = outcome.error
         ending, parts = growing.ended(outcome.status)
         if outcome.status == "complete" and is_to_wait(parts, outcome.finish_reason):
-            # what is open ends for one that waits as it does for one that is complete
+            # open texts and tools end for a waiting answer as they do for a complete one
             entry, rested = await self._rest([*chunks, *ending], parts, metadata)
             if rested.how == "rests":
                 return Ended(Finished(None, rested.summary), entry, "waiting", usage)

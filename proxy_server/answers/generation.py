@@ -49,7 +49,8 @@ log = structlog.get_logger()
 class Services:
     """What the generations of a process share, and the limits of each.
 
-    seconds: from its place in the process to its end; most_bytes: of its parts as JSON.
+    seconds: from getting a place in the process to the end.
+    most_bytes: of the parts as JSON.
     """
 
     responder: Responder
@@ -76,7 +77,7 @@ class Generation:
         self._services = services
         self._incoming = Incoming(assignment.parts)
         self._unsent: list[Said] = []
-        """What was taken and not added yet: before a piece that cannot be."""
+        """Taken from the responder but not added yet: what precedes an invalid piece."""
         self._channel = services.channels.of_conversation(assignment.conversation_id)
         self._pending: asyncio.Future[Position] | None = None
         self._finish_reason: FinishReason = "other"
@@ -89,14 +90,14 @@ class Generation:
 
     @property
     def begun(self) -> bool:
-        """Whether anything made by this server was published."""
+        """Whether this server has published anything of the answer."""
         return self.progress.published > self.assignment.seq
 
     async def run(self, slot: asyncio.Semaphore, *, go_on: Callable[[], bool]) -> Ended | None:
-        """Makes the answer and stores its end; returns what is to be published then.
+        """Makes the answer and stores its end; returns what remains to be published.
 
-        Returns None if it goes on elsewhere: the lease was lost, or this server ends before it
-        began.
+        Returns None if the answer goes on elsewhere: the lease was lost, or this server shut down
+        before it began.
         """
         began = monotonic()
         ended = await self._answer(slot, began, go_on)
@@ -171,17 +172,17 @@ class Generation:
                         self._incoming, self._unsent = Incoming(), []
                         await self._acknowledge()
                         return
-                    # What the responder says meanwhile waits at its source and goes out in one
+                    # Meanwhile the responder's output waits at its source, and then goes out in one
                     # piece.
                     await services.pacing.pause()
                     await self._acknowledge()
 
     def _portions(self, said: Sequence[Said]) -> Sequence[Sequence[Said]]:
-        """What each publication adds; metadata alone makes a publication without text."""
+        """The content of each publication; metadata alone makes a publication without text."""
         return portions(said) or ([[]] if self.progress.given.waits else ())
 
     def _grow(self, said: Sequence[Said]) -> bool:
-        """Publishes as much of it as there is room for; returns whether that was all."""
+        """Publishes as much as there is room for; returns whether that was all."""
         growing = self.progress.growing
         fitting = within(said, self._services.most_bytes - growing.bytes)
         self._publish([*self.progress.given_chunks(), *growing.add(fitting)])
@@ -220,7 +221,7 @@ class Generation:
             raise bad_chunk(f"metadata: {error}") from error
 
     async def _prompt(self) -> Prompt:
-        """What the responder is given: an accepted prompt survives an outage of the database."""
+        """The responder's input. Waits out an outage of the database: the prompt was accepted."""
         assignment = self.assignment
         history = await until_it_succeeds(
             lambda: self._services.history.of(assignment),

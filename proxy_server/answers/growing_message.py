@@ -39,27 +39,27 @@ _TEXTS = frozenset(
 
 
 class GrowingMessage:
-    """What was said, in the order it came: runs of text, and chunks of all other kinds.
+    """What was said, in order: runs of text, and chunks of all other kinds.
 
-    The text that is still growing is the last one until `close`. What was added before the last
-    `mark` is known to have been sent to clients. Parts are built only when somebody asks, so that a
-    token costs no more than its place in a list.
+    The text that still grows is the last one until `close`. What was added before the last `mark`
+    is known to have reached Centrifugo. Parts are built only on demand, so a token costs no more
+    than appending to a list.
     """
 
     def __init__(self, parts: Iterable[Part] = ()) -> None:
         known = list(parts)
         self._reduced = Reduction(known)
-        """The parts as of some moment before the last mark; what came since is in `_said`."""
+        """The parts as of some moment before the last mark; everything since is in `_said`."""
         self._said: list[Said] = []
         self._marked = 0
         self._open: Kind | None = None
         self._count = len(known)
-        """Parts begun so far: texts have their number as id."""
+        """The number of parts begun so far; it is used as the id of a text."""
         self._step = 0
         self._id = ""
         self._sizes: dict[tuple[str, str], int] = {}
         self.bytes = len(encode(known)) if known else 0
-        """About what the parts take as JSON, in UTF-8."""
+        """The approximate size of the parts as JSON, in UTF-8."""
         for number, part in enumerate(known, 1):
             if isinstance(part, TextPart | ReasoningPart):
                 kind: Kind = Text if isinstance(part, TextPart) else Reasoning
@@ -68,7 +68,7 @@ class GrowingMessage:
                 self._step = number
 
     def add(self, said: Sequence[Said]) -> list[Chunk]:
-        """Adds what was said and returns the chunks that add it to a client's message."""
+        """Adds what was said; returns the chunks that add it to a client's message."""
         chunks: list[Chunk] = []
         for piece in merge(said):
             if isinstance(piece, Added):
@@ -113,7 +113,7 @@ class GrowingMessage:
         return start
 
     def _keep(self, chunk: Json, size: int) -> None:
-        """Notes a chunk, and what the parts take with it."""
+        """Adds a chunk and its size."""
         kind = chunk["type"]
         if chunk.get("transient"):
             return
@@ -122,24 +122,24 @@ class GrowingMessage:
         what = chunk.get("toolCallId") if kind.startswith("tool-") else chunk.get("id")
         if what is None or kind in _TEXTS:
             if kind == "start-step":
-                # from here on the id of a call may mean another one
+                # from here on, the id of a call may refer to a new call
                 self._sizes = {key: one for key, one in self._sizes.items() if is_data(key[0])}
             return
         if kind == "tool-input-delta":
             size += self._sizes.get((kind, what), 0)
         else:
-            # what it takes the place of is gone
+            # minus the size of what it replaces
             self.bytes -= self._sizes.pop((kind, what), 0)
             if kind in ("tool-input-available", "tool-input-error"):
                 self.bytes -= self._sizes.pop(("tool-input-delta", what), 0)
         self._sizes[kind, what] = size
 
     def ending(self) -> list[Chunk]:
-        """The chunk that would end the text that is still growing, if there is one."""
+        """The chunk that would end the growing text, if there is one."""
         return [] if self._open is None else [_ENDS[self._open](self._id)]
 
     def close(self) -> list[Chunk]:
-        """Ends the text that is still growing, and returns the chunk that says so."""
+        """Ends the growing text; returns the chunk for that."""
         ended = self.ending()
         for chunk in ended:
             self._said.append(Added(to_builtins(chunk), 0))
@@ -147,7 +147,7 @@ class GrowingMessage:
         return ended
 
     def replay(self, chunks: Iterable[Chunk]) -> None:
-        """Adds chunks that were published by a server that made this message before."""
+        """Adds chunks that an earlier server of this message published."""
         for chunk in chunks:
             match chunk:
                 case TextDelta(delta=text, provider_metadata=None):
@@ -183,7 +183,7 @@ class GrowingMessage:
         return self.ended("complete")[1]
 
     def ended(self, status: Status) -> tuple[list[Chunk], list[Part]]:
-        """The chunks that would close what is open at an end of that kind, and the parts then."""
+        """The chunks that close what is open at an end with that status, and the final parts."""
         whole = Reduction(self._reduced.parts())
         _reduce(whole, self._said)
         chunks = [*self.ending(), *tool_parts.endings(whole.tools(), status)]

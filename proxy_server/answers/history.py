@@ -1,4 +1,4 @@
-"""What a responder is given: the conversation before an answer, within a budget."""
+"""The responder's input: the conversation before an answer, within a budget."""
 
 from proxy_server.answers.patient_files import PatientFiles
 from proxy_server.protocol.files import Files, upload_id_of
@@ -11,16 +11,17 @@ from proxy_server.store.messages import page_before
 
 _PAGE_MESSAGES = 50
 _PAGE_BYTES = 256_000
-# What a picture is to a model, whatever the length of its base64: some thousand tokens.
+# What an image counts as, whatever the length of its base64: models use some thousand tokens for
+# it.
 _IMAGE_CHARACTERS = 4_000
-# A PDF is given by its pages, as text and as pictures: some of its bytes become a character.
+# How many bytes of a PDF count as one character: models get its pages as text and as images.
 _PDF_BYTES = 25
 
 
 class History:
-    """The history of every answer of this service.
+    """Builds the history for every answer of this service.
 
-    characters: the budget; what is not sent to the model costs nothing.
+    characters: the budget; what is not sent to the model does not count.
     """
 
     def __init__(self, store: Store, characters: int) -> None:
@@ -32,7 +33,7 @@ class History:
         return PatientFiles(UploadedFiles(self._store, user))
 
     async def of(self, assignment: Assignment) -> list[Message]:
-        """Oldest first; the last is the prompt, or the answer that goes on after it."""
+        """The messages, oldest first; the last is the prompt, or the answer that goes on."""
         if assignment.trigger != "continue":
             return await self._before(assignment, self._characters)
         so_far = Message(
@@ -45,7 +46,7 @@ class History:
         return [*await self._before(assignment, self._characters - cost), so_far]
 
     async def _before(self, assignment: Assignment, left: int) -> list[Message]:
-        """The last is the prompt, which is always there."""
+        """The messages up to the prompt, which is always included."""
         if assignment.ordinal == FIRST_ANSWER and assignment.prompt is not None:
             return [assignment.prompt]
         ordinal = assignment.ordinal
@@ -66,7 +67,7 @@ class History:
 
 
 async def _cost(message: Message, files: Files) -> int:
-    """Characters that are sent to the model: reasoning is not among them."""
+    """The characters sent to the model; reasoning is not sent."""
     cost = 0
     for part in message.parts:
         if isinstance(part, TextPart):

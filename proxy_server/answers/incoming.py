@@ -1,8 +1,8 @@
-"""Checks the chunks of a responder, and puts them into an order that every client can handle.
+"""Checks the chunks of a responder, and orders them so that every client can handle them.
 
 Clients append text to the last text part. So a growing text must be the last one: what arrives
-beside it waits until it has ended, in the order of arrival, so that the parts are the same. Only
-tools, which no client mistakes for text, may appear and grow after it.
+beside it waits, in order of arrival, until that text has ended; the resulting parts are the same.
+Only tools, which clients never mistake for text, may appear and grow after it.
 """
 
 from collections import deque
@@ -22,27 +22,28 @@ from proxy_server.protocol.shapes import Json, WrongShapeError, checked, is_data
 
 _BAD_CHUNK = "The answer could not be shown. Try again."
 _MOST_BYTES = 200_000
-"""Of one chunk as JSON: it goes out in one publication, with all that a client may catch up on."""
+"""Per chunk as JSON: it goes out in one publication, and a client may have to catch up on many."""
 _KINDS: dict[str, type[Text] | type[Reasoning]] = {"text": Text, "reasoning": Reasoning}
 
 
 def bad_chunk(details: str) -> ResponderFailed:
-    """The failure of an answer whose responder yielded something that no client can handle."""
+    """The failure of an answer whose responder yielded an invalid chunk."""
     return ResponderFailed("bad_chunk", _BAD_CHUNK, details)
 
 
 class Incoming:
     """The output of one responder.
 
-    parts: what the message holds already. busy: whether plain text has to wait its turn.
-    held: bytes of what waits.
+    parts: what the message holds already.
+    busy: whether plain text has to wait its turn.
+    held: the bytes that wait.
     """
 
     def __init__(self, parts: Iterable[Part] = ()) -> None:
         self.held = 0
         self._count = 0
         self._first: Place | None = None
-        """The text with an id that grows in front of clients."""
+        """The text with an id that is growing in the clients now."""
         self._waiting: deque[Place] = deque()
         self._texts: dict[tuple[str, str], Place] = {}
         self._calls = Calls()
@@ -69,7 +70,7 @@ class Incoming:
         return self._first is not None or bool(self._waiting)
 
     def plain(self, piece: Text | Reasoning) -> Sequence[Said]:
-        """Adds text without an id: a part of its own beside those that have one."""
+        """Adds text without an id; it forms its own part beside texts with ids."""
         if not self.busy:
             return [piece]
         last = self._waiting[-1] if self._waiting else None
@@ -78,7 +79,7 @@ class Incoming:
         return self._put(Place([piece]))
 
     def take(self, chunk: Mapping[str, Any]) -> Sequence[Said]:
-        """Returns what can go out now. Raises ResponderFailed if no client can handle the chunk."""
+        """Returns what can go out now. Raises ResponderFailed for an invalid chunk."""
         self._count += 1
         kind = chunk.get("type")
         try:
@@ -95,7 +96,7 @@ class Incoming:
             self._fail(kind, "it is no JSON", error)
 
     def _fail(self, kind: object, problem: str, error: Exception) -> NoReturn:
-        """Names the defect and its place, but not the value, which is part of the answer."""
+        """Names the defect and its place, but not the value: that is part of the answer."""
         raise bad_chunk(f"chunk {self._count}, {str(kind)[:100]!r}: {problem}") from error
 
     def _take(self, chunk: Json, size: int) -> Sequence[Said]:
@@ -131,7 +132,7 @@ class Incoming:
         self.held += sum(_size(piece) for piece in said)
 
     def _say(self, place: Place, *said: Said) -> Sequence[Said]:
-        """More of a part."""
+        """Adds to a part."""
         if place.sent:
             return said
         place.said += said
@@ -148,7 +149,7 @@ class Incoming:
         return said
 
     def end(self) -> list[Said]:
-        """Returns all that waits: the texts that it waits for get nothing more."""
+        """Returns all that waits: the texts in front of it get nothing more."""
         said: list[Said] = []
         while self._first is not None or self._waiting:
             if self._first is not None:
@@ -243,7 +244,7 @@ class Incoming:
         return [Added(chunk, size)]
 
     def _reset_step(self, chunk: Json, size: int) -> Sequence[Said]:
-        """What came since the step began is about to come again."""
+        """Drops the current step's output: it is about to be sent again."""
         said = self.end()
         self._calls.reset_step()
         step = self._calls.step

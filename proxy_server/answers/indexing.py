@@ -1,4 +1,4 @@
-"""Adds what is missing to the word index, in small steps."""
+"""Adds missing messages to the search index, in small steps."""
 
 import structlog
 
@@ -7,7 +7,7 @@ from proxy_server.store.database import Store
 from proxy_server.store.search_steps import index_some
 
 _STEP_SECONDS = 0.2
-# Where all is there: to look costs next to nothing.
+# The pause when nothing is missing: a look is cheap.
 _REST_SECONDS = 5.0
 
 log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""From the outbox to Centrifugo: own entries at once, those of other servers when overdue."""
+"""Publishes the outbox: this server's entries at once, those of other servers when overdue."""
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
@@ -16,16 +16,16 @@ from proxy_server.store import outbox
 from proxy_server.store.database import Store
 
 _LOOK_LIMIT = 50
-# After so many another server does all of a deletion again.
+# After this many, another server repeats all of a deletion.
 _LEASES = 3
 
 log = structlog.get_logger()
 
 
 class OutboxRelay:
-    """Publishes entries, and forgets those that Centrifugo has.
+    """Publishes entries, and removes those that Centrifugo has.
 
-    lease_seconds: for so long another server may go on with an answer that was deleted.
+    lease_seconds: how long another server may go on with a deleted answer.
     """
 
     def __init__(
@@ -43,12 +43,12 @@ class OutboxRelay:
         self._api = api
         self._channels = channels
         self._deletions: set[asyncio.Task[None]] = set()
-        # entries that are on their way from here, and those that have arrived
+        # entries being sent from here, and those that have arrived
         self._sending: set[str] = set()
         self._arrived: list[OutboxEntry] = []
 
     def send(self, entry: OutboxEntry) -> asyncio.Future[Position]:
-        """Publishes an entry; if that fails, it stays in the outbox and is found there later.
+        """Publishes an entry; if that fails, it stays in the outbox and is sent later.
 
         The future is that of the conversation's own channel.
         """
@@ -70,9 +70,9 @@ class OutboxRelay:
         return publications[-1]
 
     def delete(self, entry: OutboxEntry) -> asyncio.Task[None]:
-        """Announces that a conversation is gone; removes its text and subscribers from Centrifugo.
+        """Announces a deletion; removes the conversation's text and subscribers from Centrifugo.
 
-        If that fails, the entry stays in the outbox, and everything is done later.
+        If that fails, the entry stays in the outbox, and everything is repeated later.
         """
         self._sending.add(entry.key)
         return self._spawn(self._delete(entry))
@@ -121,11 +121,11 @@ class OutboxRelay:
             self._sending.discard(entry.key)
 
     async def _delete_late_text(self, entry: OutboxEntry, channel: str) -> None:
-        """Takes off Centrifugo what came from a server that had not learned of the deletion."""
+        """Removes text that a server published before it learned of the deletion."""
         try:
             await outbox.postpone(self._store, entry, _LEASES * self._lease_seconds)
         except StoreUnavailable as error:
-            # then another server does all of it meanwhile, which changes nothing
+            # another server then repeats the whole deletion, which changes nothing
             log.warning("store_unavailable", error=str(error))
         await asyncio.sleep(self._lease_seconds)
         if await _is_carried_out(self._api.history_remove(channel), channel):
@@ -141,7 +141,7 @@ class OutboxRelay:
 
 
 async def _is_carried_out(step: Awaitable[object], channel: str) -> bool:
-    """Whether to try it once more would change nothing."""
+    """Whether another try would change nothing."""
     try:
         await step
     except (ApiUnreachable, ApiRejected) as error:
@@ -151,5 +151,5 @@ async def _is_carried_out(step: Awaitable[object], channel: str) -> bool:
 
 
 def _is_settled(publication: asyncio.Future[Position]) -> bool:
-    """Whether to try once more would change nothing."""
+    """Whether another try would change nothing."""
     return not publication.cancelled() and not isinstance(publication.exception(), ApiUnreachable)

@@ -1,18 +1,18 @@
-"""How far apart the publications of one answer are: farther, the more answers run."""
+"""The interval between publications of one answer: longer, the more answers run."""
 
 import asyncio
 
 from proxy_server.delivery.ticks import Ticks
 
-# What one process publishes in a second, whatever it serves: beyond that load makes publications
-# larger. A batch of them costs Centrifugo more than their text.
+# The limit for a process, however many answers it makes: beyond it, publications grow larger
+# instead. A batch of them costs Centrifugo more than their text.
 _PUBLICATIONS_PER_SECOND = 900
-# With a thousand streams text still moves four times a second, which reads as steady.
+# With a thousand streams, text still appears four times a second, which looks steady.
 _MOST_SECONDS = 0.25
 
 
 class Pacing:
-    """running: how many answers share the process now."""
+    """running: how many answers the process is making now."""
 
     def __init__(self, coalesce_seconds: float) -> None:
         self.running = 0

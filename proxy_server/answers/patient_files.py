@@ -1,4 +1,4 @@
-"""A user's files for an accepted answer, which survives an outage of the database."""
+"""A user's files for an accepted answer, which must survive an outage of the database."""
 
 from proxy_server.answers.retries import until_it_succeeds
 from proxy_server.errors import StoreUnavailable
@@ -6,7 +6,7 @@ from proxy_server.protocol.files import FileInfo, Files
 
 
 class PatientFiles:
-    """The same files, asked for until the database answers; the answer's own time limit ends it."""
+    """Retries reading until the database answers; the answer's own time limit ends it."""
 
     def __init__(self, files: Files) -> None:
         self._files = files

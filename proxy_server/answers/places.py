@@ -8,7 +8,7 @@ from proxy_server.protocol.shapes import WrongShapeError
 
 @dataclass(eq=False, slots=True)
 class Place:
-    """A part that was sent or waits, with what was said of it."""
+    """A part that was sent or waits, and what was said of it."""
 
     said: list[Said]
     growing: bool = False
@@ -24,7 +24,7 @@ class Call:
 
 
 class Calls:
-    """Tool calls by step, and the approvals asked for them, looked up as the AI SDK does."""
+    """Tool calls by step, and their approval requests; looked up as the AI SDK does."""
 
     def __init__(self) -> None:
         self._steps: list[dict[str, Call]] = [{}]
@@ -38,7 +38,7 @@ class Calls:
         self._steps.append({})
 
     def reset_step(self) -> None:
-        """Drops the calls of this step; no input grows any more."""
+        """Forgets the calls of this step and the inputs that were growing."""
         gone = [*self._steps[-1].values()]
         self._steps[-1].clear()
         for step in self._steps:
@@ -53,7 +53,7 @@ class Calls:
         return self._steps[-1].get(call_id)
 
     def latest(self, call_id: str) -> Call:
-        """The call in this step, or else the last one with that id."""
+        """The call with that id: in this step, or else the last one."""
         for step in reversed(self._steps):
             if call_id in step:
                 return step[call_id]

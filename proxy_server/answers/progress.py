@@ -1,4 +1,4 @@
-"""How far an answer is published: text, number and position, always of the same moment."""
+"""The published progress of an answer: text, number and position of the same moment."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from proxy_server.protocol.turns import Assignment, Checkpoint
 class Progress:
     """The publications of one answer, numbered from 1, each acknowledged before the next.
 
-    So what is acknowledged is always a prefix of the text, and a checkpoint is exact.
+    So the acknowledged text is always a prefix of the answer, and a checkpoint is exact.
     """
 
     def __init__(self, assignment: Assignment) -> None:
@@ -23,7 +23,7 @@ class Progress:
         self.given = GivenMetadata(assignment.stored)
         self.published = self.acknowledged = assignment.seq
         self.checkpoint_due = False
-        """Whether a checkpoint must not wait: clients cannot follow from the last one."""
+        """Whether a checkpoint is urgent: clients cannot continue from the last one."""
         self.position = assignment.position
         self._assignment = assignment
         self._stored = assignment.seq
@@ -40,7 +40,7 @@ class Progress:
         return encode(publication), idempotency_key(message_id, self.published)
 
     def metadata(self, status: Status) -> Metadata:
-        """The message's metadata, with everything that its responder has given."""
+        """The message's metadata, including all that its responder has given."""
         return self.given.within(self._assignment.metadata(status))
 
     def given_chunks(self) -> list[Chunk]:
@@ -53,7 +53,7 @@ class Progress:
     def acknowledge(self, position: Position) -> None:
         """The last publication was acknowledged at this position."""
         history_lost = self.position.epoch not in ("", position.epoch)
-        # the position of a queued answer is from before the answers that went ahead of it
+        # a queued answer's position is from before the answers ahead of it
         first_of_queued = self._assignment.was_queued and self.acknowledged == 0
         self.checkpoint_due = history_lost or first_of_queued
         self.position = position
@@ -62,7 +62,7 @@ class Progress:
         self.given.mark()
 
     def checkpoint(self) -> Checkpoint | None:
-        """The answer as far as it is acknowledged, if that is further than the last checkpoint."""
+        """The acknowledged progress, if that is further than the last checkpoint."""
         if self.acknowledged == self._stored:
             return None
         self._stored = self.acknowledged
@@ -80,6 +80,6 @@ class Progress:
         )
 
     def checkpoint_again(self) -> None:
-        """Marks that the last checkpoint may not have been stored."""
+        """Makes the next checkpoint due again: the last may not have been stored."""
         self._stored = self._assignment.seq
         self._stored_given = self._given_before

@@ -10,7 +10,7 @@ from proxy_server.store.retention import remove_old
 _STEP_CONVERSATIONS, _STEP_MESSAGES = 200, 1_000
 _STEP_SECONDS = 1.0
 _ROUND_SECONDS = 3600.0
-# Where the database is away.
+# The pause while the database is down.
 _AGAIN_SECONDS = 60.0
 
 log = structlog.get_logger()

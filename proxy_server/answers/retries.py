@@ -1,6 +1,6 @@
 """Repeats what an answer cannot do without until it succeeds, at random intervals.
 
-The first try bypasses the library, which often costs more than the try.
+The first try bypasses the retry library, which often costs more than the try.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,10 +18,10 @@ from tenacity import (
 from proxy_server.errors import BeingClosed
 from proxy_server.protocol.turns import View
 
-# random, so that many answers do not come back in one instant
+# random, so that many answers do not retry at the same moment
 _AGAIN = wait_random_exponential(multiplier=0.2, max=1)
-# The end of an answer that another server took over is stored within a moment of being published. A
-# client's call can wait that long: Centrifugo gives a proxied one a second by default.
+# The end of an answer that was taken over is stored within a moment of its publication. A client's
+# call can wait that long: by default, Centrifugo allows a proxied call one second.
 _CLOSING_SECONDS, _LOOK_SECONDS = 0.7, 0.05
 _LOOKS = round(_CLOSING_SECONDS / _LOOK_SECONDS)
 
@@ -33,7 +33,7 @@ async def until_it_succeeds(
     error: type[Exception],
     failed: Callable[[Exception], object] = repr,
 ) -> _T:
-    """Repeats the work while it raises that error; `failed` is called the first time."""
+    """Repeats the work until it raises no such error; `failed` is called the first time."""
     try:
         return await work()
     except error as raised:
@@ -42,9 +42,9 @@ async def until_it_succeeds(
 
 
 async def once_closed(work: Callable[[], Awaitable[_T]]) -> _T:
-    """Repeats the work for a moment while an answer in its way has ended but is not stored yet.
+    """Repeats the work briefly while an answer in its way has ended but is not stored yet.
 
-    Raises BeingClosed if it takes longer.
+    Raises BeingClosed if that takes longer.
     """
     try:
         return await work()

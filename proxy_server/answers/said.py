@@ -7,15 +7,16 @@ from proxy_server.protocol.events import Reasoning, Text
 from proxy_server.protocol.shapes import Json
 
 _MOST_BYTES = 4
-"""What a character takes at most, as UTF-8."""
+"""The most bytes of a character in UTF-8."""
 _MOST_AT_ONCE = 250_000
 PART_BYTES = len('{"type":"reasoning","text":""},')
 
 
 class Added(NamedTuple):
-    """A chunk that is not of plain text, as it is published; its size as JSON.
+    """A chunk other than plain text, as it is published, with its size as JSON.
 
-    begins: whether it begins a part. beside: it may do so while a text goes on before it.
+    begins: whether it begins a part.
+    beside: whether it may do so while a text before it still grows.
     """
 
     chunk: Json
@@ -30,7 +31,7 @@ Kind = type[Text] | type[Reasoning]
 
 
 def portions(said: Sequence[Said]) -> Sequence[Sequence[Said]]:
-    """Splits it into as few portions as keep each publication small enough."""
+    """Splits it into as few portions as possible, each small enough for a publication."""
     size = sum(piece.bytes for piece in said if isinstance(piece, Added))
     if size <= _MOST_AT_ONCE:
         return (said,) if said else ()
@@ -64,7 +65,7 @@ def within(said: Sequence[Said], room: int) -> Sequence[Said]:
         room -= PART_BYTES
         text = piece.text.encode()
         if len(text) > room:
-            # half a character at the end is none
+            # drops half a character at the end
             if cut := text[: max(room, 0)].decode(errors="ignore"):
                 fitting.append(type(piece)(cut))
             return fitting
@@ -74,7 +75,7 @@ def within(said: Sequence[Said], room: int) -> Sequence[Said]:
 
 
 def merge(said: Sequence[Said]) -> list[Said]:
-    """The same in the fewest pieces: neighbours of the same kind become one."""
+    """Merges adjacent pieces of the same kind."""
     if len(said) == 1:
         return list(said)
     merged: list[Said] = []
@@ -96,7 +97,7 @@ def merge(said: Sequence[Said]) -> list[Said]:
 
 
 def _join(merged: list[Said], added: Added) -> None:
-    """Appends it; joins it to the last one if both continue the input of the same call."""
+    """Appends a piece; joins it to the last one if both continue the input of the same call."""
     last, chunk = merged[-1] if merged else None, added.chunk
     if (
         isinstance(last, Added)

@@ -1,4 +1,4 @@
-"""The answers that run in this process: starts, stops, keeps alive, takes over and drains them."""
+"""The answers that run in this process: starts, stops, renews, takes over and drains them."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -26,16 +26,16 @@ _HEARTBEAT_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
 _ORPHANS_LIMIT = 50
 _TAKEOVER_LIMIT = 500
-# How often a drain looks whether prompts that are being stored have become answers.
+# How often a drain checks whether prompts that are being stored have become answers.
 _ADMITTED_SECONDS = 0.02
-# What a drain waits beyond the grace time: for ends to be stored.
+# How much longer than the grace time a drain waits for ends to be stored.
 _STORING_SECONDS = 5
 
 log = structlog.get_logger()
 
 
 class Supervisor:
-    """Owns the generations of this process; their callers may come and go.
+    """Owns the generations of this process, independently of their callers.
 
     slots: how many answers are made at once; the other places are for waiting ones.
     """
@@ -69,12 +69,12 @@ class Supervisor:
         self._admitted: set[str] = set()
         self._running: dict[str, Generation] = {}
         self._taken_over: set[str] = set()
-        # those that failed in a way that nobody expected, until they are taken over
+        # those that failed unexpectedly, until they are taken over
         self._crashed: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[Background] = []
         self._loop = asyncio.get_running_loop()
-        # whether a COMMIT may have begun an answer here without a reply that says so
+        # whether a COMMIT may have begun an answer here although its reply was lost
         self._may_have_more = False
         self.draining = False
 
@@ -101,7 +101,7 @@ class Supervisor:
         except Refusal:
             raise
         except BaseException:
-            # behind the commit, as far as anybody can say here
+            # the transaction may have been committed
             self._may_have_more = True
             raise
         finally:
@@ -110,14 +110,14 @@ class Supervisor:
                 self._places.give_back(message_id)
 
     def start(self, assignment: Assignment) -> None:
-        """Starts an answer; one that is already being made goes on."""
+        """Starts an answer; does nothing if it is already being made."""
         if assignment.message_id in self._running:
             return
         generation = Generation(assignment, self._services)
         self._running[assignment.message_id] = generation
         self._places.hold(assignment.message_id, Caller(assignment.user))
         if self.draining:
-            # its transaction began before: it goes back to the queue, for another server
+            # its transaction began before the drain: it goes back to the queue, for another server
             generation.deadline.pull("shutdown")
         self._count()
         self._spawn(self._run(generation), f"generation {assignment.message_id}")
@@ -173,7 +173,8 @@ class Supervisor:
             self._places.give_back(assignment.message_id)
             self._count()
         if ended is None:
-            # it may be the reply to the end that was lost, and then the next one is begun
+            # the lost reply may be that of the transaction that stored this end and began the next
+            # answer
             self._may_have_more = True
             return
         self._follow_up(assignment, ended.finished, ended.entry)
@@ -181,10 +182,10 @@ class Supervisor:
     def _follow_up(
         self, assignment: Assignment, finished: Finished, entry: OutboxEntry | None = None
     ) -> None:
-        """What comes behind an end, which `entry` publishes.
+        """What follows an end, which `entry` publishes.
 
-        The next answer is begun first: its lease is held already. It publishes from a task of its
-        own, and so after all that is announced here.
+        The next answer is started first, because its lease is already held. It publishes from a
+        task of its own, and so after all that is announced here.
         """
         if finished.next is not None:
             self.start(finished.next)
@@ -199,7 +200,7 @@ class Supervisor:
             self._announcements.joined(finished.next)
 
     def _start_queued(self, assignment: Assignment) -> None:
-        # the server that queued it may have died before anybody knew
+        # the server that queued it may have died before announcing it
         self.start(assignment)
         self._announcements.joined(assignment)
 
@@ -228,7 +229,7 @@ class Supervisor:
             await self._adopt()
 
     def _known(self) -> set[str]:
-        """The answers of this process that are none to adopt."""
+        """The answers of this process that must not be adopted."""
         return {*self._running, *self._taken_over, *self._admitted, *self._crashed}
 
     async def _adopt(self) -> None:
@@ -237,7 +238,7 @@ class Supervisor:
         # some may have become known since
         known = self._known()
         found = [assignment for assignment in stored if assignment.message_id not in known]
-        # where an answer comes to its end in this moment, the next one is on its way already
+        # if an answer is ending at this moment, the next one is already starting
         busy = {running.assignment.conversation_id for running in self._running.values()}
         self._may_have_more = any(assignment.conversation_id in busy for assignment in found)
         for assignment in found:

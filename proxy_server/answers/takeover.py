@@ -45,12 +45,11 @@ class Takeover:
     async def close(self, assignment: Assignment, *, go_on: bool) -> Finished | None:
         """Publishes the end and stores it; returns None if another server has stored one.
 
-        It is published first, unlike the end of an answer made here: only once the end is in the
+        Unlike the end of an answer made here, it is published first: only once the end is in the
         channel is it certain what was published before it. But the database must have answered
-        before that: a client that hears of the end and opens or regenerates must not be told that
+        before that: a client that sees the end and then opens or regenerates must not be told that
         the answer is still being made.
-
-        A failure other than an outage would repeat itself: then the end is stored only.
+        A failure other than an outage would repeat itself: then the end is only stored.
         """
         try:
             return await self._close(assignment, go_on=go_on)
@@ -87,13 +86,12 @@ class Takeover:
         return finished
 
     async def _publish(self, assignment: Assignment) -> "ReadBack | None":
-        """Publishes the end until it is in the channel, and returns everything before it.
+        """Publishes the end until it is in the channel; returns everything before it.
 
         Returns None if this server may not publish it any more.
-
-        The key is that of the sequence number, whoever publishes it. A server that is not as dead
-        as it seemed, because it wakes up now or has only lost its database, may use this number
-        first. Then its piece is part of the answer, and the end takes the next number.
+        The idempotency key is that of the sequence number, whichever server publishes it. The old
+        owner may still be alive, because it was paused or has only lost its database, and may use
+        this number first. Then its piece is part of the answer, and the end takes the next number.
         """
         channel = self._channels.of_conversation(assignment.conversation_id)
         found = ReadBack(assignment)
@@ -114,7 +112,7 @@ class Takeover:
                 break
             await self._read_back(found, channel)
             if found.seq < closing.version:
-                # it is published, and the history is gone since
+                # the end is published, and the history was lost afterwards
                 break
         return found
 
@@ -140,7 +138,7 @@ class Takeover:
         )
 
     async def _read_back(self, found: "ReadBack", channel: str) -> None:
-        """Adds what the channel holds since the checkpoint, or all that it holds.
+        """Adds what the channel holds since the checkpoint, or all that it still holds.
 
         Waits while Centrifugo is down: users may have seen more than what is known so far.
         """
@@ -178,7 +176,7 @@ class ReadBack:
     def take(self, data: bytes) -> None:
         """Adds a publication of the channel, in order; skips known ones and other messages'.
 
-        What comes after a gap counts, so that the end gets an unused number, but its text
+        After a gap, publications still count, so that the end gets an unused number, but their text
         is left out: nobody can tell what is missing in between.
         """
         publication = published_chunks(data)

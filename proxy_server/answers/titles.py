@@ -16,7 +16,7 @@ from proxy_server.store.turns import Turns
 
 _CHARACTERS = 60
 _EXCERPT = 1000
-# with room for a model that thinks before it speaks
+# leaves room for a model that reasons before it answers
 _MOST_TOKENS = 1000
 _INSTRUCTION = (
     "Give this conversation a title of at most six words, in its own language. "
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class Titles:
-    """Replaces the title that was cut from the prompt, unless its owner was faster.
+    """Replaces the title that was cut from the prompt, unless its owner has renamed it.
 
     without: models whose conversations keep the title that was cut.
     """

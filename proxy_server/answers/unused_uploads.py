@@ -1,4 +1,4 @@
-"""Removes files that no message names any more, or ever named, in small steps on any replica."""
+"""Removes files that no message names, in small steps on any replica."""
 
 from proxy_server.answers.background import Background
 from proxy_server.store.database import Store

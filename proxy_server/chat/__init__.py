@@ -1,8 +1,8 @@
-"""The use cases: what a user does, apart from how it was asked for and from how it is stored.
+"""The use cases: what users do, independent of calls and storage.
 
-Imports every room but `calls`. Exports `Chat` for the turns of a conversation, `Library` for all
-conversations of a user, `Uploads` for files. Every method raises a Refusal if it refuses, and
-StoreUnavailable if the database is down.
+Imports every room but `calls`. Its public parts: `Chat` for the turns of a conversation, `Library`
+for all conversations of a user, `Uploads` for files. Every method raises a Refusal if it refuses,
+and StoreUnavailable if the database is down.
 """
 
 from proxy_server.chat.chat import Chat

@@ -70,7 +70,7 @@ class Chat:
         try:
             return await self._accept(user, prompt)
         except Unavailable:
-            # no place for a new answer is no reason to be silent on one that is being made
+            # a full process must still reply to a repeated prompt
             repeated = prompt.message_id and await self._turns.repeated(user, prompt.message_id)
             if not repeated:
                 raise
@@ -133,7 +133,8 @@ class Chat:
     ) -> Session:
         """Makes an answer anew; the earlier one stays as another version of it.
 
-        message_id: the answer or its prompt, by default the last; answer_id: id of the new answer.
+        message_id: the answer or its prompt; by default the last.
+        answer_id: the id of the new answer.
         """
         self._checks.owned(user, conversation_id)
         self._checks.deliverable()
@@ -155,7 +156,7 @@ class Chat:
         return self._session(conversation_id, accepted.view, since)
 
     async def decide(self, decided: Decided, address: str = "") -> Session:
-        """Goes on with a waiting answer once everything it waits for is decided."""
+        """Continues a waiting answer once everything it waits for is decided."""
         self._checks.owned(decided.user, decided.conversation_id)
         self._checks.deliverable()
         since = await self._checks.position(decided.user, decided.conversation_id)
@@ -165,7 +166,7 @@ class Chat:
                 continued = await once_closed(lambda: self._waiting.decide(wanted))
                 self._announce(wanted.user, continued)
         except Unavailable:
-            # no place to go on is no reason to be silent on what was decided before
+            # a full process must still reply to a repeated decision
             found = await self._waiting.settled(wanted)
             if found is None:
                 raise
@@ -180,7 +181,7 @@ class Chat:
         if chosen is not None:
             published = self._relay.send(chosen.entry)
             self._announcements.summary(user, chosen.summary)
-            # a courtesy: who follows from the reply on need not hear of it once more
+            # optional: saves clients that follow from this reply a publication
             await asyncio.wait([published], timeout=_PUBLISH_SECONDS)
         return await self.open(user, conversation_id, None, limit)
 
@@ -226,7 +227,7 @@ class Chat:
             self._announcements.summary(user, accepted.summary)
 
     def _announce(self, user: str, continued: Continued) -> None:
-        """Goes on with the answer and publishes a decision; nothing if it was stored before."""
+        """Continues the answer and publishes a decision; does nothing if it was stored before."""
         if continued.assignment is not None:
             self._supervisor.start(continued.assignment)
         if continued.entry is not None:

@@ -1,4 +1,4 @@
-"""Checks before anything is changed: who owns it, and whether it could be delivered."""
+"""Checks before anything is changed: ownership, and whether delivery is possible."""
 
 from proxy_server.access.channels import Channels
 from proxy_server.delivery.publisher import Publisher
@@ -24,10 +24,10 @@ class Checks:
             raise Forbidden
 
     async def position(self, user: str, conversation_id: str | None) -> Position:
-        """The position of the conversation's channel, asked before anything is stored.
+        """The position of the conversation's channel, read before anything is stored.
 
-        A client receives what is published after this moment, so it must come before the store is
-        read. It also refuses prompts whose answers could not be delivered.
+        A client receives what is published after this position, so it must be read before the
+        store. This also refuses prompts whose answers could not be delivered.
         """
         if conversation_id is None and self._publisher.reachable:
             return BEGINNING
@@ -45,7 +45,7 @@ class Checks:
     async def top(self, channel: str) -> Position:
         """The position of a channel.
 
-        While Centrifugo is down it is the beginning: a client that follows from there gets more
+        While Centrifugo is down, this is the beginning: a client that follows from there gets more
         than it needs, or opens the conversation again.
         """
         try:

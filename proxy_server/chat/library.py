@@ -22,10 +22,10 @@ from proxy_server.store.search import Found
 from proxy_server.store.turns import Turns
 
 _CURSOR = re.compile(r"([0-9]{1,19})", re.ASCII)
-# The index knows which texts have the words, and not whether they stand as they are asked for:
-# after so many looks the next page goes on.
+# The index knows which texts have the words, not whether they match as requested: after this many
+# looks, the next page continues.
 _MOST_LOOKS = 4
-# A deletion is stored by then; to wait for its publication is a courtesy to other tabs.
+# The deletion is stored by then; the wait only helps other tabs.
 _UNSUBSCRIBE_SECONDS = 2.0
 
 
@@ -113,7 +113,7 @@ class Library:
 
 
 def _matching(query: Query, found: Sequence[Found], most: int) -> tuple[int, list[Hit]]:
-    """Returns how many texts were looked at to find at most that many hits, and the hits."""
+    """The number of texts read to find at most `limit` hits, and the hits."""
     hits: list[Hit] = []
     for seen, one in enumerate(found, 1):
         excerpt = query.find(one.text)

@@ -8,9 +8,9 @@ from proxy_server.protocol.turns import WhenBusy
 
 @dataclass(frozen=True, slots=True)
 class NewPrompt:
-    """A prompt as its client sent it, after validation.
+    """A validated prompt.
 
-    message_id: the client's id for it, by which a repeated prompt is recognised.
+    message_id: the client's id for it, by which a repeated prompt is recognized.
     replaces: the prompt of which it is another version.
     data, meta: JSON that goes with it, from the client and from Centrifugo.
     address: the client's network address, if it is known and limited.

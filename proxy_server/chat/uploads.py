@@ -15,14 +15,14 @@ from proxy_server.store import files, uploads
 from proxy_server.store.database import Store
 from proxy_server.store.uploads import UploadLimits
 
-# Whoever sends several pieces at once needs no more of them told.
+# A client that sends several pieces at once need not know all of the missing ones.
 _MOST_MISSING = 200
 
 log = structlog.get_logger()
 
 
 class Uploads:
-    """media_types: those that are accepted; `image/*` stands for all images."""
+    """media_types: the accepted ones; `image/*` stands for all images."""
 
     def __init__(self, store: Store, limits: UploadLimits, media_types: Sequence[str]) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""From us to Centrifugo: its server API, the queue of publications, repairs after outages.
+"""Delivery to Centrifugo: its server API, the queue of publications, repairs after outages.
 
-Imports `protocol` and `access`. Exports `ServerApi`, `Publisher`, `Announcements`.
+Imports `protocol` and `access`. Its public parts: `ServerApi`, `Publisher`, `Announcements`.
 """

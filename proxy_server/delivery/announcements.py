@@ -23,7 +23,7 @@ _MOST_REMOVED = 1_000
 class Announcements:
     """Tells clients what has changed besides the text of an answer.
 
-    Each publication has a key derived from its content, so that Centrifugo drops it if a second
+    The key of each publication is derived from its content, so that Centrifugo drops it if a second
     server publishes it. What is not in the outbox may be lost with its server: a client finds it in
     an answer's first publication, or sees by `after` or `version` that something is missing or old.
     """
@@ -33,14 +33,14 @@ class Announcements:
         self._channels = channels
 
     def removed(self, assignment: Assignment, removed: Sequence[str]) -> None:
-        """What has left the view; if that is much, only the answer's first publication says it."""
+        """Messages that left the view; many are announced only by the first publication."""
         if len(removed) > _MOST_REMOVED:
             return
         publication = RemovedPublication(list(removed))
         self._to_conversation(assignment, publication, "removed")
 
     def joined(self, assignment: Assignment, *, queued: bool = False) -> None:
-        """The prompt that is to be answered, together with the answer if that is queued."""
+        """The prompt to be answered, and the answer if that is queued."""
         prompt = assignment.prompt
         if prompt is None:
             return
@@ -51,7 +51,7 @@ class Announcements:
             self._to_conversation(assignment, MessagePublication(answer, prompt.id), "assistant")
 
     def entry(self, entry: OutboxEntry, *, urgent: bool = False) -> list[asyncio.Future[Position]]:
-        """Publishes an outbox entry; the one on the conversation's own channel comes last."""
+        """Publishes an outbox entry; the conversation's own channel comes last."""
         published: list[asyncio.Future[Position]] = []
         if entry.deleted_for is not None:
             deleted = DeletedPublication(entry.conversation_id)

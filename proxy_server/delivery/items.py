@@ -8,7 +8,7 @@ from proxy_server.protocol.sessions import Position
 
 
 class Item:
-    """A publication to be sent; `acknowledged` gives its position, or why there is none."""
+    """A publication to be sent; `acknowledged` yields its position, or why there is none."""
 
     __slots__ = ("acknowledged", "failures", "give_up_at", "publish", "state")
 
@@ -27,7 +27,7 @@ class Item:
 
 
 def waiting_for_state(queue: deque[Item], state: str | None) -> Item | None:
-    """The waiting item of that state. The first item is skipped: it may be under way."""
+    """The waiting item of that state. Skips the first item, which may be in flight."""
     if state is None:
         return None
     for at in range(len(queue) - 1, 0, -1):

@@ -3,7 +3,6 @@
 A batch holds at most one publication per channel, and a channel's next one waits until the last is
 acknowledged. So the order holds although Centrifugo runs a batch in parallel, and load makes
 batches larger rather than more numerous.
-
 While whole calls fail, all channels wait. If one channel fails alone, because one shard of a Redis
 is down, only that channel waits.
 """
@@ -33,9 +32,9 @@ _FIRST_BACKOFF = 0.05
 _LAST_BACKOFF = 1.0
 # Centrifugo forgets an idempotency key after five minutes.
 _POST_SECONDS = 240.0
-# With nothing acknowledged for so long, failures of single channels are an outage of all.
+# If nothing is acknowledged for this long, failures of single channels count as an outage of all.
 _SILENT_SECONDS = 1.0
-# Far more than a busy process has on its way; with Centrifugo away, some tens of megabytes.
+# Far more than a busy process has in flight; while Centrifugo is down, some tens of megabytes.
 _MOST_WAITING = 20_000
 _SYNC = encode(SyncPublication())
 
@@ -48,15 +47,15 @@ class Publisher:
     def __init__(self, api: ServerApi) -> None:
         self._api = api
         self._loop = asyncio.get_running_loop()
-        # A channel's queue. Its first item is ready, in flight, or held back after a failure; a
-        # channel without items has no queue.
+        # The queue of each channel. Its first item is ready, in flight, or held back after a
+        # failure; a channel without items has no queue.
         self._queues: dict[str, deque[Item]] = {}
         self._backlog = 0
         self._ready: dict[str, None] = {}
         self._batches: set[asyncio.Task[None]] = set()
         self._backoff = 0.0
         self._resume: asyncio.TimerHandle | None = None
-        # channels whose first item has failed, with the timer of one that is held back
+        # channels whose first item has failed, with a timer if it is held back
         self._failing: dict[str, asyncio.TimerHandle | None] = {}
         self._broken = False
         self._acknowledged_at = 0.0
@@ -77,13 +76,11 @@ class Publisher:
         state: str | None = None,
         seconds: float = _POST_SECONDS,
     ) -> asyncio.Future[Position]:
-        """Accepts a publication and tries for that many seconds to get it acknowledged.
+        """Queues a publication; tries for `seconds` to get it acknowledged.
 
-        state: names what it is the newest state of, if anything: it replaces an older one that
-            still waits.
-
-        One that is not urgent goes with the next that is, or on the next tick: alone it would
-        cost ten times as much. The future need not be awaited; it raises ApiRejected or
+        state: names the state that it publishes, if any; it replaces an older one that still waits.
+        A publication that is not urgent goes with the next urgent one, or on the next tick: alone
+        it would cost ten times as much. The future need not be awaited; it raises ApiRejected or
         ApiUnreachable.
         """
         queue = self._queues.get(channel)
@@ -112,11 +109,11 @@ class Publisher:
 
     @property
     def full(self) -> bool:
-        """Whether so much waits that nothing may begin that adds to it."""
+        """Whether too much waits to begin anything that adds to it."""
         return self._backlog >= _MOST_WAITING
 
     async def drain(self, seconds: float) -> None:
-        """Waits until everything is acknowledged, but no longer than that."""
+        """Waits until everything is acknowledged, at most that long."""
         until = self._loop.time() + seconds
         while self._queues and self._loop.time() < until:
             await asyncio.sleep(0.02)
@@ -135,8 +132,7 @@ class Publisher:
         self._schedule()
 
     def _schedule(self) -> None:
-        # On the loop's next turn, so that all streams that were woken by the same event go
-        # together.
+        # On the loop's next turn, so that all streams woken by the same event go together.
         if not self._flushing and self._resume is None:
             self._flushing = True
             self._loop.call_soon(self._flush)
@@ -208,12 +204,12 @@ class Publisher:
     def _give_up(self, item: Item, error: Exception) -> None:
         if not item.acknowledged.done():
             item.acknowledged.set_exception(error)
-            # Whoever only posted does not look; asyncio would call that an error never retrieved.
+            # Some callers never look; asyncio would report the error as never retrieved.
             item.acknowledged.exception()
         self._advance(item.publish.channel)
 
     def _advance(self, channel: str) -> None:
-        """Removes the first item of the channel, which is done."""
+        """Removes the channel's first item, which is done."""
         if self._failing:
             self._failing.pop(channel, None)
         queue = self._queues[channel]

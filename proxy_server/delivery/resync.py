@@ -1,15 +1,16 @@
 """One more publication for channels that fell silent around an outage of Centrifugo's broker.
 
 Acknowledged does not mean delivered: what is published while Centrifugo reconnects to its Redis is
-in the channel's history, but no subscriber gets it. Centrifugo sees the gap with the channel's
-next publication, and makes the client recover.
+in the channel's history, but no subscriber gets it. Centrifugo sees the gap with the channel's next
+publication, and makes the client recover.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 
-# Centrifugo tries four times a second to find its Redis again; the second time is for a slow one.
+# Centrifugo tries four times a second to reconnect to its Redis; the second pause is for a slow
+# one.
 _PAUSES = (2.0, 4.0)
 _AROUND_SECONDS = 2.0
 _RECENT_SECONDS = sum(_PAUSES) + 1.0
@@ -22,7 +23,7 @@ class Resync:
     def __init__(self, speak: Callable[[str], None]) -> None:
         self._speak = speak
         self._loop = asyncio.get_running_loop()
-        # when each channel's last publication was acknowledged, the longest ago first
+        # when each channel's last publication was acknowledged, the oldest first
         self._recent: OrderedDict[str, float] = OrderedDict()
         self._suspects: set[str] = set()
         self._broken = False

@@ -15,16 +15,16 @@ from proxy_server.protocol.sessions import Position
 _CALL_SECONDS = 5.0
 _TOO_LARGE = 413
 _INTERNAL, _TOO_MANY_REQUESTS, _UNRECOVERABLE_POSITION = 100, 111, 112
-# A gRPC channel that lost its peer waits longer before each attempt, up to two minutes by default:
-# too long for people who wait for text once Centrifugo is back.
+# After losing its peer, a gRPC channel waits longer before each attempt, up to two minutes by
+# default: too long for users who wait for text once Centrifugo is back.
 _CHANNEL_OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.max_receive_message_length", 64 << 20),
-    # A connection that a middlebox forgot swallows calls without a word. One that is silent for so
-    # long while a call waits is asked for a sign of life, and left where there is none. Centrifugo
-    # counts such pings as misuse only where it has answered nothing in between, three in a row.
+    # A connection that a middlebox forgot swallows calls silently. So one that is silent this long
+    # while a call waits is pinged, and closed if there is no reply. Centrifugo counts pings as
+    # misuse only after three in a row without an answer in between.
     ("grpc.keepalive_time_ms", 2000),
     ("grpc.keepalive_timeout_ms", 2000),
     ("grpc.http2.ping_timeout_ms", 2000),
@@ -44,7 +44,7 @@ class Publish(NamedTuple):
 
 
 Published = Position | ApiRejected | ApiUnreachable
-"""What became of one publication: each of a batch has its own fate."""
+"""The result of one publication; those of a batch may differ."""
 
 
 class HistoryEntry(NamedTuple):
@@ -72,7 +72,7 @@ class ServerApi(Protocol):
     async def history(
         self, channel: str, since: Position | None = None, limit: int = -1
     ) -> History:
-        """What came after `since`, at most `limit`; a limit of 0 asks for the position alone.
+        """Publications after `since`, at most `limit`; a limit of 0 returns only the position.
 
         Raises PositionLost if the history does not reach back to `since`.
         """
@@ -260,9 +260,9 @@ class _HistoryReply(_Envelope):
 async def _in_parts(
     publish: Callable[[Sequence[Publish]], Awaitable[list[Published]]], batch: Sequence[Publish]
 ) -> list[Published]:
-    """Halves what is too large together, so that only what is too large alone is left out.
+    """Sends a batch that is too large in halves, so that only a too large publication is left out.
 
-    If a half fails, all are sent again: their keys keep them from being published twice.
+    If a half fails, all are sent again: their keys prevent duplicates.
     """
     try:
         return await publish(batch)
@@ -274,10 +274,10 @@ async def _in_parts(
 
 
 def _is_too_large(error: grpc.aio.AioRpcError) -> bool:
-    """Beyond a limit, at which another try would fail as well.
+    """Whether a size limit was exceeded, so that another try would fail as well.
 
-    It is Centrifugo's `grpc_api.max_receive_message_size`, or that of a proxy, whose answer is one
-    of HTTP: gRPC has no status for it, and gives it in words.
+    The limit is Centrifugo's `grpc_api.max_receive_message_size`, or that of a proxy. A proxy
+    answers in HTTP, for which gRPC has no status, so its text is searched.
     """
     told = {
         grpc.StatusCode.RESOURCE_EXHAUSTED: "larger than max",
@@ -288,7 +288,7 @@ def _is_too_large(error: grpc.aio.AioRpcError) -> bool:
 
 def _error(code: int, message: str) -> ApiRejected | ApiUnreachable:
     if code in (_INTERNAL, _TOO_MANY_REQUESTS):
-        # Centrifugo is there but what it stands on (Redis) is not: worth another try.
+        # Centrifugo is up but its broker (Redis) is down: worth another try.
         return ApiUnreachable(f"{code}: {message}")
     if code == _UNRECOVERABLE_POSITION:
         return PositionLost(code, message)
