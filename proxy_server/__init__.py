@@ -1,7 +1,7 @@
 """Streams LLM answers over the Centrifugo connection that a browser already holds.
 
-What others may use stands here: the service as an App, its Settings, what its chat is given, and
-what a responder is given and gives. `proxy_server.testing` has what their tests need.
+The public API: the service as an App, its Settings, the prompts of its chat, and the types that
+responders receive and yield. `proxy_server.testing` helps to test them.
 """
 
 from importlib import import_module
@@ -66,8 +66,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Not imported above: whoever imports one module of ours would pay for all of them, which the
-    # start of the service and the local model's image must not.
+    # Imported on demand: importing one of our modules must not load all of them, which would slow
+    # down the start of the service and enlarge the local model's image.
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -1,4 +1,4 @@
-"""The command: settings, logging, signals."""
+"""The command line: settings, logging, signals."""
 
 import argparse
 import asyncio
@@ -59,15 +59,15 @@ async def _run(settings: Settings) -> None:
 
 
 def _interrupted(stop: asyncio.Event) -> None:
-    """Whoever presses Ctrl-C once more wants no drain: the next server closes what is left."""
+    """A second Ctrl-C skips the drain: the next server closes what is left."""
     if stop.is_set():
         os._exit(128 + signal.SIGINT)
     stop.set()
 
 
 def _app() -> "type[App]":
-    """The service's modules, which are most of a start."""
-    # nothing that an import makes is garbage: to look for some would be a sixth of the time
+    """Imports the service's modules, which is most of the startup time."""
+    # imports make no garbage, and looking for it would take a sixth of the time
     gc.disable()
     from proxy_server.app import App
 

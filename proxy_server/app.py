@@ -61,8 +61,8 @@ log = structlog.get_logger()
 class App:
     """The service as an async context manager: inside it, `chat` answers.
 
-    responder: what makes the answers; by default what the settings name.
-    centrifugo: its server API; by default the one that the settings name.
+    responder: what makes the answers; by default, the one that the settings name.
+    centrifugo: its server API; by default, the one that the settings name.
     """
 
     chat: Chat
@@ -114,8 +114,8 @@ class App:
             stack.push_async_callback(door.close)
             if settings.metrics_listen != "off":
                 telemetry.serve(settings.metrics_listen)
-            # What was made so far lives as long as the process: without this, each collection of
-            # garbage walks through all of it, which was a third of the CPU time of an answer.
+            # What was created so far lives as long as the process: without freezing, each garbage
+            # collection walks through all of it, which was a third of the CPU time of an answer.
             gc.collect()
             gc.freeze()
             gc.set_threshold(_GARBAGE_OBJECTS)
@@ -131,7 +131,7 @@ class App:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        # first, because what fails here is what its author is waiting to read
+        # first, because its author is waiting for errors from here
         responder = self._responder or responder_of(settings)
         stack.push_async_callback(responder.close)
         if settings.own_python:
@@ -233,11 +233,11 @@ class App:
             stack.push_async_callback(background.close)
 
     def make_checkpoints(self, leases: Leases) -> Checkpoints:
-        """How far answers have come is stored by these; a program of tests leaves it out."""
+        """Stores the progress of answers; left out in tests."""
         return Checkpoints(leases)
 
     def _titles(self, responder: Responder, turns: Turns) -> Titles | None:
-        """Python of somebody else's is asked for answers alone: it may have effects."""
+        """An operator's Python is never asked for titles: it may have side effects."""
         settings = self._settings
         if settings.titles != "model" or settings.responder:
             return None

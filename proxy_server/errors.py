@@ -1,6 +1,6 @@
 """The refusals that a client can receive, and the failures of the edges.
 
-Refusal                 reaches the client: code, temporary, one sentence for a person
+Refusal                 reaches the client: code, temporary, one sentence for the user
  ├─ Malformed           400
  ├─ NoUser              401
  ├─ Forbidden           403
@@ -10,22 +10,22 @@ Refusal                 reaches the client: code, temporary, one sentence for a 
  ├─ LimitReached        429, temporary
  ├─ OurFault            500, temporary
  └─ Unavailable         503, temporary
-Failure                 an edge did not do its part; decided on by the caller, logged
+Failure                 an edge failed; the caller decides, and it is logged
  ├─ ResponderFailed     the model's provider refused, broke off or kept silent
- │   └─ CannotAnswer    a responder of somebody's own has a sentence for who asked
+ │   └─ CannotAnswer    an operator's own responder has a sentence for the user
  ├─ ResponderUnusable   RESPONDER names nothing that answers; the text is for an operator
  ├─ ApiUnreachable      Centrifugo's server API did not answer: the effect is unknown
  ├─ ApiRejected         it answered with an error: there was no effect
  │   └─ PositionLost    the channel's history no longer reaches back to that position
- └─ StoreUnavailable    the database did not answer: what was asked may be stored, or not
-     └─ StoreUnusable   nor can it be with these settings; the text is a sentence for an operator
+ └─ StoreUnavailable    the database did not answer: the data may be stored or not
+     └─ StoreUnusable   it cannot work with these settings; the text is for an operator
 """
 
 from typing import ClassVar
 
 
 class Refusal(Exception):
-    """An answer of "no" with a code of the client protocol; its text is shown to a person."""
+    """A refusal with a code of the client protocol; its text is shown to the user."""
 
     code: ClassVar[int]
     temporary: ClassVar[bool] = False
@@ -46,7 +46,7 @@ class NoUser(Refusal):
 
 
 class Forbidden(Refusal):
-    """Not this user's, or not there: one answer for both, so that nobody learns what exists."""
+    """Not this user's, or nonexistent: one answer for both, so that nobody learns what exists."""
 
     code = 403
     sentence = "There is no such conversation, or it is not yours."
@@ -63,7 +63,7 @@ class Busy(Refusal):
 
 
 class BeingClosed(Busy):
-    """The answer was taken over from a server that went silent, and is about to end."""
+    """The answer was taken over from a silent server, and is about to end."""
 
 
 class TooLarge(Refusal):
@@ -90,14 +90,14 @@ class Unavailable(Refusal):
 
 
 class Failure(Exception):
-    """An edge (model, Centrifugo, database) did not do its part."""
+    """A failure at an edge: the model, Centrifugo or the database."""
 
 
 class ResponderFailed(Failure):
     """The responder gave no answer, or not all of it.
 
-    `sentence` is for the person who asked; `reason` is a word for logs and metrics, and the
-    exception's own text holds the details, which stay in the log.
+    `sentence` is for the user; `reason` is a word for logs and metrics. The exception's own text
+    holds the details, only for the log.
     """
 
     def __init__(self, reason: str, sentence: str, details: str = "") -> None:
@@ -109,7 +109,7 @@ class ResponderFailed(Failure):
 class CannotAnswer(ResponderFailed):
     """Raised by a responder of your own: the answer fails, and the user reads this sentence.
 
-    details: for the log alone.
+    details: only for the log.
     """
 
     def __init__(self, sentence: str, details: str = "") -> None:
@@ -117,11 +117,11 @@ class CannotAnswer(ResponderFailed):
 
 
 class ResponderUnusable(Failure):
-    """What the settings name as a responder cannot be one; the text says why."""
+    """The object that the settings name as a responder cannot be one; the text says why."""
 
 
 class ApiUnreachable(Failure):
-    """Centrifugo's server API did not answer: the call may have had its effect, or not."""
+    """Centrifugo's server API did not answer: the call may have had its effect or not."""
 
 
 class ApiRejected(Failure):
@@ -139,9 +139,9 @@ class PositionLost(ApiRejected):
 class StoreUnavailable(Failure):
     """The database cannot be reached or did not answer in time.
 
-    What was asked may or may not have been stored: the reply to a COMMIT may be what was lost.
+    The data may have been stored or not: perhaps only the reply to the COMMIT was lost.
     """
 
 
 class StoreUnusable(StoreUnavailable):
-    """With these settings, or in this place, it never can be reached; the text says why."""
+    """The database cannot work with these settings, or in this place; the text says why."""

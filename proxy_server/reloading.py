@@ -1,4 +1,4 @@
-"""`--reload`: the server ends in order and begins anew when a file of its responder changes."""
+"""`--reload`: the server ends in order and restarts when a file of its responder changes."""
 
 import importlib.util
 import os
@@ -15,7 +15,7 @@ from watchfiles import PythonFilter, watch
 from proxy_server.errors import ResponderUnusable
 
 _LOOK_MILLISECONDS = 300
-# beyond the time that running answers are given
+# beyond the time that running answers get
 _END_SECONDS = 10
 _NOT_SOURCES = ("node_modules", "__pycache__")
 
@@ -23,10 +23,11 @@ log = structlog.get_logger()
 
 
 def serve_and_reload(places: Iterable[str], grace_seconds: float) -> int:
-    """Runs one server after the other until it is asked to end; the last one's exit status.
+    """Runs one server after another until asked to end; returns the last one's exit status.
 
-    places: what the settings name in Python; grace_seconds: what running answers are given.
-    Raises ResponderUnusable where there is nothing to watch.
+    Raises ResponderUnusable if there is nothing to watch.
+    places: the Python objects that the settings name.
+    grace_seconds: the time that running answers get.
     """
     modules = sorted({place.partition(":")[0].partition(".")[0] for place in places})
     if not modules:
@@ -51,13 +52,13 @@ class _Server:
     def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "proxy_server"],
-            # two edits of the same second would share one compiled file
+            # two edits in the same second would share one compiled file
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         )
         self._has_ended = False
 
     def look(self) -> None:
-        """Says that it has ended by itself: it would do so again until something changes."""
+        """Reports that the server ended by itself: it would do so again until something changes."""
         if not self._has_ended and self._process.poll() is not None:
             self._has_ended = True
             log.warning("server_ended", status=self._process.returncode)
@@ -73,7 +74,7 @@ class _Server:
 
 
 def _changes(modules: Sequence[str], stop: threading.Event) -> Iterator[set[str]]:
-    """The files that changed, and nothing from time to time, until the end is asked for."""
+    """Yields the changed files, and regularly an empty set, until asked to end."""
     while not stop.is_set():
         folders = _folders(modules)
         for changes in watch(
@@ -91,7 +92,7 @@ def _changes(modules: Sequence[str], stop: threading.Event) -> Iterator[set[str]
 
 
 def _folders(modules: Sequence[str]) -> list[Path]:
-    """Where the sources of these are: not all below, which may hold a virtualenv or packages."""
+    """The folders of the sources; not all below them, which may hold a virtualenv or packages."""
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)

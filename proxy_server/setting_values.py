@@ -1,4 +1,4 @@
-"""How settings of several values are written in the environment."""
+"""Parses settings of several values from the environment."""
 
 import json
 import re
@@ -48,7 +48,7 @@ def comma_separated(value: object) -> object:
 
 
 def tags(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of tags, or one word that switches the usual ones on or off."""
+    """Names of tags, or one word that switches the default ones on or off."""
     if value in (("off",), ("false",), ("0",), ("no",), ("none",)):
         return ()
     if value in (("on",), ("true",), ("1",), ("yes",)):

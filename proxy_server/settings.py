@@ -1,4 +1,4 @@
-"""One frozen object of settings, built from the environment; no other module reads that."""
+"""One frozen settings object, built from the environment; no other module reads that."""
 
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -281,13 +281,13 @@ class Settings(BaseSettings):
         """The models that prompts may name, each once, the default first."""
         usual = self.openai_model
         if self.responder:
-            # OPENAI_MODEL does not answer here, so nobody may be told that it does
+            # OPENAI_MODEL does not answer here, so clients must not be told that it does
             usual = _shown_name(self.responder)
         return tuple(dict.fromkeys((usual, *self.models, *self.responders)))
 
 
 def _shown_name(responder: str) -> str:
-    """What answers, in one word: a module's name, or the last segment of a route's path."""
+    """A one-word name of the responder: a module's name, or the last segment of a route's path."""
     if "://" not in responder:
         return responder.partition(":")[0].rpartition(".")[2]
     try:

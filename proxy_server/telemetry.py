@@ -1,4 +1,4 @@
-"""What Prometheus reads: counters and histograms that the other modules feed."""
+"""Prometheus metrics: counters and histograms that the other modules feed."""
 
 from time import monotonic
 
@@ -33,7 +33,7 @@ CALLS = Counter(
 
 
 class LineLimit:
-    """Bounds how many lines of one kind are logged in a second, and counts what it leaves out."""
+    """Limits log lines of one kind per second, and counts those left out."""
 
     def __init__(self, per_second: int = 50) -> None:
         self._per_second = per_second
@@ -42,7 +42,7 @@ class LineLimit:
         self._left_out = 0
 
     def admit(self) -> int | None:
-        """None where a line is one too many, or else how many were left out before it."""
+        """None if the line must be left out; otherwise the number of lines left out before it."""
         second = int(monotonic())
         if second != self._second:
             self._second, self._lines = second, 0
@@ -55,6 +55,6 @@ class LineLimit:
 
 
 def serve(listen: str) -> None:
-    """Serves /metrics at host:port from a thread of its own, for as long as the process lives."""
+    """Serves /metrics at host:port from a separate thread, as long as the process lives."""
     host, _, port = listen.rpartition(":")
     start_http_server(int(port), host)

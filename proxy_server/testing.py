@@ -1,4 +1,4 @@
-"""For tests of what embeds or extends this service: a Centrifugo in memory, a scripted responder.
+"""For tests of your own code: an in-memory Centrifugo and a scripted responder.
 
 from proxy_server import App, NewPrompt, Text, TextPart
 
@@ -38,11 +38,11 @@ class InMemoryCentrifugo:
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> None:
-        """Calls it with each publication from now on, of all channels."""
+        """From now on, calls `listener` with each publication on any channel."""
         self._listeners.append(listener)
 
     def take(self, publication: Publish) -> Position:
-        """One publication; the same key once more gives the first one's position."""
+        """Takes one publication; a repeated key returns the first one's position."""
         channel = self._channels[publication.channel]
         if publication.key not in channel.keys:
             channel.top = Position(channel.top.offset + 1, channel.top.epoch)
@@ -53,11 +53,11 @@ class InMemoryCentrifugo:
         return channel.keys[publication.key]
 
     def top(self, channel: str) -> Position:
-        """Where a channel stands."""
+        """The position of a channel."""
         return self._channels[channel].top
 
     def since(self, channel: str, position: Position | None) -> list[HistoryEntry]:
-        """What came after that; without a position, all that there is. Raises PositionLost."""
+        """The publications after a position, or all of them. Raises PositionLost."""
         found = self._channels[channel]
         if position is None:
             return list(found.history)
@@ -67,11 +67,11 @@ class InMemoryCentrifugo:
         return [entry for entry in found.history if entry.offset > position.offset]
 
     def cut(self, channel: str, entries: int) -> None:
-        """Forgets the oldest so many entries of a history."""
+        """Drops the oldest entries of a history."""
         del self._channels[channel].history[:entries]
 
     def restart(self) -> None:
-        """Forgets all: channels go on under another epoch."""
+        """Loses everything: channels continue with another epoch."""
         self._starts += 1
         self._channels.clear()
 
@@ -85,7 +85,7 @@ class InMemoryCentrifugo:
         return History(found[: limit if limit > 0 else None], self.top(channel))
 
     async def unsubscribe(self, channel: str, user: str) -> None:
-        """There are no subscriptions."""
+        """Does nothing: there are no subscriptions."""
 
     async def history_remove(self, channel: str) -> None:
         self._channels[channel].history.clear()
@@ -98,7 +98,7 @@ class InMemoryCentrifugo:
 
 
 class ScriptedResponder:
-    """Answers each prompt with the events given, one list for each, and then its end.
+    """Answers each prompt with the next list of events, and then ends the answer.
 
     prompts: what was asked, in order.
     """

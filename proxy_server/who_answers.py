@@ -1,4 +1,4 @@
-"""Who answers, and what clients read of it: by the settings."""
+"""Chooses the responder by the settings, and describes the models for clients."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from proxy_server.responders.routes.address import is_route
 from proxy_server.responders.routes.route import RouteResponder, TimeLimits
 from proxy_server.settings import Card, Settings
 
-# Titles ask for answers of their own, beside those of users.
+# Titles are requested beside the answers of users.
 _SPARE_CONNECTIONS = 10
 _APIS: dict[str, Callable[[Server], Responder]] = {
     "chat": OpenAIChat,
@@ -24,14 +24,14 @@ _APIS: dict[str, Callable[[Server], Responder]] = {
 
 
 def responder_of(settings: Settings) -> Responder:
-    """Who answers, by the settings; raises ResponderUnusable."""
+    """The responder that the settings name; raises ResponderUnusable."""
     named = {name: _own(settings, place) for name, place in settings.responders.items()}
     usual = _own(settings, settings.responder) if settings.responder else _model(settings)
     return Choice(named, usual) if named else usual
 
 
 def _own(settings: Settings, place: str) -> Responder:
-    """The responder of somebody's own that a setting names; raises ResponderUnusable."""
+    """The operator's own responder that a setting names; raises ResponderUnusable."""
     if not is_route(place):
         return PythonResponder(place)
     return RouteResponder(
@@ -45,7 +45,7 @@ def _own(settings: Settings, place: str) -> Responder:
 
 
 def card_of(name: str, settings: Settings) -> Model:
-    """What clients read of a model."""
+    """What clients are told about a model."""
     card = settings.model_cards.get(name, Card())
     return Model(name, card.input, card.title or UNSET)
 

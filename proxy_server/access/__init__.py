@@ -1,4 +1,4 @@
-"""Who may what, decided before anything is touched: signatures, channels, visitors.
+"""Permissions, checked before anything is changed: signatures, channels, visitors.
 
-Imports `protocol`. Its doors: `Signer`, `Channels`, `Visitors`.
+Imports `protocol`. Its public parts: `Signer`, `Channels`, `Visitors`.
 """

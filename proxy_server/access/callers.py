@@ -1,4 +1,4 @@
-"""Who calls: the user, and the network address, as far as Centrifugo vouches for them."""
+"""The caller: user and network address, as Centrifugo reports them."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -6,12 +6,15 @@ from typing import NamedTuple
 
 from proxy_server.access.visitors import is_visitor
 
-# A household or a server has a whole network of the newer addresses, so one address is no limit.
+# A household or a server has a whole IPv6 network, so a limit per address would limit nothing.
 _IPV6_PREFIX = 64
 
 
 class Caller(NamedTuple):
-    """address: empty where it is not known; meta: of the connection, as JSON."""
+    """address: empty if unknown.
+
+    meta: of the connection, as JSON.
+    """
 
     user: str
     address: str = ""
@@ -19,15 +22,15 @@ class Caller(NamedTuple):
 
     @property
     def is_visitor(self) -> bool:
-        """Whether the identity was given out here, to whoever asked."""
+        """Whether this service made up the identity for an anonymous visitor."""
         return is_visitor(self.user)
 
 
 def address_of(forwarded: Iterable[str], proxies: int) -> str:
-    """The address that the outermost of our own proxies saw; IPv6 by its network.
+    """The address seen by the outermost trusted proxy; for IPv6, its network.
 
-    forwarded: the values of `X-Forwarded-For`, to which each proxy appends whom it has served.
-    proxies: how many of them are ours. What stands further left may be anybody's invention.
+    forwarded: the values of `X-Forwarded-For`, to which each proxy appends its client's address.
+    proxies: how many proxies are trusted. Entries further left may be forged.
     """
     hops = [hop.strip() for value in forwarded for hop in value.split(",")]
     if not 0 < proxies <= len(hops):

@@ -1,8 +1,8 @@
 """Conversation ids and channel names: made, signed and verified without a database.
 
-A conversation's id is 16 random characters and a signature over them and its owner. A user's own
-channel is named in the same way, with a hash of the user in place of the random part. So whether
-a channel belongs to a user is a question of arithmetic.
+A conversation's id is 16 random characters and a signature over them and the owner. A user's own
+channel is named in the same way, with a hash of the user in place of the random part. So checking
+who owns a channel takes only a hash.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ _CONVERSATION, _USER = "c", "u"
 
 
 class Channels:
-    """Names of channels within one namespace of Centrifugo's."""
+    """Channel names in one of Centrifugo's namespaces."""
 
     def __init__(self, namespace: str, signer: Signer) -> None:
         self._prefix = f"{namespace}:"
@@ -28,7 +28,7 @@ class Channels:
         return nonce + self._signer.sign("channel", user, nonce)
 
     def owns(self, user: str, conversation: str) -> bool:
-        """Whether the id was made here for that user."""
+        """Whether this service made the id for that user."""
         return conversation.startswith(_CONVERSATION) and self._signed(user, conversation)
 
     def of_conversation(self, conversation: str) -> str:
@@ -37,8 +37,8 @@ class Channels:
     def of_user(self, user: str) -> list[str]:
         """The user's own channel under each secret; clients get the first.
 
-        While secrets are rotated a client may still follow a name under the old one, so what is
-        meant for the user goes to all of them.
+        While secrets are rotated, a client may still be subscribed to a name under the old secret,
+        so publications for the user go to all of them.
         """
         digest = hashlib.sha256(user.encode("utf-8", "surrogatepass")).digest()[:12]
         nonce = _USER + urlsafe_b64encode(digest).decode()
@@ -48,7 +48,7 @@ class Channels:
         ]
 
     def belongs_to(self, user: str, channel: str) -> bool:
-        """Whether that user may follow the channel."""
+        """Whether that user may subscribe to the channel."""
         return channel.startswith(self._prefix) and self._signed(user, channel[len(self._prefix) :])
 
     def _signed(self, user: str, name: str) -> bool:

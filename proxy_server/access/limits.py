@@ -1,4 +1,4 @@
-"""How much one user and one address may ask for: counted in memory, before anything is done."""
+"""Limits per user and per address: counted in memory, before anything is done."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
@@ -11,16 +11,16 @@ from proxy_server.access.callers import Caller
 from proxy_server.errors import LimitReached, Unavailable
 
 _MINUTE = 60.0
-# What a small piece of a file counts as: it costs a transaction as well.
+# The least that a piece of a file counts as: it also costs a transaction.
 _LEAST_PIECE = 40_000
-# A client that comes back asks for all that it shows at once.
+# A client that reconnects asks for everything that it shows at once.
 _BURST = 4
-# How many buckets are kept: the one that was used the longest ago goes first.
+# How many buckets are kept; the least recently used is dropped first.
 _MOST_BUCKETS = 20_000
 
 
 class Rate:
-    """So many in a second for each key, and so many at once after a pause: a token bucket each."""
+    """A token bucket per key: a rate per second, and a burst after a pause."""
 
     def __init__(
         self, per_second: float, burst: float, clock: Callable[[], float] = monotonic
@@ -28,11 +28,11 @@ class Rate:
         self._per_second = per_second
         self._burst = max(1.0, burst)
         self._clock = clock
-        # in the order of use, the longest ago first
+        # in order of use, the oldest first
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, key: str, amount: float = 1) -> float:
-        """0 where so much more is allowed, or else in how many seconds it will be."""
+        """Returns 0 if allowed, or else the seconds until it is."""
         amount = min(amount, self._burst)
         now = self._clock()
         left, at = self._buckets.get(key, (self._burst, now))
@@ -46,11 +46,12 @@ class Rate:
 
 
 class CallLimiter:
-    """Calls in flight and calls in a second, for each user and for the process.
+    """Limits calls in flight and per second, for each user and for the process.
 
-    at_once, per_second: of one user; most: in flight in all.
-    file_bytes: that the pieces of files of one user may have in a second; they are not counted as
-        calls, so that a file takes no time from the rest, nor the rest from it.
+    at_once, per_second: per user.
+    most: in flight in total.
+    file_bytes: per second and user, for pieces of files. Those do not count as calls, so files and
+        other calls do not slow each other down.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class CallLimiter:
     def call(self, user: str, piece_bytes: int | None = None) -> Iterator[None]:
         """Counts a call while it lasts. Raises LimitReached and Unavailable.
 
-        piece_bytes: of the piece of a file that it moves.
+        piece_bytes: the size of the file piece that it moves, if any.
         """
         if self._in_flight[user] >= self._at_once:
             raise LimitReached("Too many calls at once. Try again in 1 second.")
@@ -92,7 +93,7 @@ class CallLimiter:
 
 
 class AddressLimiter:
-    """New visitors and prompts of one network address; without an address nothing is counted."""
+    """Limits new visitors and prompts per network address; unknown addresses are not counted."""
 
     def __init__(self, *, visitors_per_minute: int, prompts_per_minute: int) -> None:
         self._visitors = Rate(visitors_per_minute / _MINUTE, visitors_per_minute)
@@ -115,16 +116,16 @@ class AddressLimiter:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Parts of the places, from 0 to 1: for one user or address, and for all visitors together."""
+    """Shares of the places, 0 to 1: for one user or address, and for all visitors together."""
 
     one: float = 1.0
     visitors: float = 1.0
 
 
 class Places:
-    """Who holds the places for answers in this process.
+    """Tracks who holds this process's places for answers.
 
-    most: places, with those to wait in.
+    most: the number of places, including those for waiting.
     """
 
     def __init__(self, most: int, shares: Shares) -> None:
@@ -140,7 +141,7 @@ class Places:
         return max(0, self._most - len(self._holders))
 
     def take(self, place: str, caller: Caller) -> None:
-        """Raises Unavailable where all are taken, and LimitReached where the caller has enough."""
+        """Raises Unavailable if all places are taken, and LimitReached if the caller has enough."""
         if not self.free:
             raise Unavailable("The service is full at the moment. Try again in a few seconds.")
         for name in _names(caller):
@@ -153,7 +154,7 @@ class Places:
         self.hold(place, caller)
 
     def hold(self, place: str, caller: Caller) -> None:
-        """As `take`, whatever the limits: for an answer that was accepted before."""
+        """Like `take` but without limits: for an answer that was accepted before."""
         if place in self._holders:
             return
         self._holders[place] = caller
@@ -161,7 +162,7 @@ class Places:
         self._visitors += caller.is_visitor
 
     def give_back(self, place: str) -> None:
-        """A place that is not held is no error."""
+        """Releasing a place that is not held is no error."""
         caller = self._holders.pop(place, None)
         if caller is None:
             return

@@ -1,4 +1,4 @@
-"""The lasting identity of an anonymous visitor: a signed token that the page keeps."""
+"""The lasting identity of an anonymous visitor: a signed token that the page stores."""
 
 import secrets
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _PREFIX = "visitor-"
 
 
 def is_visitor(user: str) -> bool:
-    """Whether a user's name was given out by `Visitors`."""
+    """Whether a user id was made by `Visitors`."""
     return user.startswith(_PREFIX)
 
 
@@ -20,21 +20,22 @@ class Visitor:
 
 
 class Visitors:
-    """Makes visitors and knows them again.
+    """Creates visitors and recognizes them again.
 
-    A token names its user and proves that it was given out here: `<user>.<signature>`. It does
-    not expire: it guards what its holder alone has written, and losing it loses that.
+    A token contains its user and proves that this service issued it: `<user>.<signature>`. It never
+    expires: it protects only what its holder has written, and whoever loses it loses access to
+    that.
     """
 
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
 
     def known(self, token: str) -> Visitor | None:
-        """The visitor of that token; None where it is not ours."""
+        """The visitor of a token; None if this service did not issue it."""
         user, _, signature = token.rpartition(".")
         if not self._signer.verify(signature, "visitor", user):
             return None
-        # Signed again, so that after a rotation of secrets the page keeps the newer signature.
+        # Signed again, so that after a rotation of secrets the page gets the newer signature.
         return Visitor(user, f"{user}.{self._signer.sign('visitor', user)}")
 
     def new(self) -> Visitor:

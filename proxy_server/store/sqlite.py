@@ -92,9 +92,7 @@ class Sqlite:
         self._thread.shutdown()
 
     def _begin(self, connection: sa.Connection, seconds: float) -> None:
-        """Begins with the write lock: a transaction that reads first and then finds that another
-        process has written fails, however long it waits.
-        """
+        """Takes the write lock first: taken after a read, it fails if another process has written."""
         if seconds == self._busy_seconds:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             return
