@@ -92,7 +92,7 @@ class Sqlite:
         self._thread.shutdown()
 
     def _begin(self, connection: sa.Connection, seconds: float) -> None:
-        """Takes the write lock first: taken after a read, it fails if another process has written."""
+        """Takes the write lock first: after a read, it fails if another process has written."""
         if seconds == self._busy_seconds:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             return
