@@ -1,4 +1,6 @@
-/** The bench's page: what the transport adds to the bare client, and what a browser does for an answer. */
+/**
+ * The bench's page: the cost of the transport over the bare client, and of a browser per answer.
+ */
 
 import { useChat } from "@ai-sdk/react";
 import { type ChatTransport, DefaultChatTransport, type UIMessage } from "ai";
@@ -9,12 +11,12 @@ import { useCentrifugoChat } from "centrifugo-llm/react";
 import { createElement, useEffect } from "react";
 import { createRoot } from "react-dom/client";
 
-/** Asks for an answer and resolves to how many milliseconds passed until its first text was there. */
+/** Asks for an answer; resolves to the milliseconds until its first text. */
 type Ask = (prompt: string) => Promise<number>;
 type Chat = Pick<ReturnType<typeof useChat<UIMessage>>, "messages" | "sendMessage" | "status">;
 type Way = "http" | "centrifugo" | "in step";
 
-/** Of a conversation: a longer one would make the prompts that follow slower. */
+/** Per conversation: in a longer one, later prompts would get slower. */
 const TURNS = 10;
 const url = new URLSearchParams(location.search).get("centrifugo") as string;
 
@@ -76,7 +78,10 @@ async function transported(client: ChatClient): Promise<Ask> {
   return ask;
 }
 
-/** In pairs, by turns, so that what else the machine does falls on both: [bare, with the transport]. */
+/**
+ * Measured in alternating pairs, so that other load on the machine affects both: [bare, with the
+ * transport].
+ */
 async function firstTokens(pairs: number): Promise<[number, number][]> {
   const client = new ChatClient({ existing: await connected(), storage: memoryStorage() });
   const taken: [number, number][] = [];
@@ -93,14 +98,14 @@ async function firstTokens(pairs: number): Promise<[number, number][]> {
   return taken;
 }
 
-/** Draws a chat as an app does. */
+/** Renders a chat as an app does. */
 function Shown({ using, told }: { using: () => Chat; told: (chat: Chat) => void }) {
   const { messages, sendMessage, status } = using();
   useEffect(() => told({ messages, sendMessage, status }));
   return messages.map((message) => createElement("p", { key: message.id }, textIn(message)));
 }
 
-/** The result asks the chat, and resolves to the text that was shown. */
+/** Returns a function that asks the chat, and resolves to the text that was shown. */
 async function drawn(way: Way): Promise<(prompt: string) => Promise<string>> {
   const using = chatBy(way, crypto.randomUUID(), way === "http" ? undefined : await ours());
   let chat: Chat | undefined;

@@ -1,10 +1,13 @@
-/** assistant-ui's list of threads from the user's conversations: the entry `centrifugo-llm/assistant-ui`. */
+/**
+ * assistant-ui's list of threads from the user's conversations: the entry
+ * `centrifugo-llm/assistant-ui`.
+ */
 
 import { ChatClient } from "./client.ts";
 import { CallError } from "./errors.ts";
 import type { Session, Summary } from "./protocol.ts";
 
-/** A thread by assistant-ui's words; its `remoteId` is the app's name for the conversation. */
+/** A thread in assistant-ui's terms; its `remoteId` is the app's name for the conversation. */
 export interface Thread {
   status: "regular" | "archived";
   remoteId: string;
@@ -13,7 +16,7 @@ export interface Thread {
   lastMessageAt: Date;
 }
 
-/** A piece of a title, as assistant-ui reads it. */
+/** A piece of a title, in assistant-ui's format. */
 export type TitleChunk = { path: readonly number[] } & (
   | { type: "part-start"; part: { type: "text" } }
   | { type: "text-delta"; textDelta: string }
@@ -35,10 +38,15 @@ export interface ThreadListAdapter {
   generateTitle(remoteId: string): Promise<ReadableStream<TitleChunk>>;
 }
 
-/** Of the cursors of what is not archived and of what is; the server's own have none. */
+/**
+ * Separates the cursors of the two lists, archived or not; the server's cursors never contain it.
+ */
 const BETWEEN = "|";
 
-/** Made once, outside of components. A conversation that was begun without a name of the app's is no thread. */
+/**
+ * Create it once, outside of components. Conversations without a name by the app are not listed as
+ * threads.
+ */
 export function threadList(source: ChatClient | { client: ChatClient }): ThreadListAdapter {
   const client = source instanceof ChatClient ? source : source.client;
   const look = async (key: string): Promise<Session> => {
@@ -74,7 +82,7 @@ export function threadList(source: ChatClient | { client: ChatClient }): ThreadL
     archive: async (key) => client.list().archive(await idOf(key), true),
     unarchive: async (key) => client.list().archive(await idOf(key), false),
     delete: async (key) => client.list().delete(await idOf(key)),
-    // the service has given one by the time that it is asked for
+    // by the time of this call, the service has made a title
     generateTitle: async (key) => titleStream((await look(key)).title),
   };
 }

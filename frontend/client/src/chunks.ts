@@ -1,15 +1,15 @@
-/** One assistant message growing by the chunks of its publications. */
+/** Grows one assistant message by the chunks of its publications. */
 
 import type { Message, Metadata, Part, Status } from "./messages.ts";
 import { growParts } from "./parts.ts";
 import type { Chunk } from "./protocol.ts";
 
-/** A message of which nothing is known yet but that it was announced. */
+/** A message of which only the id is known so far. */
 export function blankMessage(id: string): Message {
   return { id, role: "assistant", parts: [], metadata: { status: "streaming" } };
 }
 
-/** The message after these chunks; a type of chunk that is not known here changes nothing. */
+/** The message after these chunks; unknown types of chunks change nothing. */
 export function applyChunks(message: Message, chunks: readonly Chunk[]): Message {
   const parts = growParts(message.parts, chunks);
   return chunks.reduce(applyChunk, parts === message.parts ? message : { ...message, parts });

@@ -20,13 +20,16 @@ import {
   upload,
 } from "./uploads.ts";
 
-/** Of one page: the server gives no more. */
+/** Per page: the server's maximum. */
 const MOST = 200;
-/** What is looked for is being typed: an answer that came later would be to another question. */
+/** The query is still being typed: a later reply would belong to an outdated one. */
 const SEARCH_WITHIN = 5_000;
 
 export interface BeginOptions extends SendOptions {
-  /** A name of one's own for the conversation: where the user has one of that name, the prompt goes there. */
+  /**
+   * The app's own name for the conversation: if the user has one with this name, the prompt goes
+   * there.
+   */
   key?: string;
 }
 
@@ -55,12 +58,12 @@ export class ChatClient {
     return this.#connection.state;
   }
 
-  /** The anonymous visitor's id, once the server has given it. */
+  /** The anonymous visitor's id, once the server has sent it. */
   get user(): Observable<string | null> {
     return this.#connection.user;
   }
 
-  /** The model that answers unless a prompt names another; known to anonymous visitors. */
+  /** The model that answers if a prompt names none; sent to anonymous visitors only. */
   get model(): Observable<string | null> {
     return this.#connection.model;
   }
@@ -70,8 +73,8 @@ export class ChatClient {
   }
 
   /**
-   * Ends the connection; conversations that are open continue when it is made again. A connection that is its
-   * owner's is let go for good: all that is followed on it is closed.
+   * Closes the connection; open conversations continue after the next `connect`. A connection that
+   * belongs to the app stays connected: everything followed on it is closed for good.
    */
   disconnect(): void {
     if (!this.#connection.ours) {
@@ -81,7 +84,10 @@ export class ChatClient {
     this.#connection.disconnect();
   }
 
-  /** The user's conversations, until the list is closed; one that is open already is given again. */
+  /**
+   * The user's conversations, until the list is closed; returns the same list if one is open
+   * already.
+   */
   list(): ConversationList {
     this.#list ??= new ConversationList(this.#connection, () => {
       this.#list = null;
@@ -89,17 +95,19 @@ export class ChatClient {
     return this.#list;
   }
 
-  /** What has all of the words, newest first; `next` is where the page after it begins. */
+  /** Finds texts with all of the words, newest first; `next` is the cursor of the next page. */
   search(query: string, options: { limit?: number; before?: string } = {}): Promise<HitPage> {
     return this.#connection.call("search", { query, ...options }, { within: SEARCH_WITHIN });
   }
 
-  /** Follows a conversation until it is closed; one that is followed already is given again. */
+  /**
+   * Follows a conversation until it is closed; returns the same object if it is followed already.
+   */
   open(id: string): Conversation {
     return this.#open.get(id) ?? this.#follow(id);
   }
 
-  /** Follows the conversation of that name; null where the user has none. */
+  /** Follows the conversation with that name; null if the user has none. */
   async openKey(key: string): Promise<Conversation | null> {
     const session = await this.look(key, PAGE);
     if (session === null) return null;
@@ -109,7 +117,10 @@ export class ChatClient {
     return followed ?? this.#follow(session.conversation, session);
   }
 
-  /** The conversation of that name as it is now, with its latest messages, without following it; null: there is none. */
+  /**
+   * The conversation with that name, with its latest messages, without following it; null if there
+   * is none.
+   */
   async look(key: string, limit = 1): Promise<Session | null> {
     try {
       return await this.#connection.call("open", { key, limit });
@@ -132,7 +143,7 @@ export class ChatClient {
     return messages;
   }
 
-  /** A page of the user's conversations, newest first, as it is now; `next` is where the one after it begins. */
+  /** A page of the user's conversations, newest first; `next` is the cursor of the next page. */
   async page(
     before?: string,
     { archived = false } = {},
@@ -146,14 +157,14 @@ export class ChatClient {
     return { conversations, ...(next !== undefined && { next }) };
   }
 
-  /** The models that a prompt may name, the usual one first. */
+  /** The models that a prompt may name, the default first. */
   async models(): Promise<readonly Model[]> {
     return (await this.#connection.call("models", {})).models;
   }
 
   /**
-   * Begins a conversation with its first prompt. With a key it may have been there: what stood before the prompt is
-   * shown soon after, at the latest when `ready` resolves.
+   * Begins a conversation with its first prompt. With a key, it may exist already: its earlier
+   * messages appear soon after, at the latest when `ready` resolves.
    */
   async begin(prompt: Prompt, { key, ...options }: BeginOptions = {}): Promise<Conversation> {
     const destination = key === undefined ? undefined : { key };
@@ -163,18 +174,18 @@ export class ChatClient {
     return followed ?? this.#follow(session.conversation, session, key !== undefined);
   }
 
-  /** The next prompt of a conversation, whether it is followed or not. */
+  /** Sends the next prompt of a conversation, whether it is followed or not. */
   async send(id: string, prompt: Prompt, options: SendOptions = {}): Promise<void> {
     const session = await callSend(this.#connection, { conversation: id }, prompt, options);
     this.#open.get(id)?.join(session);
   }
 
-  /** Brings a file to the server; the result stands for it in the parts of a prompt. */
+  /** Uploads a file; the result refers to it in the parts of a prompt. */
   upload(file: Blob, options?: UploadOptions): Promise<FilePart> {
     return upload(this.#connection, file, options);
   }
 
-  /** A file of the user's, by the `upload:` address that stands in a message. */
+  /** Downloads a file of the user, by the `upload:` address in a message. */
   download(url: string, options?: DownloadOptions): Promise<File> {
     return download(this.#connection, url, options);
   }

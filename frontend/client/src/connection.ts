@@ -1,4 +1,6 @@
-/** The one connection to Centrifugo: calls with retries, subscriptions, and the state a person may see. */
+/**
+ * The one connection to Centrifugo: calls with retries, subscriptions, and the state for display.
+ */
 
 import {
   Centrifuge,
@@ -16,18 +18,24 @@ import { Cell, type Observable } from "./observable.ts";
 import type { Position } from "./protocol.ts";
 import { backoff, defaultRetries, type RetryPolicy, retrying, sleep } from "./retry.ts";
 
-/** `offline` before `connect` is called, and finally: the server wants no further try, or `disconnect` was called. */
+/**
+ * `offline` before `connect` is called, and for good after `disconnect` or if the server forbids
+ * reconnecting.
+ */
 export type ConnectionState = "connecting" | "connected" | "offline";
 
 export interface SubscriptionHandlers {
-  /** Delivery has begun; `recovered` when it leaves nothing out since the last position, else it begins at `position`. */
+  /**
+   * Delivery has begun. `recovered`: nothing is missing since the last position; otherwise delivery
+   * begins at `position`.
+   */
   subscribed(recovered: boolean, position: Position): void;
   publication(data: unknown): void;
-  /** The server has ended it. */
+  /** The server has ended the subscription. */
   ended(error: CallError): void;
 }
 
-/** What following a conversation needs of a connection. */
+/** The parts of a connection that following a conversation needs. */
 export type Link = Pick<Connection, "call" | "subscribe" | "pieceBytes">;
 
 const STATES: Record<State, ConnectionState> = {
@@ -35,18 +43,18 @@ const STATES: Record<State, ConnectionState> = {
   [State.Connected]: "connected",
   [State.Disconnected]: "offline",
 };
-/** What centrifuge-js waits for a connection and for a reply. */
+/** How long centrifuge-js waits for a connection and for a reply. */
 const DEFAULT_TIMEOUT = 5_000;
-/** How long a connection that was there may stay away before every transport is tried anew. */
+/** How long a lost connection may stay away before all transports are tried again. */
 const STUCK = { firstDelay: 20_000, maxDelay: 20_000 };
-/** How often at most a connection over a lesser transport is given up to try the first one. */
+/** The minimum time between attempts to return from a fallback transport to the first one. */
 const LOOK_AGAIN = 60_000;
 
-/** One channel that is followed. */
+/** A channel that is followed. */
 interface Followed {
   /**
-   * Whether it must begin on the present connection: a position without an epoch is the beginning of a new history,
-   * and on another connection that history may be a newer one.
+   * Whether it must begin on the present connection: a position without an epoch is the beginning
+   * of a new history, which may be another one after a reconnect.
    */
   bound: boolean;
   readonly end: SubscriptionHandlers["ended"];
@@ -55,7 +63,7 @@ interface Followed {
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #endpoints: TransportEndpoint[];
-  /** Whether it was made here. */
+  /** Whether it was created here. */
   readonly ours: boolean;
   readonly #state = new Cell<ConnectionState>("offline");
   readonly #user = new Cell<string | null>(null);
@@ -67,11 +75,14 @@ export class Connection {
   readonly #followed = new Set<Followed>();
   readonly #identity: Identity | null;
   #centrifuge: Centrifuge;
-  /** The credentials of the last try to connect. */
+  /** The credentials of the last attempt to connect. */
   #sent: { token?: string } = {};
-  /** Unknown before it is connected; HTTP transports take less. */
+  /** Unknown until connected; HTTP transports accept smaller messages. */
   #emulated: boolean;
-  /** Whether the first transport may work where another connects: the others had failed too, or it is long ago. */
+  /**
+   * Whether the first transport may work again although a fallback is in use: all had failed, or
+   * that was long ago.
+   */
   #doubtful = false;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #stuck: ReturnType<typeof setTimeout> | undefined;
@@ -170,8 +181,9 @@ export class Connection {
   };
 
   /**
-   * Begins again with the first transport. centrifuge-js looks for one that works only until it has found one, and
-   * stays with that although the network may be another by now, or the server was away while the first was tried.
+   * Starts again with the first transport. centrifuge-js tries transports only until one works and
+   * then keeps it, although the network may have changed, or the server may have been down during
+   * the first attempt.
    */
   #renew(): void {
     this.#letGo();
@@ -188,12 +200,12 @@ export class Connection {
     return this.#state;
   }
 
-  /** Which model the server says answers; null until it has, and for users with a JWT. */
+  /** The server's default model; null until known, and for users with a JWT. */
   get model(): Observable<string | null> {
     return this.#model;
   }
 
-  /** Who the server says this is; null until it has, and for users with a JWT. */
+  /** The user's id, given by the server; null until known, and for users with a JWT. */
   get user(): Observable<string | null> {
     return this.#user;
   }
@@ -202,7 +214,7 @@ export class Connection {
     if (this.ours) this.#centrifuge.connect();
   }
 
-  /** Ends the connection, or lets one go that is not ours. */
+  /** Closes the connection, or releases it if it belongs to the app. */
   disconnect(): void {
     if (this.ours) {
       this.#centrifuge.disconnect();
@@ -212,7 +224,7 @@ export class Connection {
     this.#state.set("offline");
   }
 
-  /** Calls a method; temporary failures are tried again within the policy's time. */
+  /** Calls a method; temporary failures are retried within the policy's time. */
   async call<M extends keyof Methods>(
     method: M,
     request: Methods[M][0],
@@ -230,7 +242,7 @@ export class Connection {
   ): Promise<Methods[M][1]> {
     await this.#whenConnected();
     signal?.throwIfAborted();
-    // by which transport is known only now
+    // only now the transport is known
     this.#refuseTooLarge(method, request);
     try {
       const { data } = await this.#centrifuge.rpc(`${this.#namespace}:${method}`, request);
@@ -240,7 +252,7 @@ export class Connection {
     }
   }
 
-  /** Waits for the connection, as centrifuge-js would, but through a new one in its place. */
+  /** Waits for the connection as centrifuge-js would, but also for a new one that replaces it. */
   async #whenConnected(): Promise<void> {
     if (this.#state.value === "connected") return;
     await new Promise<void>((resolve, reject) => {
@@ -253,11 +265,11 @@ export class Connection {
         else reject(outcome === "offline" ? noConnection() : connectionLost());
       };
     });
-    // what is called in the event itself is joined to one frame, which may be beyond the limit
+    // calls made inside the event itself are joined into one frame, which may exceed the limit
     await sleep(0);
   }
 
-  /** Of a file, that fit one command as base64. */
+  /** How many bytes of a file fit one command as base64. */
   get pieceBytes(): number {
     return pieceBytes(this.#limit);
   }
@@ -267,7 +279,10 @@ export class Connection {
     if (bytes > this.#limit) throw promptTooLarge(bytes, this.#limit);
   }
 
-  /** Follows a channel from a position on; call the result to leave it. Throws where somebody else follows it here. */
+  /**
+   * Subscribes to a channel from a position on; call the result to unsubscribe. Throws if the app
+   * itself has a subscription to it.
+   */
   subscribe(channel: string, since: Position, handlers: SubscriptionHandlers): () => void {
     const centrifuge = this.#centrifuge;
     if (centrifuge.getSubscription(channel) !== null) {

@@ -1,4 +1,4 @@
-/** How a connection is made, and where Centrifugo is by default. */
+/** How to connect, and Centrifugo's default addresses. */
 
 import type { Centrifuge, Options, TransportEndpoint } from "centrifuge";
 import type { TokenStorage } from "./identity.ts";
@@ -6,27 +6,32 @@ import type { RetryPolicy } from "./retry.ts";
 
 export interface ConnectionOptions {
   /**
-   * A connection that is there already and stays its owner's: it is used, and neither configured, connected nor
-   * disconnected here. Who the user is was settled when it was made; `origin`, `endpoints`, `getToken`, `storage`,
-   * `websocket` and `centrifuge` mean nothing then.
+   * An existing connection of the app: it is used, but not configured, connected or disconnected
+   * here. Its user is already determined; `origin`, `endpoints`, `getToken`, `storage`, `websocket`
+   * and `centrifuge` are ignored.
    */
   existing?: Centrifuge;
-  /** Where Centrifugo's endpoints are, e.g. `https://chat.example`; the page's own origin by default. */
+  /**
+   * The origin of Centrifugo's endpoints, e.g. `https://chat.example`; by default the page's own.
+   */
   origin?: string;
-  /** Transports to try, in order; by default websocket, HTTP streaming and SSE at Centrifugo's usual paths. */
+  /**
+   * Transports to try, in order; by default websocket, HTTP streaming and SSE at Centrifugo's usual
+   * paths.
+   */
   endpoints?: TransportEndpoint[];
-  /** For users with a Centrifugo JWT of their own; without it visitors are anonymous. */
+  /** Returns a Centrifugo JWT of the user; without it, visitors are anonymous. */
   getToken?: () => Promise<string>;
-  /** Where an anonymous visitor's token is kept. */
+  /** Where an anonymous visitor's token is stored. */
   storage: TokenStorage;
-  /** A WebSocket class, where there is none globally. */
+  /** A WebSocket class, if there is no global one. */
   websocket?: unknown;
-  /** Centrifugo's RPC namespace for our methods. */
+  /** Centrifugo's RPC namespace for the chat's methods. */
   rpcNamespace?: string;
   /** Centrifugo's `client.message_size_limit`, in bytes. */
   messageSizeLimit?: number;
   retries?: Partial<RetryPolicy>;
-  /** Anything else centrifuge-js is to be told. */
+  /** Further options for centrifuge-js. */
   centrifuge?: Partial<Options>;
 }
 

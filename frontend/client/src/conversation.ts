@@ -1,4 +1,4 @@
-/** One conversation, followed live and exactly, and what a user can do in it. */
+/** One conversation, followed live without loss, and what a user can do in it. */
 
 import type { Link } from "./connection.ts";
 import { CallError } from "./errors.ts";
@@ -18,11 +18,11 @@ import {
   type Reduce,
 } from "./state.ts";
 
-/** Told after each thing that arrived, when the state has it. */
+/** Called after each event that arrives, once the state includes it. */
 export type ConversationListener = (event: ConversationEvent) => void;
 
 export const PAGE = 50;
-/** A try that came later would end what was begun since. */
+/** A later attempt would stop an answer that began in the meantime. */
 const STOP_WITHIN = 3_000;
 
 export class Conversation {
@@ -32,10 +32,13 @@ export class Conversation {
   readonly #state = new Cell(emptyConversation);
   readonly #follower: Follower<Session, ConversationEvent>;
   readonly #listeners = new Set<ConversationListener>();
-  /** The cursor of the page before ours; null where there is none. */
+  /** The cursor of the page before the first message; null if there is none. */
   #earlier: string | null = null;
 
-  /** `ChatClient` makes these; `session` is what a call gave of it, `partial` where more may stand before that. */
+  /**
+   * Created by `ChatClient`. `session` is the result of a call; `partial` if earlier messages may
+   * exist.
+   */
   constructor(
     id: string,
     connection: Link,
@@ -52,7 +55,7 @@ export class Conversation {
       show: (shown) => {
         const { messages } = this.#state.value;
         const stays = messages.findIndex(({ id }) => id === shown.messages[0]?.id) > 0;
-        // with the earlier messages that stay, what is known of those before them stays
+        // if earlier messages stay, so does the cursor of those before them
         if (!stays) this.#earlier = shown.next ?? null;
         this.#receive({ type: "session", session: shown, whole: true });
       },
@@ -81,12 +84,15 @@ export class Conversation {
     return this.#follower.sync;
   }
 
-  /** Why the conversation is gone; null while it is not, and where it was deleted. */
+  /** Why the conversation is gone; null while it is not, and if it was deleted. */
   get failure(): CallError | null {
     return this.#follower.failure;
   }
 
-  /** Resolves once the conversation is shown and followed; rejects when it cannot be, or is closed before. */
+  /**
+   * Resolves once the conversation is shown and followed; rejects if that fails, or it is closed
+   * before.
+   */
   ready(): Promise<void> {
     return new Promise((resolve, reject) => {
       const check = (sync: Sync): boolean => {
@@ -101,7 +107,7 @@ export class Conversation {
     });
   }
 
-  /** Each thing that arrives, after the state has it; call the result to end it. */
+  /** Calls the listener for each event, once the state includes it; call the result to stop. */
   listen(listener: ConversationListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -112,22 +118,25 @@ export class Conversation {
     const session = await callSend(this.#connection, { conversation: this.id }, prompt, options);
     const { replaces } = options;
     if (replaces === undefined || this.#remove(replaces)) this.join(session);
-    // what is shown in its place is another version, and not ours to name
+    // another version is shown in its place, whose id is not known here
     else await this.#follower.synchronise();
     return session;
   }
 
-  /** Sends another version of a prompt: what stands from that one on leaves the view, and can be chosen again. */
+  /**
+   * Sends another version of a prompt: the old one and all after it leave the view, and can be
+   * chosen again.
+   */
   edit(message: string, prompt: Prompt, options: SendOptions = {}): Promise<Session> {
     return this.send(prompt, { ...options, replaces: message });
   }
 
-  /** Brings a version of a message back into view, with the newest that followed it. */
+  /** Brings a version of a message back into view, with the newest messages that followed it. */
   async choose(message: string): Promise<void> {
     const request = { conversation: this.id, message, limit: PAGE };
     const { messages } = await this.#connection.call("choose", request);
     const last = messages.at(-1)?.id;
-    // a search for what was missed that is under way may have begun before
+    // a synchronization already under way may have begun before the change
     for (let tries = 0; tries < 2; tries++) {
       await this.#follower.synchronise();
       if (this.#state.value.messages.some(({ id }) => id === last)) return;
@@ -135,8 +144,8 @@ export class Conversation {
   }
 
   /**
-   * Says what was decided about an answer, or done for it. With the last that it waits for it goes on: the same message
-   * grows. Of two decisions about one thing the first counts; the session shows which.
+   * Sends decisions or tool outputs for a waiting answer. With the last missing one, the same
+   * message grows on. The first decision on a call counts; the session shows which one that was.
    */
   async continue(message: string, decisions: Decisions, data?: unknown): Promise<Session> {
     const request = {
@@ -151,7 +160,8 @@ export class Conversation {
       const known = this.#state.value.messages.find(({ id }) => id === message);
       const open = known !== undefined && !isClosed(known);
       if (!open || !(error instanceof CallError) || error.code !== 409) throw error;
-      // it had asked, and was still being written; that it waits may be known here before the refusal
+      // the answer had asked while it was still being written: the news that it waits may be here
+      // before the refusal
       if (this.#runs(message)) await this.#rested(message);
       return this.#joined(await this.#connection.call("continue", request));
     }
@@ -167,7 +177,7 @@ export class Conversation {
     return message !== undefined && !isClosed(message) && !isWaiting(message);
   }
 
-  /** Resolves when the answer is not being made any more, or is followed no longer. */
+  /** Resolves when the answer is no longer being made, or no longer followed. */
   #rested(id: string): Promise<void> {
     return new Promise((resolve) => {
       const stops = [this.state, this.sync].map((seen: Observable<unknown>) =>
@@ -186,8 +196,9 @@ export class Conversation {
   }
 
   /**
-   * Makes an answer anew, named by its own id or its prompt's; it and all that followed leave the view, and can be
-   * chosen again. Resolves to the new answer's id; null where another was first and made it anew already.
+   * Regenerates an answer, named by its own id or its prompt's. It and all that followed leave the
+   * view, and can be chosen again. Resolves to the new answer's id; null if another tab regenerated
+   * it first.
    */
   async regenerate(named: string, data?: unknown): Promise<string | null> {
     const message = this.#answerOf(named);
@@ -203,7 +214,8 @@ export class Conversation {
       return session.messages.at(-1)?.id ?? null;
     } catch (error) {
       if (!(error instanceof CallError) || (error.code !== 404 && error.code !== 409)) throw error;
-      // perhaps it is being made already: another tab was first, or a try of ours whose reply was lost
+      // perhaps it is being made already: by another tab, or by an attempt of ours whose reply was
+      // lost
       await this.#follower.synchronise();
       if (this.#state.value.messages.some(({ id }) => id === message)) throw error;
       return null;
@@ -211,8 +223,8 @@ export class Conversation {
   }
 
   /**
-   * Takes a message out with all that follow it; false where it is not here. A publication may say so later than a
-   * reply: never show both.
+   * Removes a message and all after it; false if it is not here. The publication of that may come
+   * after the reply, and both versions must never show together.
    */
   #remove(first: string): boolean {
     const { messages } = this.#state.value;
@@ -230,7 +242,7 @@ export class Conversation {
     return next?.role === "assistant" ? next.id : named;
   }
 
-  /** Stops the running answer and cancels the queued ones; with a message, that one alone. */
+  /** Stops the running answer and cancels the queued ones; with a message, only that one. */
   async stop(message?: string): Promise<boolean> {
     const request = { conversation: this.id, ...(message !== undefined && { message }) };
     const { stopped } = await this.#connection.call("stop", request, { within: STOP_WITHIN });
@@ -250,18 +262,18 @@ export class Conversation {
       limit: PAGE,
       before,
     });
-    // asked for twice, or shown anew meanwhile: the page would not connect to what is there
+    // requested twice, or reloaded meanwhile: the page would not connect to what is shown
     if (this.#earlier !== before) return;
     this.#earlier = page.next ?? null;
     this.#receive({ type: "history", messages: page.messages });
   }
 
-  /** Loads the latest messages anew. */
+  /** Reloads the latest messages. */
   refresh(): Promise<void> {
     return this.#follower.synchronise();
   }
 
-  /** Leaves the channel; the answer goes on without us. */
+  /** Unsubscribes; the answer goes on without us. */
   close(): void {
     this.#follower.close();
   }
@@ -276,10 +288,10 @@ export class Conversation {
     if (hasHole(this.#state.value)) return false;
     if (generation === null) return true;
     const progress = progressOf(this.#state.value, generation.message);
-    // what came live has continued the session's text
+    // live publications have continued the session's text
     if (progress > generation.seq) return true;
     if (since.epoch === covered.epoch) return since.offset >= covered.offset;
-    // nothing was published since the history was lost, so no later session is on its way
+    // nothing was published since the history was lost, so no later session is coming
     return covered.offset === 0 && progress === generation.seq;
   }
 }

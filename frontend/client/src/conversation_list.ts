@@ -6,25 +6,30 @@ import type { ConversationPage } from "./methods.ts";
 import { Cell, type Observable } from "./observable.ts";
 import type { ListPublication, Summary } from "./protocol.ts";
 
-/** What came of both kinds; `archive` is absent while nobody looks at it. */
+/** A page of both lists; `archive` is absent while nobody looks at it. */
 interface Pages extends ConversationPage {
   archive?: ConversationPage;
 }
 
 const PAGE = 50;
-/** The server gives no more at once. */
+/** The server's maximum per page. */
 const MOST = 200;
 
 export interface ListState {
   readonly conversations: readonly Summary[];
-  /** Where the next page begins; null when all are here. */
+  /** The cursor of the next page; null if all are here. */
   readonly next: string | null;
 }
 
-/** Conversations that have left a list: null is one that was deleted, another summary the one by which it left. */
+/**
+ * Conversations that left a list: null for a deleted one, otherwise the summary with which it left.
+ */
 export type Left = Map<string, Summary | null>;
 
-/** The list after a publication. One that is older than what is known, or than how it left the list, came late. */
+/**
+ * The list after a publication. If it is older than the known state, or than the summary with which
+ * the conversation left, it came late and is ignored.
+ */
 export function reduceList(
   conversations: readonly Summary[],
   publication: ListPublication,
@@ -57,12 +62,12 @@ function isOlder(one: Summary, other: Summary): boolean {
   return one.updated_at < other.updated_at;
 }
 
-/** Those that are archived, or those that are not. */
+/** The archived conversations, or the others. */
 class Shelf {
   readonly archived: boolean;
   readonly state = new Cell<ListState>({ conversations: [], next: null });
   readonly #left: Left = new Map();
-  /** What arrives while a page is on its way, which may be older. */
+  /** What arrives while a page is loading, which may be older. */
   #meanwhile: ListPublication[] = [];
   #awaits = false;
 
@@ -75,7 +80,7 @@ class Shelf {
   }
 
   show({ conversations, next }: { conversations: readonly Summary[]; next?: string }): void {
-    // a server that knows of no archive gives the same for both
+    // a server without an archive returns the same for both
     const ours = conversations.filter(({ archived = false }) => archived === this.archived);
     this.state.set({ conversations: ours, next: next ?? null });
     const meanwhile = this.#meanwhile;
@@ -93,7 +98,7 @@ class Shelf {
 
   append({ conversations: more, next: after }: ConversationPage, before: string): void {
     const { conversations, next } = this.state.value;
-    // loaded anew meanwhile: the page would not connect to it
+    // reloaded meanwhile: the page would not connect to it
     if (next !== before) return;
     const known = new Set(conversations.map(({ id }) => id));
     const added = more.filter(({ id }) => !known.has(id));
@@ -108,7 +113,7 @@ export class ConversationList {
   readonly #follower: Follower<Pages, ListPublication>;
   #archiveIsOpen = false;
 
-  /** `ChatClient` makes these. */
+  /** Created by `ChatClient`. */
   constructor(connection: Link, onClose: () => void = () => {}) {
     this.#connection = connection;
     this.#follower = new Follower(connection, {
@@ -125,7 +130,7 @@ export class ConversationList {
         this.#usual.receive(publication);
         this.#archive.receive(publication);
       },
-      // a page that was asked for while the channel is followed leaves nothing out
+      // a page that was requested while the channel is followed leaves nothing out
       settled: () => true,
       intact: () => true,
       expectant: () => false,
@@ -165,7 +170,7 @@ export class ConversationList {
     shelf.append(await this.#page(shelf, { limit: PAGE, before }), before);
   }
 
-  /** As many as are shown, so that the pages before the last stay where the list is loaded anew. */
+  /** Loads as many as are shown, so that a reload keeps all pages. */
   #load(shelf: Shelf, within?: number): Promise<ConversationPage> {
     const limit = Math.min(MOST, Math.max(PAGE, shelf.state.value.conversations.length));
     return this.#page(shelf, { limit }, within);

@@ -1,12 +1,15 @@
-/** Why a call had no reply, and whether another try can help. */
+/** Why a call had no reply, and whether another attempt can help. */
 
 const TIMEOUT = 1;
-/** Codes of centrifuge-js for calls that never got an answer: timeout, transport closed, write error, connection closed. */
+/**
+ * Codes of centrifuge-js for calls that never got a reply: timeout, transport closed, write error,
+ * connection closed.
+ */
 const UNANSWERED: ReadonlySet<number> = new Set([TIMEOUT, 2, 10, 11]);
 const DISCONNECTED = 3;
 const LIMIT_REACHED = 429;
 
-/** A call that failed; its message is one sentence for a person. */
+/** A failed call; its message is one sentence for the user. */
 export class CallError extends Error {
   override readonly name = "CallError";
 
@@ -19,23 +22,25 @@ export class CallError extends Error {
     super(message);
   }
 
-  /** Whether the call may have had its effect although nobody said so. */
+  /** Whether the call may have had its effect although there was no reply. */
   get unanswered(): boolean {
     return UNANSWERED.has(this.code);
   }
 
-  /** Whether to try again without asking anyone: not against a user's limit, nor without a connection. */
+  /**
+   * Whether to retry without asking the user: not after a user's limit, nor without a connection.
+   */
   get retryable(): boolean {
     return this.temporary && this.code !== LIMIT_REACHED && this.code !== DISCONNECTED;
   }
 
-  /** Whether the conversation is not there, or not for this user. */
+  /** Whether the conversation does not exist, or belongs to another user. */
   get forbidden(): boolean {
     return this.code === 403;
   }
 }
 
-/** What centrifuge-js rejects with, as ours. */
+/** Converts a rejection of centrifuge-js. */
 export function callError(reason: unknown): CallError {
   if (reason instanceof CallError) return reason;
   if (typeof reason !== "object" || reason === null || !("code" in reason)) {
@@ -48,7 +53,7 @@ export function callError(reason: unknown): CallError {
   };
   if (code === DISCONNECTED) return noConnection();
   if (UNANSWERED.has(code)) return connectionLost(code);
-  // codes from 100 are Centrifugo's own up to 399, ours from 400
+  // codes from 100 to 399 are Centrifugo's own, those from 400 are ours
   if (code >= 100 && code < 400) {
     return new CallError(
       code,
@@ -67,7 +72,7 @@ export function noConnection(): CallError {
   return new CallError(DISCONNECTED, "There is no connection.", true);
 }
 
-/** A prompt that Centrifugo would drop the connection for. */
+/** For a prompt so large that Centrifugo would close the connection. */
 export function promptTooLarge(bytes: number, limit: number): CallError {
   const kilobytes = (count: number) => Math.round(count / 1024);
   return new CallError(

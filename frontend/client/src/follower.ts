@@ -1,9 +1,9 @@
 /**
- * Following a channel from a snapshot on, so that the two together leave nothing out.
+ * Follows a channel from a snapshot on, so that the two together leave nothing out.
  *
- * A snapshot is loaded by a call and says since which position of the channel it is to be continued. Where
- * Centrifugo cannot continue from there (its history is gone, or too short), a second snapshot is loaded while the
- * subscription already delivers, and so on until the two overlap.
+ * A snapshot is loaded by a call; it names the channel position from which to continue. If
+ * Centrifugo cannot continue from there (its history is gone, or too short), another snapshot is
+ * loaded while the subscription already delivers, and so on until the two overlap.
  */
 
 import type { Link } from "./connection.ts";
@@ -22,23 +22,29 @@ export interface Followed<S extends Snapshot, E> {
   load(): Promise<S>;
   show(snapshot: S): void;
   receive(event: E): void;
-  /** Whether nothing is missing, with all that was published after `covered` delivered. */
+  /** Whether nothing is missing if all that was published after `covered` was delivered. */
   settled(snapshot: S, covered: Position): boolean;
-  /** Whether what was received leaves no hole. */
+  /** Whether there is no hole in what was received. */
   intact(): boolean;
-  /** Whether more is to come by itself. */
+  /** Whether more must still arrive. */
   expectant(): boolean;
-  /** Whether a snapshot holds what was never received. */
+  /** Whether a snapshot holds anything that was never received. */
   news(snapshot: S): boolean;
 }
 
-/** `opening` until all is shown; `behind` while something may be missing; `gone` when it was deleted, or cannot be followed; `closed` by us. */
+/**
+ * `opening` until all is shown; `behind` while something may be missing; `gone` if it was deleted
+ * or cannot be followed; `closed` by the app.
+ */
 export type Sync = "opening" | "live" | "behind" | "gone" | "closed";
 
 const DELAYS = { firstDelay: 100, maxDelay: 5_000 };
-/** After this time without a visible hole the owner has stored all that was published before: two checkpoints. */
+/**
+ * After this time without a visible hole, the server has stored all that was published before: two
+ * checkpoints.
+ */
 const PATIENCE = 5_000;
-/** How long more may be to come and nothing comes, before a snapshot is looked at. */
+/** How long to wait in silence for what must still arrive before loading a snapshot. */
 const SILENCE = { firstDelay: 8_000, maxDelay: 60_000 };
 
 export class Follower<S extends Snapshot, E> {
@@ -47,9 +53,12 @@ export class Follower<S extends Snapshot, E> {
   readonly #sync = new Cell<Sync>("opening");
   readonly #closed = new AbortController();
   #leave: (() => void) | null = null;
-  /** Since when the present subscription has left nothing out; null until Centrifugo has said so. */
+  /**
+   * The position since which the subscription has left nothing out; null until Centrifugo has told
+   * it.
+   */
   #covered: Position | null = null;
-  /** What arrives while a snapshot is on its way, which may be older. */
+  /** What arrives while a snapshot is loading, which may be older. */
   #meanwhile: E[] | null = null;
   #synchronising: Promise<void> | null = null;
   #delivered = 0;
@@ -72,17 +81,17 @@ export class Follower<S extends Snapshot, E> {
     return this.#failure;
   }
 
-  /** Follows from a snapshot that is already there; from one that is partial, until a whole one is loaded. */
+  /** Follows from a given snapshot; if that is partial, loads a whole one. */
   begin(snapshot: S, partial: boolean): void {
     this.#followed.show(snapshot);
     if (!partial) this.#sync.set("live");
-    // not before it is subscribed: what is loaded then is continued by this subscription
+    // only once subscribed: the subscription then continues what is loaded
     this.#follow(snapshot)
       .then(() => (partial ? this.synchronise() : undefined))
       .catch((error) => this.#failed(error));
   }
 
-  /** Takes an event from wherever it comes; a hole begins the search for what is missing. */
+  /** Takes an event from any source; a hole starts a synchronization. */
   deliver(event: E): void {
     this.#delivered++;
     this.#meanwhile?.push(event);
@@ -98,7 +107,7 @@ export class Follower<S extends Snapshot, E> {
     this.#sync.set(sync);
   }
 
-  /** Loads snapshots until one is continued by the subscription without a gap. */
+  /** Loads snapshots until the subscription continues one without a gap. */
   synchronise(): Promise<void> {
     if (this.#closed.signal.aborted) return Promise.resolve();
     this.#synchronising ??= this.#untilWhole().finally(() => {
@@ -108,8 +117,8 @@ export class Follower<S extends Snapshot, E> {
   }
 
   /**
-   * Between Redis and Centrifugo a publication may be lost. The next one shows the hole; where the last one of an
-   * answer was lost none comes, and Centrifugo itself looks only about once a minute.
+   * A publication may be lost between Redis and Centrifugo. The next one reveals the hole. After
+   * the last one of an answer none comes, and Centrifugo itself checks only about once a minute.
    */
   async #watch(): Promise<void> {
     let looks = 0;
@@ -141,7 +150,7 @@ export class Follower<S extends Snapshot, E> {
     const began = Date.now();
     try {
       for (let attempt = 0; !(await this.#attempt(began)); attempt++) {
-        // the second snapshot is wanted at once: the first served to subscribe
+        // load the second snapshot at once: the first one only served to subscribe
         if (attempt > 0) await sleep(backoff(attempt - 1, DELAYS), this.#closed.signal);
       }
       this.#sync.set("live");
@@ -161,7 +170,7 @@ export class Follower<S extends Snapshot, E> {
     const snapshot = await this.#load();
     if (snapshot === null) return false;
     this.#closed.signal.throwIfAborted();
-    // only a snapshot that was asked for after the subscription began can be compared with it
+    // only a snapshot requested after the subscription began can be compared with it
     if (covered !== null && covered === this.#covered) {
       if (this.#followed.settled(snapshot, covered)) return true;
       const patient = Date.now() - began < PATIENCE || !this.#followed.intact();
@@ -187,7 +196,7 @@ export class Follower<S extends Snapshot, E> {
     }
   }
 
-  /** Subscribes anew; says whether everything since the snapshot was delivered. */
+  /** Subscribes again; returns whether everything since the snapshot was delivered. */
   #follow({ channel, since }: S): Promise<boolean> {
     this.#leave?.();
     this.#covered = null;

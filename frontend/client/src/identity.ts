@@ -1,15 +1,18 @@
-/** The lasting identity of an anonymous visitor: a token that the server mints once and the browser keeps. */
+/**
+ * The lasting identity of an anonymous visitor: a token that the server issues once and the browser
+ * stores.
+ */
 
 export interface TokenStorage {
   read(): string | null;
   write(token: string): void;
-  /** Waits until nobody else who shares this storage holds it; call the result to let go. */
+  /** Waits until no other user of this storage holds it; call the result to release it. */
   hold?(signal: AbortSignal): Promise<() => void>;
 }
 
 const HOLD_TIMEOUT = 10_000;
 
-/** The browser's storage, or memory where it has none (private windows, Node). */
+/** The browser's storage, or memory if there is none (private windows, Node). */
 export function browserStorage(key = "centrifugo-llm.token"): TokenStorage {
   try {
     globalThis.localStorage.getItem(key);
@@ -23,12 +26,12 @@ export function browserStorage(key = "centrifugo-llm.token"): TokenStorage {
       try {
         globalThis.localStorage.setItem(key, token);
       } catch {
-        // full, or closed to writing: the visitor stays the same while the page lives
+        // full or read-only: the visitor stays the same as long as the page lives
         memory.write(token);
       }
     },
   };
-  // absent where the page came over plain HTTP
+  // absent in pages loaded over plain HTTP
   const locks: LockManager | undefined = globalThis.navigator?.locks;
   if (locks !== undefined) storage.hold = (signal) => holdLock(locks, key, signal);
   return storage;
@@ -58,7 +61,7 @@ interface ConnectReply {
   model?: string;
 }
 
-/** What a connection says of itself, and what it is told. */
+/** The identity that a connection sends, and the one that it receives. */
 export class Identity {
   readonly #storage: TokenStorage;
   #release: (() => void) | null = null;
@@ -69,8 +72,9 @@ export class Identity {
   }
 
   /**
-   * The data to connect with. Without a token this waits for its turn: two tabs that a new visitor
-   * opens together must become one user, so the second connects with the token that the first was given.
+   * The data to connect with. Without a token, this waits for its turn: two tabs that a new visitor
+   * opens together must become one user, so the second connects with the token that the first
+   * received.
    */
   async credentials(): Promise<{ token?: string }> {
     if (this.#storage.read() === null && this.#release === null) {
@@ -83,7 +87,10 @@ export class Identity {
     return { token };
   }
 
-  /** Takes the connect reply; false when another tab has become somebody else meanwhile, whom to join. */
+  /**
+   * Takes the connect reply; false if another tab has become another user meanwhile, which this tab
+   * must join.
+   */
   connected(reply: ConnectReply, sent: string | undefined): boolean {
     const kept = this.#storage.read();
     const outrun = kept !== null && kept !== (sent ?? null) && kept !== reply.token;
@@ -92,7 +99,7 @@ export class Identity {
     return !outrun;
   }
 
-  /** One at a time: of two, the first would be held for ever while the second waits for it. */
+  /** One at a time: of two, the first would be held forever while the second waits for it. */
   async #hold(): Promise<(() => void) | null> {
     try {
       return (await this.#storage.hold?.(AbortSignal.timeout(HOLD_TIMEOUT))) ?? null;

@@ -1,6 +1,6 @@
 /** Ids that clients make. */
 
-/** A random UUID; `crypto.randomUUID` is missing in pages that came over plain HTTP. */
+/** A random UUID; `crypto.randomUUID` is missing in pages loaded over plain HTTP. */
 export function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;

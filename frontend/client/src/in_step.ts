@@ -1,6 +1,6 @@
 /**
- * A chat of the AI SDK's kept in step with what other tabs and devices do in the same conversation: the entry
- * `centrifugo-llm/in-step`, for Vue, Svelte and whatever else; React has a hook.
+ * Keeps a chat of the AI SDK in step with other tabs and devices: the entry
+ * `centrifugo-llm/in-step`, for Vue, Svelte and others; React has a hook.
  */
 
 import type { UIMessage } from "ai";
@@ -15,19 +15,19 @@ import type { Message } from "./messages.ts";
 import { Cell, type Observable } from "./observable.ts";
 import type { Summary } from "./protocol.ts";
 
-/** What is read and set of a `Chat` of the AI SDK's, for React, Vue, Svelte or anything else. */
+/** The parts of an AI SDK `Chat` that are read and set, in React, Vue, Svelte or anything else. */
 export interface ChatView<M extends UIMessage> {
   readonly id: string;
   readonly status: "submitted" | "streaming" | "ready" | "error";
   messages: M[];
 }
 
-/** What the server knows of a chat; its messages are in the chat itself. */
+/** What the server knows about a chat; its messages are in the chat itself. */
 export interface Standing {
-  /** False until it is known whether there is such a conversation. */
+  /** False until it is known whether the conversation exists. */
   readonly loaded: boolean;
   readonly title: string | null;
-  /** Whether an answer is being made or queued, and whether something of it is there. */
+  /** `submitted` while an answer is queued or has no content yet, `streaming` once it has. */
   readonly answering: "submitted" | "streaming" | undefined;
   readonly hasEarlier: boolean;
   /** Why it cannot be shown. */
@@ -47,10 +47,15 @@ export const UNKNOWN: Standing = {
   hasEarlier: false,
   error: null,
 };
-/** How soon to look again whether the chat has read the rest of a stream that has ended. */
+/**
+ * How soon to check again, in milliseconds, whether the chat has read the rest of an ended stream.
+ */
 const REST = 5;
 
-/** Until `close` is called. While a stream of the chat's own runs, its messages are left to the AI SDK. */
+/**
+ * Works until `close` is called. While the chat has a stream of its own, its messages are left to
+ * the AI SDK.
+ */
 export function keepInStep<M extends UIMessage>(
   chat: ChatView<M>,
   transport: CentrifugoChatTransport<M>,
@@ -116,14 +121,14 @@ class Step<M extends UIMessage> implements InStep {
     this.#standing.set({ ...this.#standing.value, error: callError(error) });
   }
 
-  /** There is no such conversation yet, or any more: another tab may begin it. */
+  /** The conversation does not exist yet, or no longer: another tab may begin it. */
   #await(): void {
     this.#standing.set({ ...UNKNOWN, loaded: true });
     this.#unlist();
     const list = this.#chat.client.list();
     const look = () => {
       const { conversations } = list.state.value;
-      // one that is listed and was not there is about to leave the list
+      // a conversation that is listed but was not found is about to leave the list
       if (conversations === this.#looked) return;
       this.#looked = conversations;
       if (conversations.some(({ key }) => key === this.#chat.key)) void this.#find();
@@ -140,7 +145,7 @@ class Step<M extends UIMessage> implements InStep {
     if (conversation === null) {
       this.#shown = null;
       if (left?.state.value.deleted) this.#view.messages = [];
-      // where it may not be followed, the next try would end like this one
+      // if access is forbidden, another attempt would end the same way
       if (left?.failure != null) this.#fail(left.failure);
       else void this.#find();
       return;
@@ -162,14 +167,14 @@ class Step<M extends UIMessage> implements InStep {
       hasEarlier: conversation.hasEarlier,
       error: null,
     });
-    // a stream that is about to begin goes on with what is shown of some answers
+    // a stream that is about to begin continues the messages that are shown
     const resuming = this.#chat.streams.value > 0 && running !== undefined;
     const begun = resuming ? resumable(running) : running;
     if (messages === this.#shown && begun === running) return;
     const { status } = this.#view;
     if (status === "submitted" || status === "streaming") {
       clearTimeout(this.#rest);
-      // it still reads what is left of its stream, and would write over ours
+      // the chat still reads the rest of its stream, and would overwrite our messages
       if (this.#chat.streams.value === 0) this.#rest = setTimeout(() => this.#show(), REST);
       return;
     }
@@ -180,14 +185,14 @@ class Step<M extends UIMessage> implements InStep {
     this.#view.messages = [...shown, ...this.#unsent(messages)];
   }
 
-  /** Only what has changed is told: most publications change nothing of it. */
+  /** Notifies only about changes: most publications change nothing here. */
   #stand(next: Standing): void {
     const present = this.#standing.value;
     const fields = Object.keys(next) as (keyof Standing)[];
     if (fields.some((field) => present[field] !== next[field])) this.#standing.set(next);
   }
 
-  /** What was decided here, and has not gone out, stays beside what others have decided. */
+  /** Keeps unsent decisions of this tab beside those of others. */
   #withDecisions(message: M): M {
     if ((message.metadata as { status?: string }).status !== "waiting") return message;
     const ours = this.#view.messages.find(({ id }) => id === message.id)?.parts as
@@ -200,14 +205,17 @@ class Step<M extends UIMessage> implements InStep {
     return { ...message, parts } as unknown as M;
   }
 
-  /** A prompt that was refused stays, so that the app can send it again. */
+  /** Keeps a refused prompt, so that the app can send it again. */
   #unsent(stored: readonly Message[]): M[] {
     const last = this.#view.messages.at(-1);
     if (this.#view.status !== "error" || last?.role !== "user") return [];
     return stored.some(({ id }) => id === last.id) ? [] : [last];
   }
 
-  /** The AI SDK grows messages in place; ours stay as they are, and equal while nothing of them has changed. */
+  /**
+   * The AI SDK changes messages in place: a copy leaves ours unchanged, and equal while nothing
+   * changes.
+   */
   #copy(message: Message): M {
     const known = this.#copies.get(message);
     if (known !== undefined) return known;

@@ -1,12 +1,12 @@
-/** What fits one message: Centrifugo drops the connection for a larger one, and everything else with it. */
+/** Message sizes: Centrifugo closes the whole connection after a message that is too large. */
 
 export const DEFAULT_MESSAGE_SIZE_LIMIT = 65_536;
 const ENVELOPE_BYTES = 512;
-/** Name, kind and numbers of a piece of a file, with the envelope. */
+/** Name, type and numbers of a file piece, with the envelope. */
 const ABOUT_FILE_BYTES = 2_048;
 const encoder = new TextEncoder();
 
-/** How large a call is on its way; `emulated`: over HTTP. */
+/** The size of a call as sent; `emulated`: over HTTP. */
 export function callBytes(method: string, request: object, emulated: boolean): number {
   const encoded = JSON.stringify({ rpc: { method, data: request } });
   // HTTP transports carry the command as a string inside JSON
@@ -14,7 +14,7 @@ export function callBytes(method: string, request: object, emulated: boolean): n
   return encoder.encode(carried).length + ENVELOPE_BYTES;
 }
 
-/** Of a file, that fit one command as base64. */
+/** How many bytes of a file fit one command as base64. */
 export function pieceBytes(limit: number): number {
   return Math.floor(Math.max(limit - ABOUT_FILE_BYTES, ABOUT_FILE_BYTES) / 4) * 3;
 }

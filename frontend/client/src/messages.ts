@@ -9,7 +9,7 @@ export type Status =
   | "failed"
   | "interrupted";
 
-/** What a model's provider has to say of a part, and may want back with it. */
+/** Data of the model's provider about a part, which it may want back with the part. */
 export type ProviderMetadata = Record<string, unknown>;
 
 interface FromProvider {
@@ -65,7 +65,7 @@ export interface Approval {
   inputSchemaInput?: unknown;
 }
 
-/** A call of a tool; the name of a `dynamic-tool` is in `toolName`. */
+/** A tool call; the name of a `dynamic-tool` is in `toolName`. */
 export interface ToolPart {
   type: `tool-${string}` | "dynamic-tool";
   toolName?: string;
@@ -79,7 +79,7 @@ export interface ToolPart {
     | "output-error"
     | "output-denied";
   input?: unknown;
-  /** The input as it is written, while that is not complete. */
+  /** The text of the input while it is incomplete. */
   rawInput?: string;
   inputEncoding?: "json" | "text";
   output?: unknown;
@@ -127,9 +127,9 @@ export interface Metadata {
   /** Unix seconds. */
   created_at?: number;
   error?: string;
-  /** Where there are several versions: the ids of all in the order in which they were made, its own among them. */
+  /** If there are several versions: the ids of all, in order of creation, including its own. */
   versions?: readonly string[];
-  /** What whoever made the answer gave beside these. */
+  /** Further metadata from the responder. */
   [given: string]: unknown;
 }
 
@@ -147,17 +147,17 @@ const ENDED: ReadonlySet<Status | undefined> = new Set<Status>([
   "interrupted",
 ]);
 
-/** Whether nothing more can come for this message. */
+/** Whether nothing more can arrive for this message. */
 export function isClosed(message: Message): boolean {
   return message.role === "user" || ENDED.has(message.metadata.status);
 }
 
-/** Whether it rests until somebody decides: `Conversation.continue`. */
+/** Whether it waits for a decision: see `Conversation.continue`. */
 export function isWaiting(message: Message): boolean {
   return message.metadata.status === "waiting";
 }
 
-/** The text a message shows, its reasoning left out. */
+/** The text that a message shows, without its reasoning. */
 export function textOf(message: Message): string {
   return message.parts.map((part) => (part.type === "text" ? part.text : "")).join("");
 }

@@ -1,4 +1,4 @@
-/** What can be called, and what comes back. */
+/** The methods of the service, their requests and replies. */
 
 import type { Message, Part } from "./messages.ts";
 import type { Position, Session, Summary } from "./protocol.ts";
@@ -10,13 +10,13 @@ export interface ConversationPage {
   since: Position;
 }
 
-/** A message that was searched for, or, without `message`, a conversation by its title. */
+/** A search result: a message, or a conversation by its title if `message` is absent. */
 export interface Hit {
   conversation: string;
   title: string;
-  /** One line around the first place that matches. */
+  /** One line around the first match. */
   excerpt: string;
-  /** The places in it that match, as `slice` takes them. */
+  /** The matches in it: start and end, as for `slice`. */
   marks: readonly (readonly [number, number])[];
   /** Unix seconds. */
   at: number;
@@ -34,18 +34,18 @@ export interface HistoryPage {
   next?: string;
 }
 
-/** A name that a prompt may give. */
+/** A model that a prompt may name. */
 export interface Model {
   id: string;
-  /** One for people. */
+  /** A display name. */
   title?: string;
-  /** What a prompt to it may hold: `text`, `image`, and what comes to be. */
+  /** What a prompt may contain: `text`, `image`, possibly more in the future. */
   input: readonly string[];
 }
 
 export type WhenBusy = "reject" | "queue" | "interrupt";
 
-/** What the user has decided about an answer that waits, or done for it. */
+/** The user's decisions on a waiting answer, and outputs of client tools. */
 export interface Decisions {
   approvals?: readonly { id: string; approved: boolean; reason?: string }[];
   outputs?: readonly ToolOutput[];

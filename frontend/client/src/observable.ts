@@ -1,4 +1,4 @@
-/** A value that others may watch. */
+/** A value that others can observe. */
 
 export interface Observable<T> {
   readonly value: T;
@@ -30,7 +30,7 @@ export class Cell<T> implements Observable<T> {
   }
 }
 
-/** A listener's mistake is its own: it would end the connection inside of whose event it happens. */
+/** Isolates errors of a listener: they would end the connection in whose event they happen. */
 export function notify<T>(listener: (value: T) => void, value: T): void {
   try {
     listener(value);

@@ -1,7 +1,8 @@
-/** The beginning of a JSON text as the value that it is so far: what the AI SDK's `parsePartialJson` gives. */
+/** Parses an incomplete JSON text; gives the same result as the AI SDK's `parsePartialJson`. */
 
-// What is open, innermost last, one letter each: r(oot), d(one), s(tring), e(scape), u(nicode), l(iteral), n(umber);
-// of an object { k(ey) K (behind it) : m(ember) , and of an array [ i(tem) ;
+// The stack of what is open, innermost last, one letter each: r(oot), d(one), s(tring), e(scape),
+// u(nicode), l(iteral), n(umber); in an object { k(ey) K (after it) : m(ember) , and in an array [
+// i(tem) ;
 const AFTER_VALUE: Record<string, string> = { r: "d", ":": "m", "[": "i", ";": "i" };
 const NEXT: Record<string, string> = {
   '{"': "k",
@@ -14,7 +15,7 @@ const NEXT: Record<string, string> = {
 const CLOSES = ["{}", "m}", "[]", "i]"];
 const LITERALS = ["true", "false", "null"];
 
-/** Undefined where it cannot be said. */
+/** Returns undefined if there is no value yet. */
 export function parsePartialJson(text: string): unknown {
   return (parsed(text) ?? parsed(mended(text)))?.value;
 }
@@ -28,7 +29,7 @@ function parsed(text: string): { value: unknown } | undefined {
   }
 }
 
-/** Keys that reach into prototypes. */
+/** Whether there are keys that reach into prototypes. */
 function forbidden(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const own = Object.getOwnPropertyDescriptor(value, "constructor")?.value as unknown;
@@ -39,14 +40,14 @@ function forbidden(value: unknown): boolean {
   );
 }
 
-/** As much of the text as can stand, with what closes it. */
+/** The longest valid beginning of the text, with what closes it. */
 function mended(text: string): string {
   const open = ["r"];
   let valid = 0;
   let literal = "";
   let digits = 0;
 
-  /** Whether the character goes on from there: to the next state, or out of it. */
+  /** Moves to the next state, or out of the current one; returns whether the character is valid. */
   function move(state: string, char: string, end: number): boolean {
     const next = NEXT[state + char];
     if (next !== undefined) open[open.length - 1] = next;
@@ -67,7 +68,7 @@ function mended(text: string): string {
     return true;
   }
 
-  /** A value without an end of its own ends, and what holds it goes on. */
+  /** Ends a value without an end of its own, such as a number, and continues in its container. */
   function leave(char: string, end: number): void {
     open.pop();
     const state = open.at(-1) ?? "";

@@ -1,4 +1,4 @@
-/** The parts of a message growing by chunks: what the AI SDK's `readUIMessageStream` makes of them. */
+/** Grows the parts of a message by chunks, as the AI SDK's `readUIMessageStream` does. */
 
 import type { Part } from "./messages.ts";
 import { parsePartialJson } from "./partial_json.ts";
@@ -12,7 +12,7 @@ interface Fields {
 
 type Parts = readonly Fields[];
 
-/** Chunks that are parts as they come, and the fields of those. */
+/** Chunks that become parts as they are, and the fields of those parts. */
 const APPENDED: Record<string, readonly string[]> = {
   "source-url": ["sourceId", "url", "title"],
   "source-document": ["sourceId", "mediaType", "title", "filename"],
@@ -23,11 +23,11 @@ const APPENDED: Record<string, readonly string[]> = {
 };
 const ABOUT_CALLS = ["toolMetadata", "providerExecuted"];
 
-/** The parts after these chunks; those of kinds that are not known here change nothing. */
+/** The parts after these chunks; unknown kinds change nothing. */
 export function growParts(parts: readonly Part[], chunks: readonly Chunk[]): readonly Part[] {
   const before = parts as unknown as Parts;
   const after = (chunks as unknown as readonly Fields[]).reduce(grow, before);
-  // Inputs are read once for all that came together.
+  // Inputs are parsed once for all chunks that arrived together.
   const shown = after.map((part, at) => (part === before[at] ? part : withInput(part)));
   return (after === before ? before : shown) as unknown as readonly Part[];
 }
@@ -84,7 +84,7 @@ function replace(parts: Parts, at: number, change: (part: Fields) => Fields): Pa
   return part === undefined ? parts : parts.with(at, change(part));
 }
 
-/** Appends to the last part of that type: one at a time grows. Or ends it. */
+/** Appends to the last part of that type, or ends it; only one grows at a time. */
 function write(parts: Parts, kind: string, chunk: Fields): Parts {
   const at = parts.findLastIndex(({ type }) => type === kind);
   const more = pick(chunk, "providerMetadata", "citations");
@@ -114,7 +114,9 @@ function stepOf(parts: Parts): number {
   return parts.findLastIndex(({ type }) => type === "step-start") + 1;
 }
 
-/** Where the tool of that call stands in this step, of either kind or of the one given. */
+/**
+ * The index of the tool part of that call in this step, dynamic or not as given, otherwise either.
+ */
 function ofStep(parts: Parts, { toolCallId }: Fields, dynamic?: boolean): number {
   const step = stepOf(parts);
   return parts.findIndex(
@@ -126,7 +128,7 @@ function ofStep(parts: Parts, { toolCallId }: Fields, dynamic?: boolean): number
   );
 }
 
-/** In this step, or else the last one anywhere. */
+/** The index of the call's part: in this step, or else the last one anywhere. */
 function called(parts: Parts, chunk: Fields): number {
   const at = ofStep(parts, chunk);
   if (at >= 0) return at;
@@ -137,7 +139,7 @@ function isDynamic({ type }: Fields): boolean {
   return type === "dynamic-tool";
 }
 
-/** A call begins, or is there with all its input, or has one that cannot be taken. */
+/** A call begins, its input is complete, or its input is invalid. */
 function call(parts: Parts, chunk: Fields, state: string): Parts {
   const error = state === "output-error";
   const at = ofStep(parts, chunk, error ? undefined : chunk.dynamic === true);
@@ -152,7 +154,7 @@ function call(parts: Parts, chunk: Fields, state: string): Parts {
   return known === undefined ? [...parts, part] : parts.with(at, part);
 }
 
-/** What belongs to the state that it leaves goes with that. */
+/** Changes the state; drops the fields that belonged to the old state. */
 function inState(part: Fields, chunk: Fields, state: string, fields: object): Fields {
   const { input, output, errorText, rawInput, inputEncoding, preliminary, ...kept } = part;
   const ended = state.startsWith("output");

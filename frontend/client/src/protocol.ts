@@ -1,4 +1,6 @@
-/** A conversation as it is opened, and what arrives on channels; names inside chunks are the Vercel AI SDK's. */
+/**
+ * Opened conversations, and what arrives on channels; names inside chunks are the Vercel AI SDK's.
+ */
 
 import type {
   Custom,
@@ -11,7 +13,7 @@ import type {
   SteeringMessage,
 } from "./messages.ts";
 
-/** A place in a channel's history. */
+/** A position in a channel's history. */
 export interface Position {
   offset: number;
   epoch: string;
@@ -19,7 +21,7 @@ export interface Position {
 
 export interface Session {
   conversation: string;
-  /** The client's own name for the conversation, where it has given one. */
+  /** The client's own name for the conversation, if it gave one. */
   key?: string;
   archived?: boolean;
   channel: string;
@@ -27,7 +29,7 @@ export interface Session {
   messages: readonly Message[];
   since: Position;
   generation: { message: string; seq: number; status: Status } | null;
-  /** From `open`: the cursor of `history` for the messages before these, where there are any. */
+  /** From `open`: the cursor of `history` for the messages before these, if any. */
   next?: string;
 }
 
@@ -91,7 +93,7 @@ export type Chunk =
 export type Publication =
   /** `after` is the id of the message before it. */
   | { type: "message"; message: Message; after?: string }
-  /** The first piece has what the answer joins with: its prompt, and the id of the message before that. */
+  /** The first piece contains the answer's prompt, and the id of the message before the prompt. */
   | {
       type: "chunks";
       message: string;
@@ -106,7 +108,7 @@ export type Publication =
 
 export interface Summary {
   id: string;
-  /** The client's own name for the conversation, where it has given one. */
+  /** The client's own name for the conversation, if it gave one. */
   key?: string;
   title: string;
   /** Unix seconds. */

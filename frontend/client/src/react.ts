@@ -1,4 +1,7 @@
-/** The AI SDK's `useChat` over Centrifugo, in step with other tabs and devices: the entry `centrifugo-llm/react`. */
+/**
+ * The AI SDK's `useChat` over Centrifugo, in step with other tabs and devices: the entry
+ * `centrifugo-llm/react`.
+ */
 
 import { Chat, type UseChatHelpers, useChat } from "@ai-sdk/react";
 import type { ChatInit, UIMessage } from "ai";
@@ -12,16 +15,19 @@ export interface CentrifugoChatOptions<M extends UIMessage = UIMessage>
   extends Omit<ChatInit<M>, "id" | "messages" | "transport"> {
   /** The app's name for the conversation. */
   id: string;
-  /** Made once, outside of components. */
+  /** Create it once, outside of components. */
   transport: CentrifugoChatTransport<M>;
-  /** Whether an answer that runs already is read as if it had been asked for here: client tools are called. */
+  /**
+   * Whether to read an answer that is already running as if it had been requested here, so that
+   * client tools are called.
+   */
   resume?: boolean;
-  /** Milliseconds between two drawings. */
+  /** Minimum milliseconds between two renderings. */
   throttle?: number;
 }
 
 export interface CentrifugoChatHelpers<M extends UIMessage = UIMessage> extends UseChatHelpers<M> {
-  /** Whether it is known what is there of the conversation. */
+  /** False until it is known whether the conversation exists. */
   loaded: boolean;
   title: string | null;
   hasEarlier: boolean;
@@ -29,8 +35,8 @@ export interface CentrifugoChatHelpers<M extends UIMessage = UIMessage> extends 
 }
 
 /**
- * `useChat` with what others do in the same conversation: their turns are shown live, `status` tells of their answers
- * too, and `stop` ends whatever runs.
+ * `useChat`, in step with other tabs and devices: their turns appear live, `status` covers their
+ * answers too, and `stop` stops any running answer.
  */
 export function useCentrifugoChat<M extends UIMessage = UIMessage>(
   options: CentrifugoChatOptions<M>,
@@ -66,7 +72,10 @@ export function useCentrifugoChat<M extends UIMessage = UIMessage>(
   };
 }
 
-/** As the messages are drawn: with state of a component's own, they would be there a moment before `status` is. */
+/**
+ * Updated together with the messages: as component state, `status` would lag behind them for a
+ * moment.
+ */
 function useStanding(step: InStep | null): Standing {
   const subscribe = useCallback(
     (changed: () => void) => step?.standing.subscribe(changed) ?? (() => {}),
@@ -76,7 +85,7 @@ function useStanding(step: InStep | null): Standing {
   return useSyncExternalStore(subscribe, value, value);
 }
 
-/** One chat for an id; what it calls is what the last drawing has passed. */
+/** One chat per id; it calls the callbacks of the latest rendering. */
 function useAppsChat<M extends UIMessage>(options: CentrifugoChatOptions<M>): Chat<M> {
   const latest = useRef(options);
   latest.current = options;
@@ -106,7 +115,7 @@ export interface Conversations extends ListState {
 
 const NONE: ListState = { conversations: [], next: null };
 
-/** The user's conversations, newest first, as they are in all tabs. */
+/** The user's conversations, newest first, the same in all tabs. */
 export function useConversations(source: ChatClient | { client: ChatClient }): Conversations {
   const client = source instanceof ChatClient ? source : source.client;
   const list = useRef<ConversationList | null>(null);

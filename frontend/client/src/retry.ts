@@ -1,18 +1,21 @@
-/** Trying again: how often, and after which delay. */
+/** Retries: how often, and after which delay. */
 
 import { CallError } from "./errors.ts";
 
 export interface RetryPolicy {
-  /** The first delay, in milliseconds; it doubles from try to try. */
+  /** The first delay, in milliseconds; it doubles with each attempt. */
   firstDelay: number;
   maxDelay: number;
-  /** No further try begins once this much time has gone by. */
+  /** No attempt begins after this many milliseconds. */
   within: number;
 }
 
 export const defaultRetries: RetryPolicy = { firstDelay: 200, maxDelay: 5_000, within: 60_000 };
 
-/** Half of the delay is fixed and half is chance, so that clients which failed together return apart. */
+/**
+ * Half of the delay is fixed and half is random, so that clients that failed together return at
+ * different times.
+ */
 export function backoff(
   attempt: number,
   { firstDelay, maxDelay }: Pick<RetryPolicy, "firstDelay" | "maxDelay">,
@@ -22,7 +25,7 @@ export function backoff(
   return delay / 2 + (delay / 2) * random();
 }
 
-/** Rejects with the signal's reason when it is aborted first. */
+/** Rejects with the signal's reason if aborted first. */
 export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
@@ -39,7 +42,7 @@ export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void>
   });
 }
 
-/** The outcome of a promise; the signal's reason where it is aborted first. */
+/** The outcome of a promise, or a rejection with the signal's reason if aborted first. */
 export function unlessAborted<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
@@ -49,7 +52,7 @@ export function unlessAborted<T>(promise: Promise<T>, signal?: AbortSignal): Pro
   });
 }
 
-/** Calls until it succeeds, fails for good, or the time for tries is over. */
+/** Calls until it succeeds, fails for good, or the time for retries is over. */
 export async function retrying<T>(
   call: (attempt: number) => Promise<T>,
   policy: RetryPolicy,

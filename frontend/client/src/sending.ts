@@ -1,4 +1,4 @@
-/** How a prompt goes out. */
+/** How a prompt is sent. */
 
 import type { Link } from "./connection.ts";
 import { newId } from "./ids.ts";
@@ -7,7 +7,7 @@ import type { WhenBusy } from "./methods.ts";
 import type { Session } from "./protocol.ts";
 import { withUploads } from "./uploads.ts";
 
-/** What a user says: plain text, or parts. */
+/** A user's prompt: plain text, or parts. */
 export type Prompt = string | readonly Part[];
 
 export interface SendOptions {
@@ -15,14 +15,17 @@ export interface SendOptions {
   id?: string;
   model?: string;
   whenBusy?: WhenBusy;
-  /** The prompt of which this is a new version: what stands from it on leaves the view. */
+  /** The prompt of which this is a new version; it and all after it leave the view. */
   replaces?: string;
-  /** Anything for whoever makes the answer, up to 8 KB as JSON. */
+  /** Any JSON up to 8 KB for the responder. */
   data?: unknown;
   signal?: AbortSignal;
 }
 
-/** Where a prompt goes: into a conversation, or into that of a name of one's own, which begins where there is none. */
+/**
+ * The target of a prompt: a conversation, or the one with the app's own name for it, which begins
+ * if it does not exist.
+ */
 export type Destination = { conversation: string } | { key: string } | undefined;
 
 /** Sends a prompt, into a new conversation if none is named. */

@@ -1,9 +1,10 @@
 /**
- * A conversation as a pure function of the sessions and publications that arrived, in whatever order they did.
+ * A conversation as a pure function of the sessions and publications that arrived, in any order.
  *
- * For each open message `progress` is the last `seq` that its text contains. A publication is applied when it is the
- * next one, ignored when it is contained, and kept in `ahead` when those before it are missing: as long as `ahead` is
- * not empty there is a hole, and only a session that stands further can close it.
+ * For each open message, `progress` is the last `seq` that its text contains. A publication is
+ * applied if it is the next one, ignored if it is contained, and kept in `ahead` if earlier ones
+ * are missing. While `ahead` is not empty there is a hole, and only a session with more progress
+ * can close it.
  */
 
 import { applyChunks, blankMessage } from "./chunks.ts";
@@ -14,23 +15,29 @@ export interface ConversationState {
   readonly messages: readonly Message[];
   readonly progress: ReadonlyMap<string, number>;
   readonly ahead: ReadonlyMap<string, ReadonlyMap<number, readonly Chunk[]>>;
-  /** Whether something joined behind a message that is not here. */
+  /** Whether a message refers to a previous one that is not here. */
   readonly lost: boolean;
-  /** Messages that were missed before: what is not here after opening again has left. */
+  /**
+   * Messages that were missing before: if they are still not here after opening again, they left
+   * the view.
+   */
   readonly sought: ReadonlySet<string>;
   readonly title: string | null;
   readonly titleVersion: number;
   readonly deleted: boolean;
 }
 
-/** A session; `whole` when it shows the conversation's latest messages, not just the ones a call has made. */
+/**
+ * A session; `whole` if it shows the conversation's latest messages, not only those created by a
+ * call.
+ */
 export interface SessionEvent {
   type: "session";
   session: Session;
   whole: boolean;
 }
 
-/** Earlier messages, to stand before all that are there. */
+/** Earlier messages, to insert before all others. */
 export interface HistoryEvent {
   type: "history";
   messages: readonly Message[];
@@ -40,7 +47,7 @@ export type ConversationEvent = Publication | SessionEvent | HistoryEvent;
 
 export type Reduce = (state: ConversationState, event: ConversationEvent) => ConversationState;
 
-/** The newest of what waits are kept; the hole is closed by a session, and these connect to it. */
+/** The newest of what waits is kept: a session closes the hole, and these connect to it. */
 const MOST_AHEAD = 500;
 
 export const emptyConversation: ConversationState = {
@@ -54,12 +61,12 @@ export const emptyConversation: ConversationState = {
   deleted: false,
 };
 
-/** Whether publications are missing between those that were applied and those that arrived. */
+/** Whether publications are missing between those applied and those that arrived later. */
 export function hasHole(state: ConversationState): boolean {
   return state.lost || state.ahead.size > 0;
 }
 
-/** The last `seq` that is contained in what is shown of a message; infinite for one that is closed. */
+/** The last `seq` contained in what is shown of a message; infinite for a closed one. */
 export function progressOf(state: ConversationState, id: string): number {
   const message = find(state, id);
   return message === undefined ? 0 : stands(message, state.progress.get(id) ?? 0);
@@ -93,13 +100,16 @@ function find(state: ConversationState, id: string): Message | undefined {
   return state.messages.find((message) => message.id === id);
 }
 
-/** What stands before the first message that is known: what is unknown after it is new, and its publication comes. */
+/**
+ * The part of a page before the first known message. What is unknown after that message is new, and
+ * its publication is coming.
+ */
 function earlierThan(state: ConversationState, page: readonly Message[]): readonly Message[] {
   const known = page.findIndex((message) => find(state, message.id) !== undefined);
   return known < 0 ? page : page.slice(0, known);
 }
 
-/** A message joins behind another one; null where that one is not here, and something was missed. */
+/** Adds a message after another one; null if that one is not here, so that something was missed. */
 function followed(
   state: ConversationState,
   message: Message,
@@ -117,7 +127,10 @@ function missing(state: ConversationState, after: string | undefined): Conversat
   return { ...state, lost: true, sought };
 }
 
-/** Makes room for the first piece of an answer that is unknown: its prompt is the last message before it. */
+/**
+ * Makes room for the first piece of an unknown answer: its prompt becomes the last message before
+ * it.
+ */
 function behindPrompt(
   state: ConversationState,
   { message, prompt, after }: Extract<Publication, { type: "chunks" }>,
@@ -154,7 +167,7 @@ function chunked(
   return caughtUp({ ...state, ahead: new Map(state.ahead).set(id, waiting) }, id);
 }
 
-/** Applies what waits and is next, and forgets what is contained. */
+/** Applies waiting publications that are next, and drops those that are contained. */
 function caughtUp(state: ConversationState, id: string): ConversationState {
   const waiting = state.ahead.get(id);
   if (waiting === undefined) return state;
@@ -196,7 +209,7 @@ function without(state: ConversationState, gone: ReadonlySet<string>): Conversat
   };
 }
 
-/** The latest messages in place of ours; earlier ones stay where the two lists connect. */
+/** Replaces ours by the latest messages; earlier ones stay if the two lists connect. */
 function replaced(state: ConversationState, session: Session): ConversationState {
   const newest = new Set(session.messages.map(({ id }) => id));
   const overlap = state.messages.findIndex(({ id }) => id === session.messages[0]?.id);
@@ -205,14 +218,14 @@ function replaced(state: ConversationState, session: Session): ConversationState
   const gone = [...state.messages.map(({ id }) => id), ...state.ahead.keys()].filter(
     (id) => !present.has(id),
   );
-  // What the session does not show was removed, or is older than its page: a publication for it that
-  // arrived before the session was asked for will never be preceded by those that are missing.
+  // What the session does not show was removed, or is older than its page. The missing publications
+  // before a waiting one for it will never arrive.
   const merged = joined(without(state, new Set(gone)), session);
   const latest = session.messages.flatMap(({ id }) => find(merged, id) ?? []);
   return { ...merged, messages: [...earlier, ...latest], lost: false, title: session.title };
 }
 
-/** Takes from the session each message that is unknown here, or stands further there. */
+/** Takes from the session each message that is unknown here, or has more progress there. */
 function joined(state: ConversationState, session: Session): ConversationState {
   const messages = [...state.messages];
   const progress = new Map(state.progress);

@@ -1,4 +1,7 @@
-/** Files over the connection: cut into pieces that fit a command, each sent again until it is there. */
+/**
+ * Uploads and downloads over the connection, in pieces that fit a command; each piece is retried
+ * until it arrives.
+ */
 
 import type { Link } from "./connection.ts";
 import { CallError } from "./errors.ts";
@@ -9,28 +12,28 @@ import { sleep } from "./retry.ts";
 export type FilePart = Extract<Part, { type: "file" }>;
 
 export interface UploadOptions {
-  /** The client's own id of the file: to go on after a failure, give the same one again. */
+  /** The client's own id of the file: to continue after a failure, pass the same one again. */
   id?: string;
-  /** Where the file itself does not say. */
+  /** Needed if the file itself has no name. */
   filename?: string;
   mediaType?: string;
-  /** Bytes that have arrived, of how many. */
+  /** Bytes that have arrived, and bytes in total. */
   onProgress?: (arrived: number, bytes: number) => void;
   signal?: AbortSignal;
 }
 
 export type DownloadOptions = Pick<UploadOptions, "onProgress" | "signal">;
 
-/** How many pieces are on their way at once: the next is there when one has arrived. */
+/** How many pieces are in flight: when one arrives, the next is already there. */
 const AT_ONCE = 3;
-/** What a reply tells of missing pieces at most. */
+/** The most missing pieces that a reply lists. */
 const MOST_TOLD = 200;
-/** A data URL that is longer does not go with a prompt: twenty of these do. */
+/** A longer data URL is uploaded instead of sent with a prompt: twenty of this length fit. */
 const INLINE = 2_000;
 const ROUNDS = 5;
 const UNKNOWN = "application/octet-stream";
 
-/** Uploads a file; what stands for it in the parts of a prompt. */
+/** Uploads a file; the result refers to it in the parts of a prompt. */
 export async function upload(
   connection: Link,
   file: Blob,
@@ -46,7 +49,7 @@ export async function upload(
     parts,
     bytes,
     media_type: mediaType || file.type || UNKNOWN,
-    // the end has what kind it is
+    // the end has the file extension
     ...(name && { filename: name.slice(-80) }),
   };
   const lengthOf = (part: number) => Math.min(size, bytes - (part - 1) * size);
@@ -62,7 +65,8 @@ export async function upload(
     url ??= reply.url;
     return reply.missing ?? [];
   };
-  // the first alone: what is refused is refused before the rest is sent, and what is there is known
+  // the first piece alone: a refusal comes before the rest is sent, and the reply tells which
+  // pieces exist
   let told = await send(1);
   for (let round = 0; url === undefined && round < ROUNDS; round++) {
     const last = told.length < MOST_TOLD ? parts : (told.at(-1) ?? parts);
@@ -83,7 +87,7 @@ export async function upload(
   return { type: "file", mediaType: about.media_type, url, ...(name && { filename: name }) };
 }
 
-/** A file of the user's, by the `upload:` address that stands in a message. */
+/** Downloads a file of the user, by the `upload:` address in a message. */
 export async function download(
   connection: Link,
   url: string,
@@ -110,7 +114,7 @@ export async function download(
   return new File(pieces, filename ?? "file", { type: media_type });
 }
 
-/** The same parts, with each file that is too large for a command uploaded before. */
+/** The same parts, with each file uploaded first that is too large for a command. */
 export function withUploads(
   connection: Link,
   parts: readonly Part[],
@@ -132,7 +136,7 @@ function isToUpload({ url, mediaType }: FilePart): boolean {
   return url.startsWith("data:") && (url.length > INLINE || !mediaType.startsWith("image/"));
 }
 
-/** What a data URL holds; not by `fetch`, which a content security policy may forbid. */
+/** The content of a data URL; not by `fetch`, which a content security policy may forbid. */
 function contentOf(url: string): Uint8Array<ArrayBuffer> {
   const comma = url.indexOf(",");
   const content = decodeURIComponent(url.slice(comma + 1));
@@ -140,7 +144,10 @@ function contentOf(url: string): Uint8Array<ArrayBuffer> {
   return encoded ? fromBase64(content) : new TextEncoder().encode(content);
 }
 
-/** The same for the same file, cut alike: however often a prompt is sent, its file is one. */
+/**
+ * The same id for the same file in the same pieces: however often a prompt is sent, its file is
+ * stored once.
+ */
 function idOf(file: string): string {
   let [a, b] = [0, 0];
   for (let at = 0; at < file.length; at++) {
@@ -151,7 +158,7 @@ function idOf(file: string): string {
   return `${file.length}-${a >>> 0}-${b >>> 0}`;
 }
 
-/** Waits where the server says for how long. */
+/** If the server tells how long to wait, waits and tries again. */
 async function unhurried<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   while (true) {
     try {
@@ -168,7 +175,7 @@ function inSeconds(sentence: string): number {
   return Number(/ in (\d+) seconds?\.$/.exec(sentence)?.[1] ?? 0);
 }
 
-/** Works through the parts, several at once; after a failure no further one begins. */
+/** Works on the parts, several at once; after a failure, no further one begins. */
 async function each(parts: readonly number[], work: (part: number) => Promise<unknown>) {
   const left = [...parts];
   const some = async () => {
@@ -187,7 +194,7 @@ async function each(parts: readonly number[], work: (part: number) => Promise<un
 
 function base64(bytes: Uint8Array): string {
   let text = "";
-  // as many arguments as every engine takes
+  // as many arguments as every engine accepts
   for (let at = 0; at < bytes.length; at += 8_192) {
     text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
   }

@@ -1,4 +1,4 @@
-/** Answers as a server publishes them: numbered pieces, and what a checkpoint after each of them shows. */
+/** Answers as a server publishes them: numbered pieces, and the checkpoint after each. */
 
 import { applyChunks, blankMessage } from "../src/chunks.ts";
 import type { Message } from "../src/messages.ts";
@@ -11,7 +11,7 @@ export function prompt(id: string, text = "Why?"): Message {
   return { id, role: "user", parts: [{ type: "text", text }], metadata: { created_at: 1 } };
 }
 
-/** A text with every kind of character that can go wrong at a seam. */
+/** A text with every kind of character that can go wrong where pieces join. */
 export function randomText(random: Random): string {
   const pieces = ["word ", "é", "👩‍🚀", "\n\n", "`code`", "漢字", " ", '"\\'];
   return Array.from(
@@ -20,7 +20,7 @@ export function randomText(random: Random): string {
   ).join("");
 }
 
-/** The publications of one answer, the text cut at chance places. */
+/** The publications of one answer, with the text cut at random places. */
 export function publications(id: string, text: string, random: Random): ChunksPublication[] {
   const reasoning = random.chance(0.3) ? "I should think first." : "";
   const chunks: Chunk[] = [
@@ -65,7 +65,7 @@ function cut(text: string, random: Random): string[] {
   return pieces;
 }
 
-/** The message as it stands after the first publications. */
+/** The message after the first publications. */
 export function messageAfter(published: readonly ChunksPublication[], count: number): Message {
   const id = published[0]?.message ?? "";
   return published

@@ -1,4 +1,7 @@
-/** As much of Centrifugo's JSON protocol over a real websocket as one connection needs, and what it was told. */
+/**
+ * As much of Centrifugo's JSON protocol over a real websocket as one connection needs, recording
+ * what it receives.
+ */
 
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -12,12 +15,12 @@ interface Command {
 }
 
 export class Centrifugo {
-  /** The commands of each message that came. */
+  /** The commands of each received message. */
   readonly frames: Command[][] = [];
   readonly #server: WebSocketServer;
-  /** Whether sockets are closed as soon as they are made. */
+  /** Whether sockets are closed as soon as they open. */
   away: boolean;
-  /** Whether the connection is lost instead of a subscription's reply. */
+  /** Whether the connection is cut instead of replying to a subscribe. */
   cutsAtSubscribe = false;
 
   constructor({ away = false, limit = 65_536 } = {}) {
@@ -36,7 +39,7 @@ export class Centrifugo {
     return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** The ids of the prompts that came, in their order. */
+  /** The ids of the received prompts, in order. */
   get prompts(): (string | undefined)[] {
     return this.frames.flat().flatMap(({ rpc }) => (rpc === undefined ? [] : [rpc.data.id]));
   }

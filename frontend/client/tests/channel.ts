@@ -1,6 +1,6 @@
 /**
- * A channel and its owner on the far side of a bad connection: history with a limit and an epoch, checkpoints that lag
- * behind, replies and deliveries that take their time, and losses.
+ * A channel and its server behind a bad connection: history with a limit and an epoch, checkpoints
+ * that lag behind, delayed replies and deliveries, and losses.
  */
 
 import { vi } from "vitest";
@@ -13,7 +13,7 @@ import type { Random } from "./random.ts";
 
 interface Subscriber {
   handlers: SubscriptionHandlers;
-  /** What it was last delivered; where it comes back to. */
+  /** The last delivered position, from which the client recovers. */
   position: Position;
   live: boolean;
 }
@@ -46,8 +46,8 @@ export class Channel {
   }
 
   /**
-   * Publishes the next piece of the answer; `lost` if it reaches the history but no subscriber, as may happen to
-   * what is published while Centrifugo finds its Redis again.
+   * Publishes the next piece of the answer. `lost`: it reaches the history but no subscriber, as
+   * may happen while Centrifugo reconnects to its Redis.
    */
   publish(lost = false): void {
     const publication = this.#published[this.#seq];
@@ -67,7 +67,7 @@ export class Channel {
     this.#checkpoint = { seq: this.#seq, since: this.#position };
   }
 
-  /** Cuts the connection; the client comes back by itself. */
+  /** Cuts the connection; the client reconnects by itself. */
   cut(): void {
     const subscriber = this.#subscriber;
     if (!subscriber?.live) return;
@@ -75,7 +75,7 @@ export class Channel {
     this.#later(200, () => this.#deliver(subscriber));
   }
 
-  /** Centrifugo comes back without its history. */
+  /** Centrifugo restarts without its history. */
   restart(): void {
     this.#epoch++;
     this.#offset = 0;
@@ -114,7 +114,7 @@ export class Channel {
       subscriber.handlers.publication(structuredClone(publication));
   }
 
-  /** `ai:open`, which sometimes fails, and whose reply is from a moment of its own. */
+  /** `ai:open`, which sometimes fails, and whose reply may be outdated. */
   async open(): Promise<Session> {
     this.opened++;
     await this.#pause(30);
@@ -143,7 +143,7 @@ export class Channel {
   }
 }
 
-/** Lets simulated time go by. */
+/** Lets simulated time pass. */
 export async function pass(milliseconds: number): Promise<void> {
   await vi.advanceTimersByTimeAsync(milliseconds);
 }

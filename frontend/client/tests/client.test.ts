@@ -1,4 +1,4 @@
-/** Conversations by a name of the app's, through the whole client. */
+/** Conversations by an app's own name, through the whole client. */
 
 import { expect, test } from "vitest";
 import { ChatClient } from "../src/client.ts";

@@ -32,7 +32,7 @@ describe("a prompt beyond Centrifugo's limit", () => {
         );
     expect(await refused("漢".repeat(500))).toBe(413);
     expect(await refused("\n".repeat(750))).toBe(413);
-    // it fits, and fails for want of a connection
+    // it fits, and fails only for lack of a connection
     expect(await refused("x".repeat(750))).toBe(1);
   });
 });

@@ -26,7 +26,7 @@ describe("a conversation", () => {
     generation: null,
   });
 
-  /** A link whose replies are given, and whose subscription does nothing by itself. */
+  /** A link with given replies, whose subscription does nothing by itself. */
   function answering(reply: (method: string, request: object) => unknown) {
     let handlers: SubscriptionHandlers | undefined;
     const calls: [string, object][] = [];
@@ -90,7 +90,7 @@ describe("a conversation", () => {
     const ids = Array.from({ length: 120 }, (_, index) => String(index));
     const { conversation, unsubscribe } = answering((method, request) => {
       const { before } = request as { before?: string };
-      // fewer than were asked for: they are long
+      // fewer than requested: they are long
       if (method === "open") return { ...session(ids.slice(-20)), next: "100" };
       const end = Number(before);
       const page = { messages: session(ids.slice(Math.max(0, end - 50), end)).messages };
@@ -180,7 +180,10 @@ describe("a conversation", () => {
     expect(conversation.state.value.messages.map(({ id }) => id)).toEqual(["x", "y"]);
   });
 
-  /** A conversation whose answer has that status, and refuses the first decisions, `before` which something happens. */
+  /**
+   * A conversation whose answer has that status and refuses the first decisions; `before` runs
+   * before the refusal.
+   */
   async function deciding(status: Status, refusals: number, before: (seen: () => void) => void) {
     const answer = { ...prompt("a"), role: "assistant" as const, metadata: { status } };
     let left = refusals;

@@ -28,14 +28,16 @@ const oneTwoThree = (random: Random) =>
 const shown = (conversation: Conversation) =>
   conversation.state.value.messages.filter(({ role }) => role === "assistant").map(textOf);
 
-/** Takes every publication for the next one, as a client without the check of `seq` would. */
+/** Applies every publication as the next one, like a client without the check of `seq`. */
 const unchecked: Reduce = (state, event) =>
   reduce(
     state,
     event.type === "chunks" ? { ...event, seq: progressOf(state, event.message) + 1 } : event,
   );
 
-/** An answer, and everything that can happen while it is followed; gives what is shown at the end. */
+/**
+ * An answer, and everything that can happen while it is followed; returns what is shown at the end.
+ */
 async function ordeal(seed: number, reducer: Reduce) {
   const random = new Random(seed);
   const text = randomText(random);
@@ -51,7 +53,7 @@ async function ordeal(seed: number, reducer: Reduce) {
     else channel.publish(random.chance(0.05));
     await pass(random.below(60));
   }
-  // the last piece may be lost, and is missed only after a while
+  // the last piece may be lost, which is noticed only after a while
   await pass(120_000);
   return {
     text,

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { browserStorage, Identity, memoryStorage, type TokenStorage } from "../src/identity.ts";
 
-/** Storage of one browser: whoever holds it keeps the others waiting. */
+/** Storage of one browser: while one holds it, the others wait. */
 function sharedStorage(): TokenStorage {
   let last: Promise<void> = Promise.resolve();
   return {
@@ -17,7 +17,7 @@ function sharedStorage(): TokenStorage {
   };
 }
 
-/** A server that mints a new visitor for whoever brings no token. */
+/** A server that creates a new visitor for each connection without a token. */
 function minting() {
   let minted = 0;
   const connect = (sent: { token?: string }) => ({ token: sent.token ?? `token-${++minted}` });

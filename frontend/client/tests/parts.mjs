@@ -1,12 +1,12 @@
 /**
- * What the AI SDK itself, and this package, make of chunks: a list of cases as JSON comes in, and what each came to
- * show goes out.
+ * What the AI SDK itself and this package make of chunks: reads a list of cases as JSON, and prints
+ * the result of each.
  *
- * A case is publications (`pieces`, lists of chunks). `sdk` has the parts after each of them; `ours` those of our own
- * reducer; `resumed` what ours shows at the end when it begins with the parts that the case gives for each of them;
- * `replayed` what the AI SDK makes of `whole` parts as the transport gives them. `metadata` has the message's after each
- * publication, by both. Or a case is the beginning of a JSON
- * `text`: its value, as both read it.
+ * A case is publications (`pieces`, lists of chunks). `sdk` has the AI SDK's parts after each of
+ * them, `ours` those of our reducer. `resumed` is what ours shows at the end if it begins with the
+ * parts that the case gives for each of them. `replayed` is what the AI SDK makes of `whole` parts
+ * as the transport replays them. `metadata` has the message's metadata after each publication, by
+ * both. Or a case is the beginning of a JSON `text`: its value, as both parse it.
  */
 
 import { readFileSync } from "node:fs";
@@ -68,7 +68,7 @@ function shownByUs(pieces, parts = [], metadata = {}) {
   });
 }
 
-/** As JSON has it; half a surrogate, which it cannot send, becomes U+FFFD. */
+/** As JSON has it; half surrogates, which cannot be sent, become U+FFFD. */
 function plain(value) {
   if (value === undefined) return null;
   return JSON.parse(
@@ -76,7 +76,7 @@ function plain(value) {
   );
 }
 
-/** What an app shows of a message that is loaded, and not followed from its beginning. */
+/** What an app shows of a message that is loaded rather than followed from the beginning. */
 async function replayed(parts) {
   const { shown } = await bySdk([difference(null, { ...blankMessage("a"), parts })]);
   return shown[0];

@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Fails that often with that error, then succeeds. */
+/** Fails that many times with the error, then succeeds. */
 function failing(times: number, error: unknown) {
   return vi.fn(async (attempt: number) => {
     if (attempt < times) throw error;

@@ -1,4 +1,7 @@
-/** The service behind a Centrifuge of an app's: one user's conversation under a name, and answers that are complete at once. */
+/**
+ * The service behind an app's Centrifuge: one user's conversation under a name, with answers that
+ * are complete at once.
+ */
 
 import type { Centrifuge } from "centrifuge";
 import type { Message } from "../src/messages.ts";
@@ -20,15 +23,17 @@ type Listener = (context: object) => void;
 
 export class Service {
   messages: Message[] = [];
-  /** Every call, in its order. */
+  /** Every call, in order. */
   readonly calls: [string, Request][] = [];
-  /** What becomes of the next prompts: refused before they are stored, or accepted without a reply. */
+  /**
+   * What happens to the next prompts: refused before they are stored, or accepted without a reply.
+   */
   readonly fates: ("refused" | "no reply")[] = [];
-  /** How many messages a page holds at most. */
+  /** The most messages per page. */
   page = 200;
   readonly #subscribed = new Map<string, Map<string, Listener>>();
 
-  /** The connection; each of these calls is one of its user's. */
+  /** The connection of the user. */
   readonly centrifuge = {
     state: "connected",
     on: () => {},
@@ -58,7 +63,7 @@ export class Service {
     return this.messages.map(({ id }) => id);
   }
 
-  /** The methods that were called, in their order. */
+  /** The called methods, in order. */
   get methods(): string[] {
     return this.calls.map(([method]) => method);
   }
@@ -67,7 +72,7 @@ export class Service {
     this.#subscribed.get("ai:c")?.get("publication")?.({ data });
   }
 
-  /** A turn: its prompt and its answer. */
+  /** Adds a turn: a prompt and its answer. */
   add(id: string, parts = prompt(id).parts): void {
     this.messages.push({ ...prompt(id), parts }, answer(`answer-${id}`));
   }
@@ -92,7 +97,7 @@ export class Service {
       if (request.replaces !== undefined) this.messages.splice(this.#at(request.replaces));
       this.add(id, parts ?? [{ type: "text", text: text ?? "" }]);
     }
-    // as a refusal, because that is not tried again by itself
+    // as a refusal, because those are not retried automatically
     if (fate !== undefined) throw refusal;
     const at = this.ids.indexOf(id);
     return this.#session({ messages: this.messages.slice(at, at + 2) });

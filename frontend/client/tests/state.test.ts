@@ -123,7 +123,7 @@ describe("publications", () => {
   });
 });
 
-/** What `ai:open` gives while the answer stands at `seq`. */
+/** What `ai:open` returns while the answer is at `seq`. */
 function checkpoint(published: ChunksPublication[], seq: number): Session {
   const message = messageAfter(published, seq);
   const running = message.metadata.status === "streaming";

@@ -7,7 +7,9 @@ import { Random } from "./random.ts";
 
 const PIECE = 6_000;
 
-/** Keeps files as the server does; `fail` says which call has no reply, after its effect or without one. */
+/**
+ * Stores files like the server; `fail` decides which call has no reply, with or without its effect.
+ */
 class Server implements Link {
   pieceBytes = PIECE;
   readonly files = new Map<string, Map<number, string>>();
@@ -98,7 +100,7 @@ describe("a file", () => {
     const { url } = await upload(server, file, { id: "f" });
     expect(server.calls.length).toBe(20 - there + 1);
     expect(await back(server, url)).toEqual(content(20 * PIECE));
-    // and once more: one call finds that all is there
+    // and once more: one call finds that everything is there
     server.calls.length = 0;
     await upload(server, file, { id: "f" });
     expect(server.calls).toEqual([1]);

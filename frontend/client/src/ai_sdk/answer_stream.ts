@@ -9,16 +9,20 @@ import { type ConversationEvent, progressOf } from "../state.ts";
 import { type AnyPart, difference, ending, NotContinued } from "./replay.ts";
 
 export interface AnswerStreamOptions {
-  /** What the reader shows of the message already, and the last `seq` in that; by default nothing. */
+  /**
+   * What the reader shows of the message already, and the last `seq` in that; by default nothing.
+   */
   message?: Message;
   seq?: number;
-  /** Called with the first chunk that brings something to show. */
+  /** Called with the first chunk that brings visible content. */
   onContent?: () => void;
-  /** Called once, however it ends: the message as it is then, null where it is not there. */
+  /**
+   * Called once, however the stream ends, with the message as it is then, or null if it is gone.
+   */
   onEnd: (message: Message | null) => void;
 }
 
-/** What a person sees nothing of. */
+/** Chunks without visible content. */
 const SILENT: ReadonlySet<string> = new Set([
   "start",
   "message-metadata",
@@ -28,8 +32,8 @@ const SILENT: ReadonlySet<string> = new Set([
 const CLOSING: ReadonlySet<string> = new Set(["finish", "abort", "error"]);
 
 /**
- * Follows the message until it ends. Publications pass through as they are; where the conversation was caught up by
- * a session instead, what that adds to the message comes as chunks of our own.
+ * Follows the message until it ends. Publications pass through unchanged. If the conversation
+ * caught up by a session instead, the session's additions to the message become chunks of our own.
  */
 export class AnswerStream {
   readonly readable: ReadableStream<UIMessageChunk>;
@@ -40,10 +44,12 @@ export class AnswerStream {
   readonly #waiting = new Map<number, readonly Chunk[]>();
   readonly #leave: (() => void)[] = [];
   #controller!: ReadableStreamDefaultController<UIMessageChunk>;
-  /** The message as the reader shows it, and the last `seq` in that; -1 where it shows nothing. */
+  /** The message as the reader shows it, and the last `seq` in that; -1 if it shows nothing. */
   #shown: Message | null;
   #seq: number;
-  /** Tools of whose arguments the reader has no text to which the rest could be added. */
+  /**
+   * Tools whose argument text the reader does not have, so that no more text can be added to it.
+   */
   readonly #partial = new Set<string>();
   #batch: UIMessageChunk[] = [];
   #ended = false;
@@ -71,7 +77,7 @@ export class AnswerStream {
     this.#checkSync();
   }
 
-  /** The stream fails; `resumeStream` begins it whole again. */
+  /** Fails the stream; `resumeStream` begins it again from the start. */
   fail(error: unknown): void {
     if (this.#ended) return;
     this.#end();
@@ -108,7 +114,10 @@ export class AnswerStream {
     if (message.metadata.status === "waiting") this.#close(message);
   }
 
-  /** Made anew by somebody else, it is gone. While a session is taken in, it may be away for a moment. */
+  /**
+   * A message that another tab regenerates is gone. While a session is taken in, it may be missing
+   * for a moment.
+   */
   #checkPresence(): void {
     if (this.#message() === undefined) this.#close(null);
   }
@@ -136,7 +145,9 @@ export class AnswerStream {
     this.#close(message);
   }
 
-  /** A chunk of a publication. The AI SDK takes metadata from three types alone. */
+  /**
+   * Passes on a chunk of a publication. The AI SDK reads metadata only from three types of chunks.
+   */
   #pass(chunk: Chunk): void {
     const { type, toolCallId = "" } = chunk as { type: string; toolCallId?: string };
     if (type === "tool-input-available") this.#partial.delete(toolCallId);
@@ -158,7 +169,10 @@ export class AnswerStream {
     }
   }
 
-  /** What arrives together is read together: after a reconnect, hundreds of pieces of one text. */
+  /**
+   * Chunks that arrive together are read together: after a reconnect, hundreds of pieces of one
+   * text.
+   */
   #put(chunk: UIMessageChunk): void {
     if (this.#batch.length === 0) queueMicrotask(() => this.#flush());
     const last = this.#batch.at(-1);

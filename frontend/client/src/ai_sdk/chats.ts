@@ -1,4 +1,7 @@
-/** The conversations of a client by the app's own names for them, each followed while somebody needs it. */
+/**
+ * A client's conversations by the app's own names for them; each is followed while somebody uses
+ * it.
+ */
 
 import type { Centrifuge } from "centrifuge";
 import { type BeginOptions, ChatClient } from "../client.ts";
@@ -6,26 +9,28 @@ import type { Conversation } from "../conversation.ts";
 import { Cell } from "../observable.ts";
 import type { Prompt } from "../sending.ts";
 
-/** A prompt in place of another: under the same id, however often it is sent. */
+/** A prompt that replaces another; it has the same id however often it is sent. */
 export interface Edit {
   id: string;
   replaces: string;
   parts: Prompt;
 }
 
-/** How long a conversation that nobody needs is still followed: the next prompt need not subscribe again. */
+/**
+ * How long an unused conversation is still followed: the next prompt then need not subscribe again.
+ */
 const LINGER = 30_000;
 
 export class Chat {
   readonly key: string;
   readonly client: ChatClient;
-  /** Null while it is not followed, or there is none. */
+  /** Null while it is not followed, or does not exist. */
   readonly conversation = new Cell<Conversation | null>(null);
-  /** Streams that are being read, or are about to be. */
+  /** The number of streams that are being read, or are about to be. */
   readonly streams = new Cell(0);
-  /** Prompts that were edited here: under which id the newest version is stored. */
+  /** The id of the newest stored version of each prompt that was edited here. */
   readonly versions = new Map<string, string>();
-  /** Edits of prompts that have not been accepted, as far as is known here. */
+  /** Edits of prompts that are not accepted yet, as far as is known here. */
   readonly edits = new Map<string, Edit>();
   #holders = 0;
   #finding: Promise<Conversation | null> | null = null;
@@ -36,10 +41,13 @@ export class Chat {
     this.key = key;
   }
 
-  /** Follows the conversation, if there is one; where it is followed already, that one, with all that it has. */
+  /**
+   * Follows the conversation, if there is one. If it is followed already, returns it with all that
+   * it has.
+   */
   async find(): Promise<Conversation | null> {
     const followed = this.conversation.value;
-    // a prompt that was sent without looking follows it from its end on
+    // a prompt sent without opening the conversation follows only its end
     if (followed?.sync.value === "opening") await followed.refresh();
     if (this.conversation.value !== null) return this.conversation.value;
     this.#finding ??= this.client
@@ -51,7 +59,7 @@ export class Chat {
     return this.#finding;
   }
 
-  /** Sends a prompt; the conversation begins with it where there is none. */
+  /** Sends a prompt; begins the conversation if there is none. */
   async send(prompt: Prompt, options: BeginOptions): Promise<Conversation> {
     const followed = this.conversation.value;
     if (followed === null) {
@@ -61,7 +69,7 @@ export class Chat {
     return followed;
   }
 
-  /** Keeps the conversation followed until the result is called. */
+  /** Keeps the conversation followed until the returned function is called. */
   hold(): () => void {
     this.#holders++;
     clearTimeout(this.#linger);
@@ -71,12 +79,12 @@ export class Chat {
       held = false;
       if (--this.#holders > 0) return;
       this.#linger = setTimeout(() => this.conversation.value?.close(), LINGER);
-      // it must not keep a program of Node's alive
+      // the timer must not keep a Node program alive
       (this.#linger as { unref?: () => void }).unref?.();
     };
   }
 
-  /** Holds it for a stream. */
+  /** Holds the conversation for a stream. */
   stream(): () => void {
     const release = this.hold();
     this.streams.set(this.streams.value + 1);
@@ -101,7 +109,7 @@ export class Chat {
   }
 }
 
-/** A client that transports share until it lets the connection go. */
+/** A client that transports share until it disconnects. */
 class SharedClient extends ChatClient {
   readonly #forget: () => void;
 
@@ -126,18 +134,18 @@ export class Chats {
     this.#client = client;
   }
 
-  /** Those of one client are the same, however many transports use it. */
+  /** Returns the same object for each transport of a client. */
   static of(client: ChatClient): Chats {
     const known = Chats.#of.get(client) ?? new Chats(client);
     Chats.#of.set(client, known);
     return known;
   }
 
-  /** A channel can be followed once on a connection, so a service has one client there. */
+  /** A connection can subscribe to a channel only once, so each namespace on it has one client. */
   static client(connection: Centrifuge, rpcNamespace = "ai"): ChatClient {
     const clients = Chats.#clients.get(connection) ?? new Map<string, ChatClient>();
     Chats.#clients.set(connection, clients);
-    // disconnected again, it must not take the one that came after it
+    // when a client disconnects a second time, it must not remove its successor
     const forget = () => clients.get(rpcNamespace) === client && clients.delete(rpcNamespace);
     const client = clients.get(rpcNamespace) ?? new SharedClient(connection, rpcNamespace, forget);
     clients.set(rpcNamespace, client);

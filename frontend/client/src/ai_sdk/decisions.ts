@@ -1,4 +1,4 @@
-/** What the user has decided about an answer that waits, read from the message as the app shows it. */
+/** The user's decisions on a waiting answer, read from the message as the app shows it. */
 
 import type { UIMessage } from "ai";
 import type { Message } from "../messages.ts";
@@ -8,8 +8,8 @@ import { type AnyPart, isTool } from "./replay.ts";
 type Approval = NonNullable<Decisions["approvals"]>[number];
 
 /**
- * The approvals and outputs that the app's message has and the server's lacks. With no message of the server's: all
- * that there are, because the same decision again is no error.
+ * The approvals and outputs that the app's message has and the server's lacks. Without the server's
+ * message, returns all of them: repeating a decision is no error.
  */
 export function decisionsOf(shown: UIMessage, stored: Message | undefined): Decisions {
   const settled = new Set(
@@ -26,7 +26,7 @@ export function decisionsOf(shown: UIMessage, stored: Message | undefined): Deci
   };
 }
 
-/** Whether a tool's call waits for nobody. */
+/** Whether a tool call waits for nothing. */
 export function isSettled(part: AnyPart): boolean {
   return isTool(part) && !["input-available", "approval-requested"].includes(part.state ?? "");
 }

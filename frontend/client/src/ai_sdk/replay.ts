@@ -1,19 +1,22 @@
-/** What is there of a message, as the chunks that make it. */
+/** Replays a message as the chunks that make it. */
 
 import type { UIMessageChunk } from "ai";
 import { isClosed, type Message } from "../messages.ts";
 
-/** A part, by what is read of it here; parts and chunks of kinds that are not known pass through. */
+/** A part, with the fields that are read here; unknown kinds of parts and chunks pass through. */
 export interface AnyPart {
   type: string;
   state?: string;
   [field: string]: unknown;
 }
 
-/** Thrown where a message shows less than before, or something else: chunks can only add. */
+/** Thrown if a message shows less than before, or something else: chunks can only add. */
 export class NotContinued extends Error {}
 
-/** The chunks after which a view that shows `before` shows `after`; with null, from the beginning. */
+/**
+ * The chunks that turn a view of `before` into a view of `after`; from the beginning if `before` is
+ * null.
+ */
 export function difference(before: Message | null, after: Message): UIMessageChunk[] {
   const chunks: UIMessageChunk[] = [];
   if (before === null) chunks.push(start(after));
@@ -27,7 +30,7 @@ export function difference(before: Message | null, after: Message): UIMessageChu
   return chunks;
 }
 
-/** The chunks that end a message which is closed, with its last metadata. */
+/** The chunks that end a closed message, with its final metadata. */
 export function ending(message: Message): UIMessageChunk[] {
   const { status, finish_reason, error } = message.metadata;
   if (status === "failed") return [metadata(message), { type: "error", errorText: error ?? "" }];
@@ -37,8 +40,8 @@ export function ending(message: Message): UIMessageChunk[] {
 }
 
 /**
- * Of an answer that runs, what stands before a tool with which the AI SDK goes on as it resumes: it would add the
- * whole stream to what it shows of such a message, in place of beginning anew.
+ * For a running answer, the parts before the first tool that the AI SDK continues on resuming. To
+ * such a message, the AI SDK would append the whole stream instead of beginning anew.
  */
 export function resumable(message: Message): Message {
   const at = isClosed(message) ? -1 : parts(message).findIndex(isContinued);
@@ -79,7 +82,7 @@ function partDifference(
 }
 
 function written(before: AnyPart | undefined, after: AnyPart, index: number): UIMessageChunk[] {
-  // as the protocol counts them: publications go on with the same id
+  // numbered as in the protocol, because publications continue with the same id
   const id = String(index + 1);
   const [had, has] = [String(before?.text ?? ""), String(after.text)];
   const grew = has.length > had.length;
@@ -97,7 +100,7 @@ function written(before: AnyPart | undefined, after: AnyPart, index: number): UI
   return chunks as UIMessageChunk[];
 }
 
-/** States of a call of which the input is there, and those that may follow without a new call. */
+/** States of a call with complete input, and those that may follow without a new call. */
 const ASKED: ReadonlySet<string | undefined> = new Set([
   "input-available",
   "approval-requested",
@@ -116,8 +119,9 @@ export function isTool({ type }: AnyPart): boolean {
 }
 
 /**
- * A tool's call in its present state. `tool-input-available` makes the app act (`onToolCall`), so it stands only for
- * a call that nobody has answered; the input of any other comes as the text of its arguments.
+ * A tool call in its present state. `tool-input-available` makes the app act (`onToolCall`), so it
+ * is used only for a call that nobody has answered; for any other, the input is sent as the text of
+ * its arguments.
  */
 function called(before: AnyPart | undefined, after: AnyPart): UIMessageChunk[] {
   const { toolCallId, providerExecuted, title, toolMetadata, input, rawInput, state } = after;
@@ -132,7 +136,7 @@ function called(before: AnyPart | undefined, after: AnyPart): UIMessageChunk[] {
   if (state === "input-available" && before?.state !== "input-available") {
     return [{ type: "tool-input-available", ...call, input }] as UIMessageChunk[];
   }
-  // an input that is a text may have been written as such, which is known only while it is written
+  // an input that is a string may have been written as plain text, known only while it is written
   const begun =
     typeof rawInput === "string" && (state === "input-streaming" || typeof input !== "string");
   const inputTextDelta = begun ? rawInput : JSON.stringify(input);

@@ -1,4 +1,4 @@
-/** What the AI SDK asks for, as calls; each resolves to the answer that is to be read. */
+/** The AI SDK's requests as calls; each resolves to the answer to read. */
 
 import type { UIMessage } from "ai";
 import type { Conversation } from "../conversation.ts";
@@ -11,7 +11,7 @@ import { progressOf } from "../state.ts";
 import type { Chat } from "./chats.ts";
 import { decisionsOf } from "./decisions.ts";
 
-/** An answer to be read, and what the reader shows of it already. */
+/** An answer to read, and what the reader shows of it already. */
 export interface Answer {
   conversation: Conversation;
   id: string;
@@ -24,7 +24,10 @@ export async function send(chat: Chat, prompt: UIMessage, options: SendOptions):
   return answerTo(conversation, prompt.id);
 }
 
-/** Sends a prompt in place of one that was sent before; one that never arrived, or arrived like this, is sent as it is. */
+/**
+ * Replaces a prompt that was sent before; if it never arrived, or arrived unchanged, sends it as it
+ * is.
+ */
 export async function revise(
   chat: Chat,
   prompt: UIMessage,
@@ -34,7 +37,7 @@ export async function revise(
   const conversation = await chat.find();
   let edit = chat.edits.get(prompt.id);
   if (edit === undefined || !sameParts(edit, prompt)) {
-    // it may have been accepted, and only its reply lost
+    // it may have been accepted, with only the reply lost
     if (edit !== undefined) await conversation?.refresh();
     const stored =
       (await find(conversation, edit?.id)) ??
@@ -52,7 +55,7 @@ export async function revise(
   return answerTo(conversation, id);
 }
 
-/** Makes an answer anew: the one that is named, or that of the prompt after which the app has cut. */
+/** Regenerates an answer: the named one, or the answer to the last prompt that the app kept. */
 export async function regenerate(
   chat: Chat,
   messages: readonly UIMessage[],
@@ -61,7 +64,7 @@ export async function regenerate(
 ): Promise<Answer> {
   const prompt = messages.findLast(({ role }) => role === "user");
   const edit = chat.edits.get(prompt?.id ?? "");
-  // what is shown is the edit, and not what it was to replace
+  // the view shows the edit, not the prompt that it was to replace
   if (prompt !== undefined && edit !== undefined && sameParts(edit, prompt)) {
     return revise(chat, prompt, prompt.id, options);
   }
@@ -82,7 +85,7 @@ export async function regenerate(
   throw notThere();
 }
 
-/** Goes on with an answer that waits for what the app has decided, or done. */
+/** Continues an answer that waits for decisions or tool outputs of the app. */
 export async function proceed(chat: Chat, message: UIMessage, data: unknown): Promise<Answer> {
   const conversation = await chat.find();
   const stored = await find(conversation, message.id);
@@ -119,7 +122,7 @@ function answerAfter(
   return at >= 0 && after?.role === "assistant" ? after : undefined;
 }
 
-/** A message of the conversation, also of its earlier pages. */
+/** Finds a message of the conversation, including earlier pages. */
 async function find(
   conversation: Conversation | null,
   id: string | undefined,
@@ -132,7 +135,7 @@ async function find(
   }
 }
 
-/** A prompt's parts, without what only the app's own state holds. */
+/** A prompt's parts, without fields that exist only in the app's state. */
 function partsOf({ parts }: UIMessage): Prompt {
   return parts.map((part) => {
     if (part.type === "text") return { type: "text", text: part.text };

@@ -1,4 +1,4 @@
-/** The AI SDK's chats over the Centrifugo connection that an app holds already. */
+/** The AI SDK's chats over the Centrifugo connection that an app already holds. */
 
 import type { ChatTransport, UIMessage, UIMessageChunk } from "ai";
 import type { Centrifuge } from "centrifuge";
@@ -14,15 +14,15 @@ import { resumable } from "./replay.ts";
 import { type Answer, isRunning, notThere, proceed, regenerate, revise, send } from "./requests.ts";
 
 export interface TransportOptions<M extends UIMessage = UIMessage> {
-  /** The app's own connection, which stays its own, or a client of the chat's. */
+  /** The app's own connection, which the app keeps control of, or a chat client. */
   connection: Centrifuge | ChatClient;
-  /** Centrifugo's RPC namespace of the chat's methods. */
+  /** Centrifugo's RPC namespace for the chat's methods. */
   rpcNamespace?: string;
   /** One of the models that the service allows. */
   model?: string;
-  /** What a prompt does that comes while the conversation is being answered. */
+  /** What to do with a prompt while the conversation is being answered. */
   whenBusy?: WhenBusy;
-  /** Says for each request of the AI SDK's what goes with it; by default its `body` as `data`. */
+  /** Returns what goes along with each request of the AI SDK; by default its `body` as `data`. */
   prepare?: (request: PreparedRequest<M>) => PromptOptions;
   onEvent?: (event: TransportEvent) => void;
 }
@@ -38,16 +38,16 @@ export interface PreparedRequest<M extends UIMessage = UIMessage> {
 export interface PromptOptions {
   model?: string;
   whenBusy?: WhenBusy;
-  /** Any JSON up to 8 KB for whoever makes the answer. */
+  /** Any JSON up to 8 KB for the responder. */
   data?: unknown;
 }
 
-/** What happens to an answer; `ms` since it was asked for. */
+/** An event of an answer; `ms` are milliseconds since it was requested. */
 export type TransportEvent = { chatId: string; message: string } & (
   | { type: "sent"; ms: number }
   | { type: "resumed" }
   | { type: "first-chunk"; ms: number }
-  /** Without a status where the reading ended before the answer did. */
+  /** Without a status if reading ended before the answer did. */
   | { type: "ended"; status?: Status; ms: number }
 );
 
@@ -71,7 +71,7 @@ export class CentrifugoChatTransport<M extends UIMessage = UIMessage> implements
     this.#chats = Chats.of(this.client);
   }
 
-  /** For the AI SDK. Only what is new goes out: the server's history is the truth. */
+  /** Called by the AI SDK. Sends only what is new: the history is the server's. */
   async sendMessages(request: SendRequest<M>): Promise<ReadableStream<UIMessageChunk>> {
     const { chatId, abortSignal } = request;
     abortSignal?.throwIfAborted();
@@ -82,7 +82,7 @@ export class CentrifugoChatTransport<M extends UIMessage = UIMessage> implements
     const asked = this.#ask(chat, request, unsent.signal).finally(unsent.end);
     const stop = () => {
       unsent.abort();
-      // also an answer of which nothing is known yet: its prompt may have been accepted
+      // also an answer not known here yet: its prompt may have been accepted
       asked.then(({ conversation, id }) => conversation.stop(id)).catch(() => {});
     };
     abortSignal?.addEventListener("abort", stop, { once: true });
@@ -100,7 +100,7 @@ export class CentrifugoChatTransport<M extends UIMessage = UIMessage> implements
     }
   }
 
-  /** For the AI SDK. An abort ends the reading alone; the answer goes on. */
+  /** Called by the AI SDK. An abort only ends the reading; the answer goes on. */
   async reconnectToStream({
     chatId,
     abortSignal,
@@ -124,7 +124,7 @@ export class CentrifugoChatTransport<M extends UIMessage = UIMessage> implements
     }
   }
 
-  /** Ends the running answer of a chat and cancels those that wait, whoever asked for them. */
+  /** Stops the running answer of a chat and cancels queued ones, whoever requested them. */
   async stop(chatId: string): Promise<boolean> {
     const chat = this.#chats.get(chatId);
     const release = chat.hold();
@@ -135,7 +135,10 @@ export class CentrifugoChatTransport<M extends UIMessage = UIMessage> implements
     }
   }
 
-  /** Brings a version of a message back into view; `keepInStep`, or `load`, has the messages then. */
+  /**
+   * Brings a version of a message back into view; then get the messages from `keepInStep` or
+   * `load`.
+   */
   async choose(chatId: string, message: string): Promise<void> {
     const chat = this.#chats.get(chatId);
     const release = chat.hold();
@@ -149,8 +152,8 @@ export class CentrifugoChatTransport<M extends UIMessage = UIMessage> implements
   }
 
   /**
-   * The latest messages of a chat, to begin `useChat` with; none where there is no such chat yet. `resumeStream`
-   * brings the rest of an answer that runs.
+   * The latest messages of a chat, to initialize `useChat`; empty if there is no such chat yet.
+   * `resumeStream` brings the rest of a running answer.
    */
   async load(chatId: string): Promise<M[]> {
     const chat = this.#chats.get(chatId);
@@ -211,14 +214,16 @@ export class CentrifugoChatTransport<M extends UIMessage = UIMessage> implements
     const aborted = () => stream.fail(signal?.reason);
     signal?.addEventListener("abort", aborted, { once: true });
     const unwatch = this.client.state.subscribe((state) => {
-      // nobody looks for a connection any more
+      // the connection is closed for good
       if (state === "offline") stream.fail(noConnection());
     });
     stream.follow();
     return stream.readable;
   }
 
-  /** A call may be given up as long as there was no connection over which it could go. */
+  /**
+   * A signal with which a call can be given up, but only while there was no connection to send it.
+   */
   #untilReached(): { signal: AbortSignal; abort: () => void; end: () => void } {
     const controller = new AbortController();
     const { state } = this.client;

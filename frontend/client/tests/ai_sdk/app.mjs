@@ -1,10 +1,10 @@
-/** An app of a visitor's, with the chats of the AI SDK in as many tabs as there are. */
+/** An app of a visitor, with the AI SDK's chats in any number of tabs. */
 
 import { Centrifuge } from "centrifuge";
 import { centrifugoChat } from "centrifugo-llm/ai-sdk";
 import WebSocket from "ws";
 
-/** An app's connection, as a visitor: with the same token it is another tab of that visitor's. */
+/** An app's connection as a visitor; with the same token, it is another tab of that visitor. */
 async function connected(origin, token, websocket) {
   const visitor = { token };
   const centrifuge = new Centrifuge(`${origin.replace("http", "ws")}/connection/websocket`, {
@@ -22,7 +22,7 @@ async function connected(origin, token, websocket) {
   return { centrifuge, token: visitor.token };
 }
 
-/** A tab: a connection of its own and a transport over it. */
+/** A tab: its own connection, and a transport over it. */
 export async function tab(origin, { token, websocket = WebSocket, ...options } = {}) {
   const connection = await connected(origin, token, websocket);
   const events = [];
@@ -37,7 +37,7 @@ export function textOf({ parts }) {
   return parts.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
-/** What a chat shows: of prompts their text, of answers also how they stand. */
+/** What a chat shows: the texts, and the status of answers. */
 export function shown({ messages }) {
   return messages.map((message) => [message.metadata?.status ?? message.role, textOf(message)]);
 }
@@ -46,13 +46,13 @@ export async function until(condition) {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-/** Waits until some of the answer is there, so that what follows is in the middle of it. */
+/** Waits until part of the answer is there, so that what follows happens in the middle of it. */
 export function begun(chat, count = 3) {
   const words = () => textOf(chat.messages.at(-1) ?? { parts: [] }).split(" ").length;
   return until(() => chat.status === "streaming" && words() > count);
 }
 
-/** Runs the scenario that the command line names, and prints what it came to show. */
+/** Runs the scenario that the command line names, and prints what it showed. */
 export async function main(scenarios) {
   const [name, argument] = process.argv.slice(2);
   const seen = JSON.stringify(await scenarios[name](JSON.parse(argument)));

@@ -1,4 +1,6 @@
-/** assistant-ui's own runtime over the adapter and the hook, in a page of jsdom's, against a real server. */
+/**
+ * assistant-ui's own runtime over the adapter and the hook, in a jsdom page, against a real server.
+ */
 
 import { JSDOM } from "jsdom";
 import * as app from "./app.mjs";

@@ -1,4 +1,4 @@
-/** Which transports share a client, and with it what they follow. */
+/** Which transports share a client and its subscriptions. */
 
 import { expect, test } from "vitest";
 import { centrifugoChat } from "../../src/ai_sdk.ts";

@@ -13,7 +13,7 @@ const chats = { vue: async () => (await import("@ai-sdk/vue")).Chat, svelte: sve
 
 await app.main({ inStep });
 
-/** What Svelte's compiler makes of the published package, as an app's bundler would. */
+/** Compiles the published package with Svelte's compiler, as an app's bundler would. */
 async function svelteChat() {
   const folder = await mkdtemp(join(tmpdir(), "svelte-"));
   const outfile = join(folder, "chat.mjs");

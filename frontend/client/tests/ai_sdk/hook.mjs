@@ -1,4 +1,4 @@
-/** `useCentrifugoChat` in React's StrictMode, in a page of jsdom's, against a real server. */
+/** `useCentrifugoChat` in React's StrictMode, in a jsdom page, against a real server. */
 
 import { JSDOM } from "jsdom";
 import * as app from "./app.mjs";
@@ -30,7 +30,9 @@ function List({ seen, transport }) {
   return null;
 }
 
-/** A tab with a component that draws the chat of that name; `chat` is what it was given last. */
+/**
+ * A tab with a component that renders the chat of that name; `chat` is the hook's latest result.
+ */
 async function tab(origin, { id = crypto.randomUUID(), hook = {}, ...options } = {}) {
   const opened = await app.tab(origin, options);
   const seen = { chat: null, drawn: [] };
@@ -59,14 +61,14 @@ function same(one, other) {
   return JSON.stringify(shown(one.chat)) === JSON.stringify(shown(other.chat));
 }
 
-/** Waits until all tabs are at rest and show as many messages. */
+/** Waits until all tabs are at rest and show that many messages. */
 function rest(count, ...tabs) {
   return until(() =>
     tabs.every(({ chat }) => chat.status === "ready" && chat.messages.length === count),
   );
 }
 
-/** Turns in one tab and in another, and an answer made anew; what both came to show after each. */
+/** Turns in one tab and in another, and a regenerated answer; what both showed after each. */
 async function inStep({ origin }) {
   const one = await tab(origin);
   const { id, token } = one;
@@ -91,7 +93,7 @@ async function inStep({ origin }) {
   const atRest = ([status]) => status === "ready";
   return {
     seen,
-    // drawn as if nothing came although an answer does
+    // rendered as idle although an answer is coming
     wrong: [...one.drawn, ...other.drawn].filter((drawn) => open(drawn) && atRest(drawn)).length,
     // how live the turns of the other tab were
     live: [lengths(one.drawn, 3), lengths(other.drawn, 1)],
@@ -99,7 +101,7 @@ async function inStep({ origin }) {
   };
 }
 
-/** Chats of three tabs each, which send by turns while somebody breaks things. */
+/** Chats of three tabs each, which send in turn while the test breaks things. */
 async function faults({ origin, chats, turns }) {
   return Promise.all(
     Array.from({ length: chats }, async (_, chat) => {
@@ -116,7 +118,7 @@ async function faults({ origin, chats, turns }) {
   );
 }
 
-/** A tab on a name of which there is no conversation yet. */
+/** A tab on a name that has no conversation yet. */
 async function begunElsewhere({ origin }) {
   const one = await tab(origin);
   const other = await tab(origin, { id: one.id, token: one.token });
@@ -125,7 +127,7 @@ async function begunElsewhere({ origin }) {
   return [shown(other.chat), same(one, other)];
 }
 
-/** Another tab's answer is stopped. */
+/** One tab stops another tab's answer. */
 async function stopped({ origin }) {
   const one = await tab(origin);
   const running = one.chat.sendMessage({ text: "/tokens 400 rate=20" });
@@ -137,7 +139,7 @@ async function stopped({ origin }) {
   return [shown(other.chat).map(([state]) => state), same(one, other)];
 }
 
-/** A component that leaves, and comes again with `resume`, ends nothing. */
+/** Unmounting a component, and mounting it again with `resume`, ends nothing. */
 async function left({ origin }) {
   const one = await tab(origin);
   const running = one.chat.sendMessage({ text: "/tokens 60 rate=30" });
@@ -150,7 +152,7 @@ async function left({ origin }) {
   return { shown: shown(other.chat), events: other.events };
 }
 
-/** A prompt that was refused is not lost by what others do; it can be sent again. */
+/** A refused prompt is not lost when others change the chat; it can be sent again. */
 async function refused({ origin }) {
   const one = await tab(origin);
   const running = one.chat.sendMessage({ text: "/tokens 40 rate=40" });
@@ -166,7 +168,7 @@ async function refused({ origin }) {
   return { refused, again: shown(other.chat), same: same(one, other) };
 }
 
-/** Deleted in one tab, gone in the other, and begun anew under the same name. */
+/** Deleted in one tab, gone in the other, and begun again under the same name. */
 async function deleted({ origin }) {
   const one = await tab(origin);
   await one.chat.sendMessage({ text: "/tokens 5" });

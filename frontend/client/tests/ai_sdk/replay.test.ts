@@ -1,4 +1,4 @@
-/** What is replayed of a message must make the same message in the AI SDK's own hands, 7 and 6. */
+/** A replayed message must become the same message in the AI SDK itself, 7 and 6. */
 
 import { readUIMessageStream, type UIMessage, type UIMessageChunk } from "ai";
 import { readUIMessageStream as readWith6 } from "ai-6";
@@ -57,7 +57,7 @@ function message(parts: readonly AnyPart[], metadata: object = { status: "stream
   return { id: "answer", role: "assistant", parts, metadata } as unknown as Message;
 }
 
-/** The message that the AI SDK makes of the chunks, without the fields that it leaves undefined. */
+/** The message that the AI SDK makes of the chunks, without undefined fields. */
 async function made(
   read: typeof readUIMessageStream,
   chunks: readonly UIMessageChunk[],
@@ -65,7 +65,7 @@ async function made(
   const stream = new ReadableStream<UIMessageChunk>({
     start(controller) {
       for (const chunk of chunks) controller.enqueue(chunk);
-      // it shows a beginning step only with what comes next
+      // the AI SDK shows a new step only with the next chunk
       controller.enqueue({ type: "message-metadata", messageMetadata: {} });
       controller.close();
     },
@@ -78,7 +78,10 @@ async function made(
   return JSON.parse(JSON.stringify(last));
 }
 
-/** Without what the AI SDK 7 keeps besides: of reasoning the id of its chunks, of arguments their text. */
+/**
+ * Without what the AI SDK 7 also keeps: for reasoning the id of its chunks, for arguments their
+ * text.
+ */
 function common(parts: readonly AnyPart[]): AnyPart[] {
   return parts.map(({ id, rawInput, ...part }) =>
     part.type.startsWith("data-") && id !== undefined ? { id, ...part } : part,
@@ -99,7 +102,7 @@ describe.each(Object.keys(readers) as ("7" | "6")[])("the AI SDK %s", (version) 
     const random = new Random(seed);
     const parts = Array.from({ length: 1 + random.below(7) }, (_, at) => {
       const part = all[random.below(all.length)] as AnyPart;
-      // each of its own call; what grows must be the last
+      // each of its own call; the growing one must be the last
       const own: AnyPart =
         "toolCallId" in part ? { ...part, toolCallId: `call-${at}` } : { ...part };
       if ("approval" in own) own.approval = { ...(own.approval as object), id: `approval-${at}` };

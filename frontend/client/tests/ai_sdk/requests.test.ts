@@ -1,4 +1,4 @@
-/** Plain `useChat`, with nothing that holds the chat between its requests. */
+/** Plain `useChat`; nothing holds the chat between its requests. */
 
 import type { UIMessage } from "ai";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -77,7 +77,7 @@ test.each(["refused", "no reply"] as const)(
     const edited = [said("1", "How?")];
     service.fates.push(fate, fate);
     await expect(ask(edited, "submit-message", "1")).rejects.toThrow("used up");
-    // by the same edit, or by the button that makes the last answer anew
+    // by the same edit, or by the button that regenerates the last answer
     await expect(ask(edited, "submit-message", "1")).rejects.toThrow("used up");
     await ask(edited, "regenerate-message");
     const edits = service.calls.filter(([, { replaces }]) => replaces !== undefined);

@@ -1,7 +1,8 @@
 /**
- * The built transport under the AI SDK's own chats, against a real server: `node scenarios.mjs <scenario> <JSON>`.
+ * The built transport under the AI SDK's own chats, against a real server: `node scenarios.mjs
+ * <scenario> <JSON>`.
  *
- * Each scenario prints what the chats came to show, as JSON; whoever started it knows what it should be.
+ * Each scenario prints what the chats showed, as JSON; the test that started it checks that.
  */
 
 import { keepInStep } from "centrifugo-llm/in-step";
@@ -33,14 +34,16 @@ async function tab(origin, { id = crypto.randomUUID(), ...options } = {}) {
   return { ...opened, chat, errors, id };
 }
 
-/** What a tab has of the conversation, once nothing in it is open. */
+/** What the server has of a tab's conversation, once nothing in it is open. */
 async function stored({ transport, id }) {
   const open = ({ metadata }) => ["queued", "streaming"].includes(metadata?.status);
   await until(async () => !(await transport.load(id)).some(open));
   return shown({ messages: await transport.load(id) });
 }
 
-/** Each prompt by a visitor of its own, while somebody breaks things; a second turn of each. */
+/**
+ * Each prompt from a different visitor, while the test breaks things; then a second turn of each.
+ */
 async function answers({ origin, prompts }) {
   return Promise.all(
     prompts.map(async (prompt) => {
@@ -59,7 +62,10 @@ async function answers({ origin, prompts }) {
   );
 }
 
-/** Answers of parts of all kinds: in a tab that follows, in one that resumes in the middle, and as they are stored. */
+/**
+ * Answers with parts of all kinds: in a tab that follows, in one that resumes in the middle, and as
+ * stored.
+ */
 async function parts({ origin, prompts }) {
   return Promise.all(
     prompts.map(async (prompt) => {
@@ -106,7 +112,7 @@ async function regenerated({ origin }) {
   return { seen, stored: await stored({ transport, id }) };
 }
 
-/** A prompt edited twice, by the ids that the chat shows; each version of it chosen again. */
+/** A prompt edited twice, by the ids that the chat shows; then each version chosen again. */
 async function edited({ origin }) {
   const { chat, transport, id } = await tab(origin);
   await chat.sendMessage({ text: "/tokens 5" });
@@ -128,7 +134,7 @@ async function edited({ origin }) {
   return { seen, counts };
 }
 
-/** A running conversation from another tab; a finished one; one that is not there. */
+/** A running conversation from another tab; a finished one; a nonexistent one. */
 async function resumed({ origin }) {
   const { chat, id, token } = await tab(origin);
   const unknown = await tab(origin, { token });
@@ -157,7 +163,7 @@ async function resumed({ origin }) {
   };
 }
 
-/** As the documents say it for a page that is loaded again, while the arguments of a tool come. */
+/** Resumes as documented for a reloaded page, while the arguments of a tool arrive. */
 async function resumedInATool({ origin, prompt }) {
   const { chat, id, token } = await tab(origin, { model: "parts" });
   const running = chat.sendMessage({ text: prompt });
@@ -184,12 +190,15 @@ async function resumedInATool({ origin, prompt }) {
     resumed: shown(other.chat),
     inStep: shown(inStep.chat),
     stored: shown({ messages: stored }),
-    // texts that were shown and are no beginning of what there is
+    // texts that were shown although the stored answer does not begin with them
     wrong: seen.filter((text) => !textOf(stored.at(-1)).startsWith(text)),
   };
 }
 
-/** Through `useChat`'s state: the stream is resumed, given up, resumed again, as by React's StrictMode. */
+/**
+ * Through `useChat`'s state: the stream is resumed, given up and resumed again, as by React's
+ * StrictMode.
+ */
 async function aborted({ origin }) {
   const { chat, id, token } = await tab(origin);
   const running = chat.sendMessage({ text: "/tokens 80 rate=40" });
@@ -228,7 +237,7 @@ async function stopped({ origin }) {
   const after = [chat.status, chat.messages.at(-1).metadata.status];
   const again = await transport.stop(id);
   const third = chat.sendMessage({ text: "/tokens 400 rate=20" });
-  // the prompt is on its way, and there is no reply yet
+  // the prompt was sent, and there is no reply yet
   await until(() => chat.status === "submitted");
   await chat.stop();
   await third;
@@ -244,7 +253,10 @@ async function stopped({ origin }) {
   };
 }
 
-/** Another tab's prompt while the conversation is being answered: refused, queued, in place of the answer. */
+/**
+ * Another tab's prompt while the conversation is being answered: refused, queued, or replacing the
+ * answer.
+ */
 async function queued({ origin }) {
   const { chat, id, token } = await tab(origin);
   const running = chat.sendMessage({ text: "/tokens 40 rate=20" });
@@ -271,7 +283,7 @@ async function queued({ origin }) {
   };
 }
 
-/** What the model or the service says no to, and the way on from there. */
+/** What the model or the service refuses, and how to go on from there. */
 async function refused({ origin }) {
   const failing = await tab(origin);
   await failing.chat.sendMessage({ text: "/status 400" });
@@ -298,7 +310,10 @@ async function refused({ origin }) {
   };
 }
 
-/** A prompt with a file that is too large for a command, sent, and once more as one whose reply was lost. */
+/**
+ * A prompt with a file that is too large for a command, sent, and sent again as if its reply was
+ * lost.
+ */
 async function file({ origin, bytes }) {
   const { chat, transport, id } = await tab(origin);
   const url = `data:image/png;base64,${btoa("x".repeat(bytes))}`;

@@ -1,7 +1,7 @@
 /**
- * Tabs of apps with `useChat`, told line by line what to do; the chaos program is their user. A line is
- * `{"call": 1, "does": "send", "tab": "a", …}`, and its reply `{"call": 1, "gives": …}`. Unasked it says how each
- * tab stands, `{"tab": "a", "stands": …}`, when that has changed.
+ * Tabs of apps with `useChat`, driven line by line; the chaos program is their user. A line is
+ * `{"call": 1, "does": "send", "tab": "a", …}`, and its reply `{"call": 1, "gives": …}`. Whenever
+ * the state of a tab changes, it also prints `{"tab": "a", "stands": …}`.
  */
 
 import { createInterface } from "node:readline";
@@ -12,14 +12,14 @@ import * as app from "./app.mjs";
 import { textOf, until } from "./app.mjs";
 
 const OPEN = ["queued", "streaming", "waiting"];
-/** How long an app waits before it tries again to load what there is. */
+/** How long an app waits before it tries again to load the chat. */
 const AGAIN_MS = 300;
 const STANDING_MS = 50;
 
 const [origin, how] = process.argv.slice(2);
 const tabs = new Map();
 
-/** One tab with one chat. What was read in it stays known when the tab is loaded again. */
+/** One tab with one chat. What was read in it stays known when the tab is reloaded. */
 class Tab {
   #key;
   #inStep;
@@ -70,7 +70,7 @@ class Tab {
     return this.#token;
   }
 
-  /** As the page is loaded again: the chat begins with what there is, and reads an answer that runs. */
+  /** Reloads the page: the chat begins with what is stored, and reads a running answer. */
   async reload() {
     this.close();
     await this.open();
@@ -89,14 +89,14 @@ class Tab {
     return present.length;
   }
 
-  /** Resolves once the prompt was accepted, or was refused. */
+  /** Resolves once the prompt was accepted or refused. */
   send({ id, text, model }) {
     const prompt = { id, role: "user", parts: [{ type: "text", text }] };
     const body = model === "" ? {} : { model };
     return this.#ask(() => this.chat.sendMessage(prompt, { body }));
   }
 
-  /** Puts a prompt in place of another; both are known by their texts. Resolves as `send` does. */
+  /** Replaces a prompt by another; both are identified by their texts. Resolves as `send` does. */
   edit({ replaced, text, model }) {
     const prompts = this.chat.messages.filter(({ role }) => role === "user");
     const found = [text, replaced].map((one) => prompts.find((prompt) => textOf(prompt) === one));
@@ -105,7 +105,7 @@ class Tab {
     return this.#ask(() => this.chat.sendMessage(prompt, { body: model === "" ? {} : { model } }));
   }
 
-  /** The last answer is made anew; where the last prompt was refused, it is sent again. */
+  /** Regenerates the last answer; if the last prompt was refused, sends it again. */
   again({ model }) {
     return this.#ask(() => this.chat.regenerate({ body: model === "" ? {} : { model } }));
   }
@@ -144,7 +144,9 @@ class Tab {
     return { refused: { code, message, temporary } };
   }
 
-  /** False where the service was not reached in time: the answer goes on, or ends all the same. */
+  /**
+   * False if the service was not reached in time: the answer goes on, or is stopped all the same.
+   */
   async stop() {
     try {
       await this.transport.stop(this.#key);
@@ -155,19 +157,22 @@ class Tab {
     }
   }
 
-  /** A prompt that was refused leaves the view. */
+  /** Removes a refused prompt from the view. */
   drop({ id }) {
     this.chat.clearError();
     this.chat.messages = this.chat.messages.filter((message) => message.id !== id);
   }
 
-  /** What was refused leaves the view, and what it was to replace comes back. */
+  /** Removes a refused edit from the view, and brings the original back. */
   async undo() {
     this.chat.clearError();
     await this.#load();
   }
 
-  /** Resolves once the chat is at rest, nothing in it is open, and that answer is there, whoever asked for it. */
+  /**
+   * Resolves once the chat is at rest, nothing in it is open, and that answer is there, whoever
+   * requested it.
+   */
   async rest({ answer }) {
     const there = () => answer === "" || this.chat.messages.some(({ id }) => id === answer);
     for (;;) {
@@ -188,7 +193,7 @@ class Tab {
     const { versions } = this.transport.chat(this.#key);
     return {
       conversation: this.#conversation(),
-      // the AI SDK keeps the id of a prompt that is edited; stored is another version
+      // the AI SDK keeps the id of an edited prompt, while another version is stored
       messages: messages.map((one) => ({ ...one, id: versions.get(one.id) ?? one.id })),
       read: Object.fromEntries(this.#read),
       closed: Object.fromEntries(this.#closed),
@@ -197,7 +202,7 @@ class Tab {
     };
   }
 
-  /** The open answers with when they last grew, and whether all that was published is here. */
+  /** The open answers with the time they last grew, and whether all that was published is here. */
   stands() {
     const conversation = this.transport.chat(this.#key).conversation.value;
     const connected = this.centrifuge.state === "connected";
@@ -230,12 +235,12 @@ class Tab {
     }
   }
 
-  /** Keeps of what is shown the longest texts, and when each answer was first seen to have ended. */
+  /** Records the longest texts shown, and when each answer was first seen closed. */
   #look() {
     for (const message of this.chat.messages) {
       if (message.role !== "assistant") continue;
       const { id } = message;
-      // the AI SDK, and the client, put another object in place of one that has grown
+      // the AI SDK and the client replace the object of a message that has grown
       if (this.#grew.get(id)?.message !== message) this.#grew.set(id, { message, at: monotonic() });
       const text = textOf(message);
       const texts = this.#read.get(id) ?? [];
@@ -248,7 +253,7 @@ class Tab {
   }
 }
 
-/** A transport of which some chunks are lost: whoever watches must find out. */
+/** A transport that loses some chunks: the test must notice. */
 function losing(transport) {
   return {
     sendMessages: async (request) => (await transport.sendMessages(request)).pipeThrough(lossy()),
@@ -303,7 +308,7 @@ function tellStanding() {
 setInterval(tellStanding, STANDING_MS);
 for await (const line of createInterface({ input: process.stdin })) {
   const { call, ...asked } = JSON.parse(line);
-  // a failure here is one of the program: it ends, and says why
+  // a failure here is a bug of this program: it ends and says why
   perform(asked).then((gives) => process.stdout.write(`${JSON.stringify({ call, gives })}\n`));
 }
 process.exit(0);

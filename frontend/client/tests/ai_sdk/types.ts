@@ -1,4 +1,7 @@
-/** Checked by the compiler alone: that assistant-ui's and the AI SDK's own types take what the package gives. */
+/**
+ * Checked by the compiler only: assistant-ui's and the AI SDK's own types must accept what the
+ * package gives.
+ */
 
 import type { RemoteThreadListAdapter } from "@assistant-ui/core";
 import type { ChatTransport, UIMessage } from "ai";

@@ -1,4 +1,4 @@
-/** Answers that wait, under the AI SDK's own chats: `node waiting.mjs <scenario> <JSON>`. */
+/** Waiting answers under the AI SDK's own chats: `node waiting.mjs <scenario> <JSON>`. */
 
 import { keepInStep } from "centrifugo-llm/in-step";
 import * as app from "./app.mjs";
@@ -12,7 +12,7 @@ const states = (chat) =>
   Object.fromEntries(
     tools(chat.messages.at(-1)).map(({ toolCallId, state }) => [toolCallId, state]),
   );
-/** Goes on by itself when all is decided. */
+/** Continues automatically when everything is decided. */
 const sendAutomaticallyWhen = ({ messages }) => {
   const last = messages.at(-1);
   return (
@@ -35,7 +35,7 @@ async function tab(origin, { id = crypto.randomUUID(), token, step = false } = {
 
 const stood = (chat, status) => until(() => chat.messages.at(-1)?.metadata?.status === status);
 
-/** One tab asks, the other agrees to the first; then the first tab says no to the second. */
+/** One tab asks, the other approves the first call; then the first tab denies the second. */
 async function approvals({ origin }) {
   const { chat, id, token, errors } = await tab(origin, { step: true });
   await chat.sendMessage({ text: "order a b" });
@@ -59,7 +59,7 @@ async function approvals({ origin }) {
   };
 }
 
-/** A tool of the app's own, in a tab that was opened later. */
+/** A tool of the app, in a tab that was opened later. */
 async function outputs({ origin }) {
   const first = await tab(origin);
   await first.chat.sendMessage({ text: "locate me" });
@@ -72,7 +72,7 @@ async function outputs({ origin }) {
   return { waiting, errors, shown: shown(chat), states: states(chat) };
 }
 
-/** Two tabs decide at once, each another way: both come to show what counts. */
+/** Two tabs decide differently at once: both end up showing the decision that counts. */
 async function raced({ origin }) {
   const one = await tab(origin, { step: true });
   await one.chat.sendMessage({ text: "order a" });
@@ -84,7 +84,7 @@ async function raced({ origin }) {
   ]);
   const seen = ({ chat }) => JSON.stringify([shown(chat), tools(chat.messages.at(-1))]);
   await Promise.all([stood(one.chat, "complete"), stood(other.chat, "complete")]);
-  // version 6 has no chunk that tells of another's approval: it is put in step after the stream
+  // version 6 has no chunk for another tab's approval: the chat is put in step after the stream
   await until(() => seen(one) === seen(other));
   return {
     errors: [...one.errors, ...other.errors],

@@ -1,7 +1,7 @@
 /**
  * The built library against a real server: `node scenarios.mjs <scenario> <argument as JSON>`.
  *
- * Each scenario prints what its clients came to show, as JSON; whoever started it knows what it should be.
+ * Each scenario prints what its clients showed, as JSON; the test that started it checks that.
  */
 
 import { Centrifuge } from "centrifuge";
@@ -25,7 +25,7 @@ function connected(origin, storage = memoryStorage()) {
   return client;
 }
 
-/** Waits for what an observable comes to show. */
+/** Waits until an observable's value meets the condition. */
 function until(observable, condition) {
   return new Promise((resolve) => {
     const check = (value) => {
@@ -39,7 +39,7 @@ function until(observable, condition) {
   });
 }
 
-/** Waits for as many messages, all of them closed. */
+/** Waits for that many messages, all of them closed. */
 async function closed(conversation, count) {
   const { messages } = await until(
     conversation.state,
@@ -48,7 +48,9 @@ async function closed(conversation, count) {
   return messages.map((message) => [message.metadata.status ?? message.role, textOf(message)]);
 }
 
-/** Each prompt by a visitor of its own; what its client shows, and a second one that comes in late. */
+/**
+ * Each prompt from a different visitor; what its client shows, and a second client that joins late.
+ */
 async function answers({ origin, prompts }) {
   return Promise.all(
     prompts.map(async (prompt, number) => {
@@ -61,7 +63,7 @@ async function answers({ origin, prompts }) {
   );
 }
 
-/** One answer; also how often the conversation was opened again, since the prompt was accepted. */
+/** One answer; also how often the conversation was opened again after the prompt was accepted. */
 async function missed({ origin, prompt }) {
   let opened = 0;
   const client = new ChatClient({
@@ -101,7 +103,7 @@ async function paging({ origin, turns }) {
   return { pages, prompts };
 }
 
-/** Somebody else's conversation: to open it, to send into it, to stop it. */
+/** Somebody else's conversation: opening it, sending into it, stopping it. */
 async function models({ origin }) {
   return connected(origin).models();
 }
@@ -157,7 +159,7 @@ async function inStep({ origin }) {
   return seen;
 }
 
-/** On a connection that is its host's, who has made it before and has a subscription of its own. */
+/** On a connection of the app, created before, with a subscription of its own. */
 async function guest({ origin, prompts }) {
   const url = `${origin.replace("http", "ws")}/connection/websocket`;
   const host = new Centrifuge(url, { websocket: WebSocket, data: {} });
@@ -177,7 +179,7 @@ async function guest({ origin, prompts }) {
   const conversation = await client.begin(prompts[1]);
   const shown = await closed(conversation, 2);
   await until(list.state, ({ conversations }) => conversations.length === 2);
-  // what its host follows, it does not
+  // the app follows this channel, so the library cannot
   const twice = client.open(data.conversation);
   await until(twice.sync, (sync) => sync === "gone");
   client.disconnect();
@@ -192,7 +194,10 @@ async function guest({ origin, prompts }) {
   };
 }
 
-/** Files of visitors, each brought, named in a prompt and fetched by a second client; whether it is the same, and how often progress fell. */
+/**
+ * Files of visitors, each uploaded, named in a prompt and downloaded by a second client; whether
+ * they are equal, and how often progress went backward.
+ */
 async function files({ origin, count, bytes }) {
   return Promise.all(
     Array.from({ length: count }, async (_, seed) => {
