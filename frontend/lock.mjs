@@ -1,4 +1,6 @@
-/** Pins what package.json asks for, without addresses: each reader has a registry of their own. */
+/**
+ * Pins the packages of package.json without addresses, because developers use different registries.
+ */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 

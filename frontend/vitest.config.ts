@@ -1,6 +1,6 @@
 import { defaultServerConditions, defineConfig } from "vite";
 
-// as the page does: the package is built from its source
+// as in the page: the package is built from its source
 const conditions = ["centrifugo-llm-source", ...defaultServerConditions];
 
 export default defineConfig({ ssr: { resolve: { conditions } }, resolve: { conditions } });

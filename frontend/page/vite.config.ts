@@ -1,10 +1,10 @@
 import { createLogger, defaultClientConditions, defineConfig, type Plugin } from "vite";
 
-// a variable that is empty is none
+// an empty variable counts as unset
 const centrifugo = process.env.CENTRIFUGO_URL || "http://127.0.0.1:8000";
 const host = process.env.PAGE_HOST || "localhost";
 const port = Number(process.env.PAGE_PORT || 9000);
-// the names under which browsers come
+// the origins under which browsers load the page
 const origins = (process.env.PAGE_ORIGINS || "").split(" ").filter((text) => URL.canParse(text));
 const allowedHosts = origins.map((origin) => new URL(origin).hostname);
 const proxy = {
@@ -12,12 +12,12 @@ const proxy = {
   "/emulation": { target: centrifugo },
 };
 
-// Nothing is inline and nothing comes from elsewhere, so the strictest policy holds.
+// Nothing is inline and nothing comes from elsewhere, so the strictest policy works.
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  // pictures that the visitor has brought, or fetched, and those within answers
+  // images that the visitor has added or downloaded, and those inside answers
   "img-src 'self' blob: data:",
   "font-src 'self'",
   "connect-src 'self'",
@@ -26,7 +26,7 @@ const policy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-// A tab that is closed resets its websocket: nothing that whoever runs this needs to know.
+// Closing a tab resets its websocket, which is not worth a log line.
 const customLogger = createLogger();
 const error = customLogger.error.bind(customLogger);
 customLogger.error = (message, options) => {
@@ -34,7 +34,7 @@ customLogger.error = (message, options) => {
   if (code !== "ECONNRESET") error(message, options);
 };
 
-// Every browser that runs this page reads WOFF2.
+// Every browser that supports this page reads WOFF2.
 const woff2Alone: Plugin = {
   name: "woff2-alone",
   enforce: "pre",
@@ -47,7 +47,7 @@ const woff2Alone: Plugin = {
 export default defineConfig({
   plugins: [woff2Alone],
   customLogger,
-  // the page may stand below any path
+  // the page may be below any path
   base: "./",
   // the package is built from its source
   resolve: { conditions: ["centrifugo-llm-source", ...defaultClientConditions] },

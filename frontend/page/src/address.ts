@@ -1,4 +1,4 @@
-/** What the address names: a conversation, and perhaps a message in it that is looked for. */
+/** The page's address: it names a conversation, and perhaps a message to find in it. */
 
 export interface Place {
   /** The empty string for a new conversation. */
@@ -15,7 +15,7 @@ export function addressOf(conversation: string, message?: string): string {
   return message === undefined ? `#${conversation}` : `#${conversation}/${message}`;
 }
 
-/** The message was found: to name it once more is to look for it once more. */
+/** Called once the message was found: naming it again searches for it again. */
 export function forgetMessage(): void {
   history.replaceState(history.state, "", addressOf(placeInAddress().conversation));
 }

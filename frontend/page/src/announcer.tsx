@@ -1,4 +1,7 @@
-/** What a screen reader says of answers: that one begins, and its text once it is whole; not every token. */
+/**
+ * Announces answers to screen readers: that one begins, and its text once it is complete; not every
+ * token.
+ */
 
 import { type Conversation, type Message, type Status, textOf } from "centrifugo-llm";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -10,7 +13,9 @@ const SPOKEN_LENGTH = 600;
 export function Announcer({ conversation }: { conversation: Conversation }) {
   const { messages } = useObservable(conversation.state);
   const opening = useObservable(conversation.sync) === "opening";
-  /** The status of each answer as it was last announced, or as it was found; null before the conversation is there. */
+  /**
+   * The status of each answer as last announced or found; null until the conversation has loaded.
+   */
   const known = useRef<Map<string, Status | undefined> | null>(null);
   const [announcement, setAnnouncement] = useState("");
   useEffect(() => {
@@ -21,7 +26,7 @@ export function Announcer({ conversation }: { conversation: Conversation }) {
       ...(before ?? []),
       ...answers.map(({ id, metadata }) => [id, metadata.status] as const),
     ]);
-    // what was there when the conversation was opened is for reading, and so are earlier messages
+    // do not announce what the conversation had when it was opened, nor earlier messages
     const oldest = answers.findIndex(({ id }) => before?.has(id));
     const news = answers.filter(
       ({ id, metadata }, index) =>

@@ -1,4 +1,4 @@
-/** The whole page: the list of conversations beside the one that the address names. */
+/** The whole page: the list of conversations, and the one that the address names. */
 
 import { Cell, type ChatClient, type Conversation, emptyConversation } from "centrifugo-llm";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
@@ -35,7 +35,7 @@ export function App({ client }: { client: ChatClient }) {
     });
   }, [client]);
   const chat = useChatKey(id, begun.current);
-  // once: whoever leaves the conversation and comes back comes from elsewhere
+  // once: a visitor who leaves the conversation and comes back does not come from there
   useEffect(() => {
     begun.current = "";
   }, [id]);
@@ -107,21 +107,24 @@ export function App({ client }: { client: ChatClient }) {
   );
 }
 
-/** Goes to a conversation that has just begun, unless its visitor is elsewhere by now; says which. */
+/**
+ * Shows a conversation that has just begun, unless the visitor has moved on; returns whether it
+ * did.
+ */
 function goesThere(conversation: Conversation): boolean {
   const shown = placeInAddress().conversation;
   if (shown === "") {
-    // what is being typed by now goes along
+    // keeps what is being typed meanwhile
     keepDraft("", "");
     showConversation(conversation.id);
     return true;
   }
-  // its visitor may have found it in the list before the reply came
+  // the visitor may have opened it from the list before the reply came
   if (shown !== conversation.id) conversation.close();
   return false;
 }
 
-/** Changes with the conversation, but not when a new one gets its id: its visitor may be typing. */
+/** Changes with the conversation, but not when a new one gets its id: the visitor may be typing. */
 function useChatKey(id: string, begun: string): number {
   const chat = useRef({ id, key: 0 });
   if (chat.current.id !== id) {

@@ -1,4 +1,7 @@
-/** A call that the user is to allow: all that it would be done with, two buttons, and a field for why not. */
+/**
+ * A tool call that needs the user's approval: its full input, two buttons, and a field for a reason
+ * to deny.
+ */
 
 import type { Conversation, Message, ToolPart } from "centrifugo-llm";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -8,7 +11,7 @@ import { report } from "./problems.tsx";
 import { toolName } from "./tool_view.tsx";
 import { ValueView } from "./value_view.tsx";
 
-/** A longer one has a box of its own. */
+/** A longer reason scrolls in its own box. */
 const LONGEST_REASON = 500;
 const LONGEST_WHY_NOT = 500;
 
@@ -49,9 +52,9 @@ export function ApprovalView({ part, message, conversation }: ApprovalProps) {
       {approval?.descriptor !== undefined && (
         <ValueView label="Details" of={name} value={approval.descriptor} />
       )}
-      {/* Enter in the field denies, as its reason is for that alone */}
+      {/* Enter in the field denies, because a reason is only for that */}
       <form class="decisions" onSubmit={deny}>
-        {/* not disabled: that would lose the focus */}
+        {/* not disabled, which would lose the focus */}
         <button
           type="button"
           class="button"
@@ -78,8 +81,8 @@ export function ApprovalView({ part, message, conversation }: ApprovalProps) {
 }
 
 /**
- * Where the keyboard goes when the buttons it was on have gone: to what is asked next. To all of that and not to its
- * button, which a key that is pressed twice would press.
+ * Moves the focus when its buttons disappear: to the next request. Focuses the whole request, not
+ * its button, because a double key press would activate that.
  */
 function leave(card: HTMLElement | null): void {
   if (card === null || !card.contains(document.activeElement)) return;

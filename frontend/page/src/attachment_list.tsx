@@ -1,4 +1,4 @@
-/** The files beside the field for a prompt, and the ways in which they come there. */
+/** The files beside the prompt field, and the ways to add some. */
 
 import { useContext, useEffect, useState } from "preact/hooks";
 import type { Attachment, Attachments } from "./attachments.ts";
@@ -30,7 +30,7 @@ export function AttachmentList({ attachments }: { attachments: Attachments }) {
   );
 }
 
-/** In words, for who does not see the bars. */
+/** In words, for users who do not see the progress bars. */
 function said(files: readonly Attachment[]): string {
   if (files.length === 0) return "";
   const failed = files.filter(({ error }) => error !== null).length;
@@ -93,7 +93,7 @@ function Thumbnail({ url }: { url: string }) {
   return address === null ? <FileIcon /> : <img src={address} alt="" />;
 }
 
-/** The button that opens the system's own choice of files. */
+/** The button that opens the system's file dialog. */
 export function AddFiles({
   attachments,
   disabled,
@@ -110,7 +110,7 @@ export function AddFiles({
         aria-label="Add files"
         onChange={({ currentTarget }) => {
           attachments.add([...(currentTarget.files ?? [])]);
-          // the same file once more is a change again
+          // so that choosing the same file again fires a change event
           currentTarget.value = "";
         }}
       />
@@ -119,13 +119,16 @@ export function AddFiles({
   );
 }
 
-/** Takes files that are pasted; a text beside them, as from a table, is what was meant. */
+/**
+ * Takes pasted files, unless there is also text, as when pasting from a table: then the text is
+ * meant.
+ */
 export function filesPasted({ clipboardData }: ClipboardEvent): File[] {
   if (clipboardData === null || clipboardData.types.includes("text/plain")) return [];
   return [...clipboardData.files];
 }
 
-/** Takes files that are dropped anywhere on the page; whether some are held over it. */
+/** Takes files dropped anywhere on the page; returns whether files are being dragged over it. */
 export function useDrop(attachments: Attachments, disabled: boolean): boolean {
   const [over, setOver] = useState(false);
   useEffect(() => {

@@ -1,4 +1,4 @@
-/** The files that are to go with the next prompt: prepared, uploaded, and named by it when they are there. */
+/** The files for the next prompt: prepared, uploaded, and then named by the prompt. */
 
 import {
   CallError,
@@ -14,13 +14,13 @@ import { remember } from "./stored_files.ts";
 export interface Attachment {
   readonly id: string;
   readonly name: string;
-  /** How much of it has arrived, from 0 to 1. */
+  /** The uploaded share, from 0 to 1. */
   readonly progress: number;
-  /** What stands for it in a prompt; null until it has arrived. */
+  /** The file part for a prompt; null until the upload is complete. */
   readonly part: FilePart | null;
-  /** Why it did not arrive. */
+  /** Why the upload failed. */
   readonly error: string | null;
-  /** Whether another try can help. */
+  /** Whether another attempt can help. */
   readonly temporary?: boolean;
 }
 
@@ -30,7 +30,7 @@ const key = (conversation: string) => `files:${conversation}`;
 export class Attachments {
   readonly #client: ChatClient;
   readonly #files = new Cell<readonly Attachment[]>([]);
-  /** What was not taken, in a sentence; the empty string for nothing. */
+  /** Why a file was refused, in a sentence; otherwise the empty string. */
   readonly #refusal = new Cell("");
   readonly #sources = new Map<string, { file: File; controller: AbortController }>();
   #conversation: string;
@@ -50,7 +50,7 @@ export class Attachments {
     return this.#refusal;
   }
 
-  /** A new conversation has got its id: what is beside its field goes along. */
+  /** A new conversation has received its id: moves the files of its field there. */
   moveTo(conversation: string): void {
     if (conversation === this.#conversation) return;
     keep(this.#conversation, []);
@@ -75,7 +75,7 @@ export class Attachments {
     }
   }
 
-  /** Files that have arrived before. */
+  /** Adds files that were uploaded before. */
   restore(parts: readonly FilePart[]): void {
     const files = parts.map((part) => ({
       id: newId(),
@@ -98,7 +98,7 @@ export class Attachments {
     this.#files.set(this.#files.value.filter((file) => file.id !== id));
   };
 
-  /** What is to go with a prompt; the next one begins without. */
+  /** Removes and returns the files for a prompt. */
   take(): FilePart[] {
     const parts = partsOf(this.#files.value);
     for (const { id } of this.#files.value) this.remove(id);
@@ -157,6 +157,6 @@ function keep(conversation: string, parts: readonly FilePart[]): void {
     if (parts.length === 0) sessionStorage.removeItem(key(conversation));
     else sessionStorage.setItem(key(conversation), JSON.stringify(parts));
   } catch {
-    // without storage they live as long as the page
+    // without storage, they live as long as the page
   }
 }

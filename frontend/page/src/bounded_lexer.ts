@@ -1,11 +1,14 @@
-/** Reads Markdown in a bounded time: what is nested too deep or too long to be read stays plain text. */
+/** Reads Markdown in bounded time: text nested too deeply or too long to parse stays plain. */
 
 import { Lexer, type MarkedOptions, type Token, type TokensList } from "marked";
 
 const DEEPEST = 16;
-/** A mark may be looked for up to the text's end, so that marks times length bounds the work. */
+/**
+ * The search for a closing mark may reach the end of the text, so marks times length bounds the
+ * work.
+ */
 const GREATEST_WORK = 50_000_000;
-/** Each may become an element of its own, which the browser has to lay out. */
+/** Each piece may become an element, which the browser must lay out. */
 const MOST_PIECES = 20_000;
 const MARK = /[*_~`[\]<$\\&!:@.]|\n/g;
 
@@ -20,9 +23,9 @@ export function plainToken(text: string): PlainToken {
 }
 
 export class BoundedLexer extends Lexer {
-  /** Whether more text may come. */
+  /** Whether more text may follow. */
   readonly growing: boolean;
-  /** The labels of the footnotes that the text has. */
+  /** The labels of the footnotes in the text. */
   readonly footnotes: ReadonlySet<string>;
   #depth = 0;
   #work = 0;

@@ -1,4 +1,4 @@
-/** One conversation: its messages, and the field for the next prompt. */
+/** One conversation: its messages, and the prompt field. */
 
 import {
   type CallError,
@@ -41,7 +41,7 @@ export function Chat({ id, conversation, outbox, client, models }: ChatProps) {
   const pending = useObservable(outbox.pending).filter((prompt) => prompt.conversation === id);
   const unseen = pending.filter((prompt) => !messages.some((message) => message.id === prompt.id));
   const [draft, setDraft] = useState(() => draftOf(id));
-  // of a conversation that has just begun they go on, under its id
+  // for a conversation that has just begun, they continue under its id
   const attachments = useMemo(() => new Attachments(client, id), [client]);
   useLayoutEffect(() => attachments.moveTo(id), [attachments, id]);
   const [sent, setSent] = useState(0);
@@ -73,7 +73,7 @@ export function Chat({ id, conversation, outbox, client, models }: ChatProps) {
     (prompt: Pending) => {
       outbox.discard(prompt.id);
       attachments.restore(prompt.files ?? []);
-      // what is being typed stays, after it
+      // keep what is being typed, after the restored text
       setDraft((typed) => (typed.trim() === "" ? prompt.text : `${prompt.text}\n\n${typed}`));
       focusPrompt();
     },

@@ -1,4 +1,4 @@
-/** Markdown beside Chinese, Japanese and Korean, which have no spaces around their punctuation. */
+/** Markdown with Chinese, Japanese and Korean, which have no spaces around their punctuation. */
 
 const LETTER = "\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}ー々";
 const PUNCTUATION =
@@ -15,7 +15,7 @@ const BESIDE = new RegExp(
   "gu",
 );
 
-/** Makes letters of the punctuation that would keep a mark for bold from opening or closing there. */
+/** Replaces punctuation by letters if it would keep a bold mark from opening or closing there. */
 export function openToBold(masked: string): string {
   if (!masked.includes("*")) return masked;
   return masked.replace(BESIDE, (character) => "a".repeat(character.length));
@@ -30,7 +30,7 @@ export function isCjk(character: string): boolean {
 
 const LINK_END = new RegExp(`[${PUNCTUATION}]`, "u");
 
-/** The text up to the punctuation at which a bare link ends. */
+/** The text up to the punctuation that ends a bare link. */
 export function untilPunctuation(text: string): string {
   const end = text.slice(0, 4_000).search(LINK_END);
   return end === -1 ? text : text.slice(0, end);

@@ -1,4 +1,7 @@
-/** The field for a prompt: Enter sends, Shift+Enter begins a line, Esc stops the answer; on a phone Enter begins a line. */
+/**
+ * The prompt field: Enter sends, Shift+Enter inserts a line break, Esc stops the answer; on a
+ * phone, Enter inserts a line break.
+ */
 
 import type { FilePart } from "centrifugo-llm";
 import type { ComponentChildren } from "preact";
@@ -15,7 +18,7 @@ interface ComposerProps {
   /** Whether an answer is being made. */
   busy: boolean;
   disabled: boolean;
-  /** Whether to send nothing at the moment. */
+  /** Whether sending is disabled for the moment. */
   held: boolean;
   onInput: (text: string) => void;
   onSend: (text: string, interrupt: boolean, files: readonly FilePart[]) => void;
@@ -29,7 +32,7 @@ export function Composer(props: ComposerProps) {
   const touch = useTouch();
   const files = useObservable(attachments.files);
   const dropping = useDrop(attachments, disabled);
-  // a prompt names files that have arrived
+  // a prompt can only name uploaded files
   const unready = files.some(({ part }) => part === null);
   const empty = text.trim() === "" && files.length === 0;
 
@@ -44,7 +47,7 @@ export function Composer(props: ComposerProps) {
     if (!busy) return;
     const stopOnEscape = (event: KeyboardEvent) => {
       const inDialog = event.target instanceof Element && event.target.closest("dialog") !== null;
-      // in a composition it ends that
+      // during text composition, Esc only cancels that
       const meant = event.key === "Escape" && !isComposing(event);
       if (meant && !event.defaultPrevented && !inDialog) onStop();
     };
@@ -58,10 +61,10 @@ export function Composer(props: ComposerProps) {
     field.current?.focus();
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    // Enter also ends the choice of a word in Japanese or Chinese, which must not send
+    // Enter also confirms a word in Japanese or Chinese input, which must not send
     if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
     const withControl = event.ctrlKey || event.metaKey;
-    // a phone's keyboard has no Shift+Enter, and the button is near
+    // a phone's keyboard has no Shift+Enter, and the send button is near
     if (touch && !withControl) return;
     event.preventDefault();
     send(busy && withControl);

@@ -1,14 +1,14 @@
-/** The question before something goes for good. */
+/** The confirmation before something is deleted for good. */
 
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 interface ConfirmDialogProps {
   question: string;
-  /** What the button says that does it. */
+  /** The label of the confirming button. */
   action: string;
   children: ComponentChildren;
-  /** Either is called after the dialog was closed, so that the focus may go where it should. */
+  /** Both are called after the dialog has closed, so that they can set the focus. */
   onConfirm: () => void;
   onCancel: () => void;
 }
@@ -19,11 +19,11 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
   const keep = useRef<HTMLButtonElement>(null);
   useLayoutEffect(() => {
     dialog.current?.showModal();
-    // Enter, pressed once more, must not destroy
+    // pressing Enter again must not confirm
     keep.current?.focus();
   }, []);
-  // Answered in the same turn in which it closes and gives the focus back: its `close` event comes
-  // later, and a key that asks once more may come before that.
+  // Answered in the same turn in which the dialog closes and restores the focus: its `close` event
+  // comes later, and another key press may reopen the dialog before that.
   const answered = useRef(false);
   const answer = (then: () => void) => {
     if (answered.current) return;

@@ -1,4 +1,7 @@
-/** A line that says when the connection is away; most times it is back before anyone could read it. */
+/**
+ * A line that tells when the connection is lost, after a delay: usually it is back before anyone
+ * could read it.
+ */
 
 import type { ChatClient } from "centrifugo-llm";
 import { useRef } from "preact/hooks";

@@ -5,7 +5,7 @@ import { report } from "./problems.tsx";
 
 const CONFIRMED = 1_500;
 
-/** Copies, and says so for a moment; a person is told where the browser refuses. */
+/** Copies and confirms it for a moment; tells the user if the browser refuses. */
 export function copy(text: string, confirm: (copied: boolean) => void): void {
   report(
     copied(text).then(() => {
@@ -23,7 +23,7 @@ async function copied(text: string): Promise<void> {
   }
 }
 
-/** `navigator.clipboard` is missing in pages that came over plain HTTP. */
+/** `navigator.clipboard` is missing in pages loaded over plain HTTP. */
 async function write(text: string): Promise<void> {
   if (navigator.clipboard !== undefined) return navigator.clipboard.writeText(text);
   const area = document.createElement("textarea");
@@ -35,7 +35,9 @@ async function write(text: string): Promise<void> {
   area.remove();
 }
 
-/** Copies the code block in whose button was clicked; the blocks come from Markdown and have no handlers. */
+/**
+ * Copies the code block whose button was clicked; blocks come from Markdown and have no handlers.
+ */
 export function copyCode({ target }: Event): void {
   const button = target instanceof Element ? target.closest("button.copy") : null;
   const code = button?.closest(".code")?.querySelector("code");

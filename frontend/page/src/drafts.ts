@@ -1,4 +1,4 @@
-/** Prompts that were begun and not sent, kept through a reload; one for each conversation. */
+/** Unsent prompts, kept across reloads; one per conversation. */
 
 const key = (conversation: string) => `draft:${conversation}`;
 
@@ -15,6 +15,6 @@ export function keepDraft(conversation: string, text: string): void {
     if (text === "") sessionStorage.removeItem(key(conversation));
     else sessionStorage.setItem(key(conversation), text);
   } catch {
-    // without storage a draft lives as long as the page
+    // without storage, a draft lives as long as the page
   }
 }

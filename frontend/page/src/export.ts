@@ -1,4 +1,4 @@
-/** A conversation as a file: Markdown to read, or JSON with all that is known of it. */
+/** A conversation as a file: Markdown to read, or JSON with all its data. */
 
 import type { ChatClient, Message, Part } from "centrifugo-llm";
 import { isPage } from "./links.ts";
@@ -10,7 +10,7 @@ const TYPES: Record<Format, string> = {
   json: "application/json",
 };
 
-/** All of its messages, also those that are not loaded here. */
+/** All of its messages, including those not loaded here. */
 export async function exported(
   client: ChatClient,
   id: string,
@@ -55,12 +55,12 @@ function textsOf(part: Part): string[] {
   if (part.type === "reasoning") return [quoted(part.text.trim())];
   if (part.type !== "file") return [];
   const title = part.filename ?? part.mediaType;
-  // a picture inside the text would be the whole of the file, and nothing else leads to what the server keeps
+  // an inlined image would dominate the file, and links cannot reach files that the server keeps
   return [isPage(part.url) ? linkTo({ url: part.url, title }) : `*${escaped(title)}*`];
 }
 
 function linkTo({ url, title }: { url: string; title?: string }): string {
-  // what would end the address, or be read as an escape
+  // characters that would end the address, or be read as an escape
   const address = url.replace(/[<>\\\s]/g, encodeURIComponent);
   return `[${escaped(title ?? url)}](<${address}>)`;
 }
@@ -74,7 +74,7 @@ function dateOf(seconds: number | undefined): string {
 }
 
 function fileName(title: string): string {
-  // what no file system minds
+  // only characters that every file system accepts
   const name = title.replace(/[^\p{L}\p{M}\p{N}]+/gu, " ").trim();
   return name.slice(0, 60).trim() || "conversation";
 }

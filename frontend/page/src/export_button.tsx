@@ -1,4 +1,4 @@
-/** Saves the conversation that is shown; how is loaded when it is asked for. */
+/** Saves the conversation shown; the code for that is loaded on demand. */
 
 import { useState } from "preact/hooks";
 import type { ExportProps } from "./export_dialog.tsx";

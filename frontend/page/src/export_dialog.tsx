@@ -1,4 +1,4 @@
-/** Asks in which form a conversation is to be saved. */
+/** Asks for the format in which to save a conversation. */
 
 import type { ChatClient } from "centrifugo-llm";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -26,10 +26,10 @@ export function ExportDialog({
     setSaid("Loading…");
     try {
       const file = await exported(client, id, title, format);
-      // cancelled meanwhile
+      // canceled meanwhile
       if (!dialog.current?.open) return;
       save(file);
-      // gives the focus back
+      // restores the focus
       dialog.current.close();
     } catch (error) {
       setSaid(error instanceof Error ? error.message : String(error));

@@ -1,11 +1,11 @@
-/** Which files go to a model, and as what. */
+/** Which files are sent to a model, and with which media type. */
 
 import { NotTaken } from "./not_taken.ts";
 import { smaller } from "./pictures.ts";
 
 const SNIFFED_BYTES = 8_192;
 
-/** The file as it is to be sent, with a kind that the server takes. */
+/** The file as it will be sent, with a media type that the server accepts. */
 export async function prepared(file: File): Promise<File> {
   if (file.size === 0) throw new NotTaken(`${file.name} is empty.`);
   if (file.type.startsWith("image/") && file.type !== "image/svg+xml") {
@@ -21,7 +21,7 @@ export async function prepared(file: File): Promise<File> {
   throw new NotTaken(`${file.name} cannot be added: only images, PDFs and text files can.`);
 }
 
-/** By its content: browsers do not know what most kinds of source text are. */
+/** Checks the content: browsers do not know the media types of most source code. */
 async function isText(file: File): Promise<boolean> {
   const bytes = new Uint8Array(await file.slice(0, SNIFFED_BYTES).arrayBuffer());
   if (bytes.includes(0)) return false;

@@ -1,4 +1,4 @@
-/** What the page calls a file of a message. */
+/** The display name of a message's file. */
 
 import type { FilePart } from "centrifugo-llm";
 import { visible } from "./json_text.ts";

@@ -1,4 +1,6 @@
-/** A file of a message: a picture that came within it or that the server keeps is shown, all else is a link. */
+/**
+ * A file of a message: images inside it or stored on the server are shown, all others are links.
+ */
 
 import type { FilePart } from "centrifugo-llm";
 import { useState } from "preact/hooks";
@@ -23,7 +25,7 @@ export function FilesView({ files }: { files: readonly FilePart[] }) {
 export function FileView(file: FileProps) {
   const [broken, setBroken] = useState(false);
   if (file.url.startsWith("upload:")) return <StoredFile file={file} />;
-  // one that is elsewhere would tell its server who reads the message, and when
+  // loading an image from elsewhere would tell that server who reads the message, and when
   if (!/^data:image\//i.test(file.url) || broken) return <FileLink {...file} />;
   return (
     <figure class="inline-picture">
@@ -52,7 +54,7 @@ function FileLink(file: FileProps) {
       </a>
     );
   }
-  // a browser opens no page at data of such a link, but keeps it
+  // browsers open no page for a data link, but they download it
   if (/^data:/i.test(url)) {
     return (
       <a class="file" href={url} download={filename ?? ""}>

@@ -1,10 +1,10 @@
-/** Where the keyboard goes when what was pressed is no longer there. */
+/** Where the focus goes when the pressed element disappears. */
 
 export function focusPrompt(): void {
   document.getElementById("prompt")?.focus();
 }
 
-/** The same, but not on a touch screen, whose keyboard would cover what is being read. */
+/** Focuses the prompt field, but not on a touch screen, where the keyboard would cover the text. */
 export function returnToPrompt(): void {
   if (matchMedia("(pointer: fine)").matches) focusPrompt();
 }

@@ -1,4 +1,4 @@
-/** Something folded, drawn only while it is open: an answer may hold many, and long ones. */
+/** A folded section, rendered only while open: an answer may have many long ones. */
 
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";

@@ -1,4 +1,4 @@
-/** Footnotes in Markdown: `[^1]` in the text, `[^1]: the note` where it is written. */
+/** Footnotes in Markdown: `[^1]` in the text, `[^1]: the note` at its definition. */
 
 import type { TokenizerAndRendererExtension, Tokens } from "marked";
 import type { BoundedLexer } from "./bounded_lexer.ts";
@@ -43,7 +43,7 @@ export const footnoteReference: TokenizerAndRendererExtension = {
     const [raw, label] = text.match(REFERENCE) ?? [];
     if (raw === undefined || label === undefined) return;
     const { growing, footnotes } = this.lexer as BoundedLexer;
-    // the note comes at the end, and for code such as [^a-z] none ever does
+    // while the text grows, its notes may be yet to come; code such as [^a-z] never has one
     if (growing ? !/^\d+$/.test(label) : !footnotes.has(label)) return;
     return { type: "footnoteReference", raw, label };
   },
@@ -51,7 +51,9 @@ export const footnoteReference: TokenizerAndRendererExtension = {
     `<sup><button type="button" class="to-note" aria-label="Footnote ${escaped(label)}">${escaped(label)}</button></sup>`,
 };
 
-/** Goes to the note whose number was clicked: the keyboard goes on from there, and a screen reader reads it. */
+/**
+ * Moves to the note whose number was clicked: the focus goes there, and a screen reader reads it.
+ */
 export function toNote({ target }: Event): void {
   const button = target instanceof Element ? target.closest("button.to-note") : null;
   const notes = button?.closest(".prose")?.querySelectorAll<HTMLElement>(".footnote") ?? [];

@@ -1,4 +1,7 @@
-/** Finds formulas in Markdown: `$…$`, `$$…$$`, `\(…\)` and `\[…\]`; dollars of prices stay dollars. */
+/**
+ * Finds formulas in Markdown: `$…$`, `$$…$$`, `\(…\)` and `\[…\]`; dollar signs of prices stay
+ * text.
+ */
 
 import type { TokenizerAndRendererExtension } from "marked";
 import type { BoundedLexer } from "./bounded_lexer.ts";
@@ -27,14 +30,14 @@ export interface Formula {
 
 const EMPTY_LINE = /\n[ \t]*\n/;
 const WORD_CHARACTER = /[\p{L}\p{N}$]/u;
-/** Starts as a price does and goes on in words, other than `dx`: "$5 here, 10$ there". */
+/** Starts like a price and continues in words other than `dx`: "$5 here, 10$ there". */
 const PRICE = /^\d[^\\^_{}=]*\s(?!d\p{L}\b)\p{L}{2}/u;
 
 function delimitersOf(text: string): Delimiters | undefined {
   return DELIMITERS.find(({ open }) => text.startsWith(open));
 }
 
-/** Where the delimiter closes, and is not escaped; -1 where it does not soon. */
+/** The index of the closing delimiter, unless escaped; -1 if there is none nearby. */
 function closing(text: string, from: number, close: string): number {
   const end = Math.min(text.length, from + LONGEST);
   if (!text.slice(from, end).includes(close)) return -1;
@@ -45,7 +48,7 @@ function closing(text: string, from: number, close: string): number {
   return -1;
 }
 
-/** The formula at the beginning of the text; `before` is the character before it. */
+/** The formula at the beginning of the text; `before` is the preceding character. */
 export function formulaAt(text: string, before: string): Formula | null {
   const found = delimitersOf(text);
   if (found === undefined) return null;
@@ -69,7 +72,7 @@ function isFormula(tex: string, before: string, after: string): boolean {
   );
 }
 
-/** The formula that a text is as a whole. */
+/** The formula, if the whole text is one. */
 export function formulaOf(text: string): Formula | null {
   const formula = formulaAt(text, "");
   return formula?.raw === text ? formula : null;
@@ -77,7 +80,7 @@ export function formulaOf(text: string): Formula | null {
 
 const STARTS = /[$]|\\[([]/;
 
-/** Formulas hidden from the search for the ends of what is bold, at the same length. */
+/** Masks formulas for the search for bold marks; keeps the length. */
 export function withoutFormulas(text: string): string {
   if (!STARTS.test(text)) return text;
   let result = "";
@@ -92,11 +95,13 @@ export function withoutFormulas(text: string): string {
 }
 
 const INTERRUPTS = /\n {0,3}(?=\$\$|\\\[)/g;
-/** So far a paragraph is looked through for formulas that end it, so that the work stays linear. */
+/**
+ * How far a paragraph is searched for a formula that interrupts it, so that the work stays linear.
+ */
 const LOOKED_THROUGH = 4_000;
 const TRIED = 8;
 
-/** Where a formula begins that stands in lines of its own within a paragraph. */
+/** Where a paragraph is interrupted by a formula on lines of its own. */
 function interruption(text: string): number | undefined {
   const beginning = text.slice(0, LOOKED_THROUGH).split(EMPTY_LINE, 1)[0] ?? "";
   let tried = 0;
@@ -115,7 +120,7 @@ function element(name: string, raw: string, kind: string): string {
 
 const ALONE = /^ {0,3}(?:\$\$|\\\[)[ \t]*(?:\n|$)/;
 
-/** The formula in lines of its own at the beginning of a text. */
+/** The formula on lines of its own at the beginning of a text. */
 function ownLines(text: string): { raw: string; source: string } | null {
   const indent = text.match(/^ {0,3}(?=\$\$|\\\[)/)?.[0].length;
   if (indent === undefined) return null;
@@ -123,7 +128,7 @@ function ownLines(text: string): { raw: string; source: string } | null {
   if (formula === null) return null;
   const after = indent + formula.raw.length;
   const rest = text.slice(after).match(/^[ \t]*(?:\n|$)/);
-  // across an empty line only where the beginning stands alone
+  // may contain an empty line only if its opening delimiter is alone on its line
   if (rest === null || (EMPTY_LINE.test(formula.raw) && !ALONE.test(text))) return null;
   return { raw: text.slice(0, after) + rest[0], source: formula.raw };
 }
@@ -142,7 +147,7 @@ export const formulaBlock: TokenizerAndRendererExtension = {
     element("p", text, unfinished ? "formula-source" : "formula display"),
 };
 
-/** What grows into a formula is shown as it is written until then, without being read as Markdown. */
+/** An unfinished formula is shown as plain text, not as Markdown. */
 function unfinished(text: string, growing: boolean) {
   if (!growing || text.length > LONGEST || !ALONE.test(text)) return;
   return { type: "formulaBlock", raw: text, text: text.trim(), unfinished: true };
@@ -153,7 +158,7 @@ export const formulaInline: TokenizerAndRendererExtension = {
   name: "formula",
   level: "inline",
   start: (text) => {
-    // no text goes on beyond the line
+    // an inline text never extends past the line
     const found = (text.split("\n", 1)[0] ?? "").search(STARTS);
     return found === -1 ? undefined : found;
   },
@@ -176,7 +181,7 @@ function unfinishedInline(text: string, growing: boolean) {
   return { type: "formula", raw: text, text, kind: "formula-source" };
 }
 
-/** Two dollars that begin nothing: the second must not be tried alone. */
+/** Two dollar signs that open nothing: the second must not be tried alone. */
 function dollars(text: string) {
   const found = text.match(/^\$\$+/)?.[0];
   return found === undefined ? undefined : { type: "text", raw: found, text: found };

@@ -1,4 +1,6 @@
-/** Markdown that grows at its end: only what new text can still change is read and drawn anew. */
+/**
+ * Markdown that grows at its end: only what new text can still change is parsed and rendered again.
+ */
 
 import type { Token } from "marked";
 import { blocksOf, type Highlight, renderBlock } from "./markdown.ts";
@@ -6,7 +8,10 @@ import { morph } from "./morph.ts";
 import { continues, drawRest, isClosed, type OpenBlock, settle } from "./open_block.ts";
 
 const EMPTY_LINE = /\n[ \t]*\n$/;
-/** What is longer and cannot be let alone, such as a paragraph, is drawn once it is longer by a part of itself. */
+/**
+ * A longer block that cannot be settled, such as a paragraph, is rendered only after it has grown
+ * by a fraction of its length.
+ */
 const LONG = 16_000;
 const PART = 64;
 
@@ -23,7 +28,7 @@ export class GrowingMarkdown {
   /** The beginning of the text that no later text can change. */
   #settled = "";
   #settledBlocks = 0;
-  /** The block of whose beginning the settled text has a part. */
+  /** The block that is partly in the settled text. */
   #open: OpenBlock | null = null;
   #highlight: Highlight | undefined;
   #drawnLength = 0;
@@ -32,11 +37,11 @@ export class GrowingMarkdown {
     this.#container = container;
   }
 
-  /** Shows the text; gives the elements of those blocks that have changed. */
+  /** Shows the text; returns the elements of the blocks that changed. */
   update(given: string, growing: boolean, highlight: Highlight | undefined): HTMLElement[] {
-    // as marked does, whose blocks are compared with the text
+    // as marked does, so that its blocks can be compared with the text
     const text = given.includes("\r") ? given.replace(/\r\n?/g, "\n") : given;
-    // definitions of links may stand anywhere, so that only the whole text renders quite right
+    // link definitions may appear anywhere, so only the whole text renders exactly
     if (!growing || !text.startsWith(this.#settled) || highlight !== this.#highlight) {
       this.#restart();
     } else if (this.#waits(text)) return [];
@@ -62,7 +67,8 @@ export class GrowingMarkdown {
       return this.#draw(text, growing);
     }
     const before = blocks.findLastIndex(({ type }, index) => type !== "space" && index < last);
-    // the last block may yet turn out to continue the one before it, and all without an empty line between
+    // the last block may still join the one before it, and so may all blocks without an empty line
+    // between
     const whole = blocks.findLastIndex(
       (block, index) =>
         (index < before && EMPTY_LINE.test(block.raw)) || (index < last && isClosed(block)),
@@ -90,7 +96,9 @@ export class GrowingMarkdown {
     return changed;
   }
 
-  /** Whether what was settled of a block still holds; code that is whole is drawn anew, with its colours. */
+  /**
+   * Whether the settled part of a block still holds; complete code is rendered again, with colors.
+   */
   #goesOn(blocks: Token[], last: number): boolean {
     const [first] = blocks;
     if (this.#open === null || !continues(first, this.#open)) return false;
@@ -123,13 +131,13 @@ export class GrowingMarkdown {
     for (const shown of this.#shown.slice(from)) shown.raw = "";
   }
 
-  /** The block's element, where it has changed. */
+  /** The element of a block, if it changed. */
   #show(index: number, block: Token, final: boolean, open: OpenBlock | null): HTMLElement | null {
     const known = this.#shown[index];
     if (known?.raw === block.raw && known.final === final) return null;
     const highlight = final ? this.#highlight : undefined;
     const element = known?.element ?? document.createElement("div");
-    // each block as it is written: Arabic and Hebrew from the right
+    // per block: Arabic and Hebrew from right to left
     element.dir = "auto";
     if (known === undefined) this.#container.append(element);
     if (open === null) morph(element, renderBlock(block, highlight));

@@ -1,4 +1,4 @@
-/** Colours for code, fetched when the first code block appears. */
+/** Colors for code, loaded when the first code block appears. */
 
 import type { Highlight } from "./markdown.ts";
 

@@ -1,10 +1,13 @@
-/** What the page's components watch: values of the client library, the address, the passing of time. */
+/** Values that the page's components observe: from the client library, the address, and time. */
 
 import { Cell, type Observable } from "centrifugo-llm";
 import { useEffect, useReducer, useState } from "preact/hooks";
 import { placeInAddress } from "./address.ts";
 
-/** A text that grows fifty times a second is drawn once per frame, and rarely where nobody looks. */
+/**
+ * A text that grows fifty times a second is rendered once per frame, and rarely while the page is
+ * hidden.
+ */
 const HIDDEN_FRAME = 250;
 
 export function useObservable<T>(observable: Observable<T>): T {
@@ -25,7 +28,7 @@ export function useObservable<T>(observable: Observable<T>): T {
         cancel = () => cancelAnimationFrame(frame);
       }
     };
-    // it may have changed between the first drawing and this subscription
+    // it may have changed between the first rendering and this subscription
     schedule();
     const stop = observable.subscribe(schedule);
     return () => {
@@ -53,11 +56,11 @@ export function useConversationId(): string {
 
 export function showConversation(id: string): void {
   location.hash = id;
-  // the event comes later, and a frame could be drawn before it, or a key be pressed
+  // the event comes later: a frame could be rendered or a key pressed before
   shownConversation.set(id);
 }
 
-/** The value, once it has stayed the same for some time; null until a first one has. */
+/** The value, once it has not changed for that time; null until then. */
 export function useSettled<T>(value: T, milliseconds: number): T | null {
   const [settled, setSettled] = useState<T | null>(null);
   useEffect(() => {
@@ -68,7 +71,7 @@ export function useSettled<T>(value: T, milliseconds: number): T | null {
 }
 
 const NARROW = "(max-width: 48rem)";
-/** A finger on a screen, and most likely a keyboard on it too. */
+/** A touch screen, most likely with an on-screen keyboard. */
 const TOUCH = "(hover: none) and (pointer: coarse)";
 
 /** Whether the list of conversations is a drawer. */
@@ -94,14 +97,14 @@ function useMedia(media: string): boolean {
   return matches;
 }
 
-/** A part of the page that is loaded once it is wanted; null until it is there. */
+/** A part of the page that is loaded on demand; null until it has loaded. */
 export function useLoaded<T>(wanted: boolean, load: () => Promise<T>): T | null {
   const [loaded, setLoaded] = useState<T | null>(null);
   useEffect(() => {
     if (!wanted || loaded !== null) return;
     load().then(
       (part) => setLoaded(() => part),
-      () => {}, // the connection is away, and says so
+      () => {}, // the connection is down, and the page says so
     );
   }, [wanted, loaded, load]);
   return loaded;

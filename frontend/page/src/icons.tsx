@@ -1,4 +1,7 @@
-/** The page's few signs, drawn with strokes in the text's colour; the words beside them or labels carry the meaning. */
+/**
+ * The page's icons, drawn with strokes in the text color; labels or the words beside them carry the
+ * meaning.
+ */
 
 import type { JSX } from "preact";
 

@@ -1,4 +1,4 @@
-/** A value as a person reads it, and no more of it than is asked for: a tool may give megabytes. */
+/** A value as readable text, no longer than requested: a tool may return megabytes. */
 
 export interface ShownText {
   text: string;
@@ -6,16 +6,16 @@ export interface ShownText {
   whole: boolean;
 }
 
-/** Deeper than that, lines begin no further to the right. */
+/** Deeper levels are not indented further. */
 const DEEPEST_INDENT = 12;
 
 /**
- * Marks that turn the order of what is read, or that nobody sees: what is approved must be what is shown. Those that
- * join letters and choose the look of signs belong to ordinary text.
+ * Characters that reorder text or are invisible: what is approved must be what is shown. Joiners
+ * and variation selectors belong to ordinary text and are not included.
  */
 const UNSEEN = /(?![\n\r\t]|[\u200c-\u200d]|[\ufe00-\ufe0f])[\p{Cc}\p{Cf}\p{DI}\p{Zl}\p{Zp}]/gu;
 
-/** Text stands as it is, all else as indented JSON; both up to about `limit` characters. */
+/** Strings as they are, other values as indented JSON; both up to about `limit` characters. */
 export function shownText(value: unknown, limit: number): ShownText {
   if (typeof value === "string") {
     return { text: visible(cut(value, limit)), whole: value.length <= limit };
@@ -25,12 +25,12 @@ export function shownText(value: unknown, limit: number): ShownText {
   return { text: visible(written.text), whole };
 }
 
-/** All of it, for the clipboard. */
+/** The whole text, for the clipboard. */
 export function wholeText(value: unknown): string {
   return typeof value === "string" ? value : (JSON.stringify(value, null, 2) ?? "");
 }
 
-/** The text with the marks that would not be seen as JSON escapes. */
+/** The text with invisible characters as JSON escapes. */
 export function visible(text: string): string {
   return text.replace(UNSEEN, (mark) =>
     Array.from({ length: mark.length }, (_, at) => codeOf(mark.charCodeAt(at))).join(""),
@@ -41,7 +41,7 @@ function codeOf(unit: number): string {
   return `\\u${unit.toString(16).padStart(4, "0")}`;
 }
 
-/** Not through the middle of a character of two units. */
+/** Never cuts a surrogate pair. */
 function cut(text: string, limit: number): string {
   const end = /[\ud800-\udbff]/.test(text.charAt(limit - 1)) ? limit - 1 : limit;
   return text.slice(0, Math.max(0, end));
@@ -55,7 +55,7 @@ class Writing {
     this.#limit = limit;
   }
 
-  /** Each of these is false where the rest was left out. */
+  /** Each of these returns false if the rest was left out. */
   value(value: unknown, depth: number): boolean {
     if (Array.isArray(value)) {
       return this.#list("[", "]", value.length, depth, (at) => this.value(value[at], depth + 1));
@@ -97,7 +97,7 @@ class Writing {
     return false;
   }
 
-  /** What is begun is written to its end: a number that was cut would be another one. */
+  /** Completes what it begins: a number that was cut would be another number. */
   #put(text: string): boolean {
     if (this.text.length >= this.#limit) return false;
     this.text += text;

@@ -1,6 +1,8 @@
-/** Keys as they are meant. */
+/** The intent of key presses. */
 
-/** Whether a key belongs to the choice of a word; Safari says so by this code alone for the one that ends it. */
+/**
+ * Whether a key belongs to text composition; for the key that ends it, Safari only sets this code.
+ */
 export function isComposing({ isComposing, keyCode }: KeyboardEvent): boolean {
   return isComposing || keyCode === 229;
 }

@@ -1,4 +1,7 @@
-/** The views of tools, files and sources, of prompts too, fetched when the first of these comes. */
+/**
+ * The views of tools, files and sources, also of those in prompts, loaded when the first one
+ * appears.
+ */
 
 import { CallError, type FilePart } from "centrifugo-llm";
 import { useEffect, useState } from "preact/hooks";
@@ -33,7 +36,7 @@ function useViews(): Views | null {
   return views;
 }
 
-/** After a new version was set up, say: an approval may be among what is not shown. */
+/** For instance after a new version was deployed: what is not shown may include an approval. */
 function reportMissing(): void {
   const words = "Part of the conversation could not be shown. Please reload the page.";
   report(Promise.reject(new CallError(0, words, true)));

@@ -1,4 +1,4 @@
-/** Addresses that may be followed from what somebody else wrote. */
+/** Addresses in others' text that are safe to follow. */
 
 export function isPage(url: string): boolean {
   return /^https?:/i.test(url);

@@ -1,4 +1,4 @@
-/** The messages of a conversation, from the oldest that is loaded to the prompts on their way. */
+/** The messages of a conversation, from the oldest one loaded to the prompts being sent. */
 
 import type { Conversation, Message } from "centrifugo-llm";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -21,7 +21,7 @@ interface LogProps {
   conversation: Conversation | null;
   outbox: Outbox;
   onEdit: (prompt: Pending) => void;
-  /** How many prompts were sent from here; each brings the end into view. */
+  /** How many prompts were sent from here; each one scrolls to the end. */
   sent: number;
 }
 
@@ -31,7 +31,7 @@ export function Log({ messages, pending, opening, conversation, outbox, onEdit, 
   const { atEnd, toEnd, leaveEnd } = useStickToEnd(scroller, content);
   useKeptPlace(scroller, messages[0]?.id);
   useEffect(toEnd, [sent, toEnd]);
-  // what says that it opens stands above, and goes
+  // the notice of opening is above the messages, and disappears
   useSoughtMessage(content, opening ? null : conversation, messages, leaveEnd);
   const clicked = (event: Event) => {
     copyCode(event);
@@ -51,7 +51,7 @@ export function Log({ messages, pending, opening, conversation, outbox, onEdit, 
         class="messages"
         role="log"
         aria-label="Messages"
-        // the announcer says what is new; whole pages come at once when it opens
+        // the announcer reads news; opening inserts whole pages at once
         aria-live="off"
         aria-busy={streaming || opening}
         ref={content}
@@ -85,7 +85,7 @@ export function Log({ messages, pending, opening, conversation, outbox, onEdit, 
 function Earlier({ conversation }: { conversation: Conversation }) {
   const [loading, setLoading] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
-  // the last page takes the button away, and the focus with it
+  // the last page removes the button, and with it the focus
   useLayoutEffect(
     () => () => {
       if (document.activeElement === button.current) focusPrompt();
@@ -101,7 +101,7 @@ function Earlier({ conversation }: { conversation: Conversation }) {
     <button
       type="button"
       class="plain earlier"
-      // not disabled: that would lose the focus
+      // not disabled, which would lose the focus
       aria-disabled={loading}
       ref={button}
       onClick={load}

@@ -1,4 +1,4 @@
-/** The page's start: one client, one tree. */
+/** The page's entry point: one client, one tree. */
 
 import { ChatClient } from "centrifugo-llm";
 import { render } from "preact";
@@ -13,7 +13,7 @@ import "./styles/composer.css";
 import "./styles/files.css";
 import "./styles/library.css";
 
-// Centrifugo's endpoints are beside the page, below whatever path it is
+// Centrifugo's endpoints are beside the page, below any path
 const here = new URL(".", location.href).href.replace(/\/$/, "");
 const client = new ChatClient({ origin: here });
 client.connect();

@@ -1,4 +1,6 @@
-/** Markdown of a model as safe HTML: no scripts, no styles, nothing that loads from anywhere. */
+/**
+ * Renders a model's Markdown as safe HTML: no scripts, no styles, nothing that loads from anywhere.
+ */
 
 import DOMPurify, { type Config } from "dompurify";
 import { Marked, type Token, Tokenizer, type Tokens } from "marked";
@@ -12,7 +14,7 @@ export type Highlight = (code: string, language: string) => string | null;
 
 const HARMLESS_TAG = /^<\/?(?:br|sub|sup|kbd|mark|b|i|u|s)\s*\/?>$/i;
 
-/** Attributes whose values are not taken for addresses. */
+/** Attributes whose values are not addresses. */
 const NO_ADDRESSES = ["target", "rel", "align", "start", "type", "tabindex"];
 
 const ALLOWED: Config = {
@@ -39,7 +41,7 @@ function codeBlock({ text, lang }: Tokens.Code, highlight: Highlight): string {
 
 let highlight: Highlight = () => null;
 
-/** Lines of a quotation: marked's work grows with their square. */
+/** In lines, for a quotation: marked's work grows with their square. */
 const LONGEST_QUOTE = 4_000;
 
 const plainOf = (text: string) => `<span class="plain">${escaped(text)}</span>`;
@@ -62,7 +64,7 @@ const marked = new Marked({
         ? (plainToken(raw) as unknown as Tokens.Blockquote)
         : false;
     },
-    // a single tilde is "about"
+    // a single tilde means "about"
     del: (src) => (src.startsWith("~~") ? false : undefined),
     emStrong(src, masked, before) {
       const plain = before !== undefined && src[0] === "*" && isCjk(before) ? "" : before;
@@ -74,12 +76,12 @@ const marked = new Marked({
   },
   renderer: {
     code: (token) => codeBlock(token, highlight),
-    // what a model writes in angle brackets is shown as it wrote it
+    // show what a model writes in angle brackets as it is
     html: ({ text }) => (HARMLESS_TAG.test(text.trim()) ? text : escaped(text)),
     link({ href, tokens }) {
       return linkTo(href, this.parser.parseInline(tokens));
     },
-    // an image would be fetched from elsewhere, unasked
+    // an image would be loaded from elsewhere without asking
     image: ({ href, text }) => linkTo(href, escaped(text || href)),
     listitem({ task, tokens }) {
       return `<li${task ? ' class="task"' : ""}>${this.parser.parse(tokens)}</li>`;
@@ -88,7 +90,7 @@ const marked = new Marked({
   },
 });
 
-/** What is read of a text: its words without the marks, and not much more of it than is wanted. */
+/** The text without Markdown marks; not much more of it than is wanted. */
 export function plainText(text: string, wanted = Number.POSITIVE_INFINITY): string {
   const container = document.createElement("div");
   let length = 0;
@@ -101,7 +103,10 @@ export function plainText(text: string, wanted = Number.POSITIVE_INFINITY): stri
   return container.textContent ?? "";
 }
 
-/** The text's blocks, such as paragraphs, lists and code; a text that cannot be read is one of plain text. */
+/**
+ * The text's blocks, such as paragraphs, lists and code; text that cannot be parsed is one plain
+ * block.
+ */
 export function blocksOf(text: string, growing = false): Token[] {
   try {
     const footnotes = growing ? new Set<string>() : footnotesOf(text);
@@ -112,7 +117,7 @@ export function blocksOf(text: string, growing = false): Token[] {
   }
 }
 
-/** What no person reads to its end would keep the page busy for seconds. */
+/** More than anyone reads; rendering it would block the page for seconds. */
 const MOST_BLOCKS = 4_000;
 const MOST_ITEMS = 4_000;
 const MOST_CELLS = 20_000;
@@ -130,7 +135,7 @@ function tooLong(block: Token): boolean {
   return block.type === "table" && block.header.length * (block.rows.length + 1) > MOST_CELLS;
 }
 
-/** A block as nodes that are safe to show; one that cannot be drawn is shown as it was written. */
+/** Renders a block as nodes that are safe to show; if that fails, shows its source. */
 export function renderBlock(block: Token, highlighter: Highlight = () => null): DocumentFragment {
   highlight = highlighter;
   try {

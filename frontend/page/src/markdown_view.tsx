@@ -1,4 +1,4 @@
-/** A text as Markdown, cheap to draw while it grows. */
+/** A text as Markdown, cheap to render while it grows. */
 
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { GrowingMarkdown } from "./growing_markdown.ts";
@@ -7,7 +7,10 @@ import type { Highlight } from "./markdown.ts";
 import { loadTypesetter, type Typesetter, typeset } from "./typeset.ts";
 import { untypeset } from "./typeset_formulas.ts";
 
-/** A long list is one block, drawn anew with each word: for how many times as long the page does something else. */
+/**
+ * A long list is one block and rendered again with each word: after each rendering, the page pauses
+ * this many times as long.
+ */
 const REST = 4;
 
 export function MarkdownView({ text, growing }: { text: string; growing: boolean }) {
@@ -42,14 +45,14 @@ export function MarkdownView({ text, growing }: { text: string; growing: boolean
     if (!hasCode) return;
     loadHighlight().then(
       (loaded) => setHighlight(() => loaded),
-      () => {}, // code without colours is code
+      () => {}, // code is readable without colors
     );
   }, [hasCode]);
   useLayoutEffect(() => {
     if (!hasFormulas) return;
     loadTypesetter().then(
       (loaded) => setTypesetter(() => loaded),
-      () => {}, // a formula's source says it, too
+      () => {}, // a formula's source is readable, too
     );
   }, [hasFormulas]);
   return <div class={growing ? "prose growing" : "prose"} ref={container} />;

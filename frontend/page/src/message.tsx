@@ -1,4 +1,4 @@
-/** One message: a prompt, an answer, or a prompt that has not been accepted yet. */
+/** One message: a prompt, an answer, or a prompt that is not accepted yet. */
 
 import {
   type Conversation,
@@ -24,7 +24,7 @@ import { Versions } from "./versions.tsx";
 interface MessageProps {
   message: Message;
   conversation: Conversation | null;
-  /** Whether an answer of the conversation is being made, or queued. */
+  /** Whether an answer of the conversation is being made or queued. */
   busy: boolean;
 }
 
@@ -42,7 +42,7 @@ function Answer({ message, conversation, busy }: MessageProps) {
       aria-label="Answer"
       data-status={status}
       data-message={message.id}
-      // its text is announced once it is whole
+      // its text is announced once it is complete
       aria-live="off"
       aria-busy={open}
     >
@@ -72,7 +72,7 @@ function Answer({ message, conversation, busy }: MessageProps) {
   );
 }
 
-/** Whether what a part shows says that more comes: words, or a call that runs. */
+/** Whether a part itself shows that more is coming: growing text, or a running call. */
 function showsGrowth(part: Part | undefined): boolean {
   if (part?.type === "text" || part?.type === "reasoning") return true;
   return part !== undefined && "state" in part && /^(input|approval)-/.test(part.state ?? "");
@@ -98,7 +98,7 @@ const ENDINGS: Partial<Record<NonNullable<Metadata["status"]>, string>> = {
   failed: "The answer failed.",
 };
 
-/** Reasons of a model to finish before all was said. */
+/** Finish reasons of a model that did not say everything. */
 const CUT_SHORT: Record<string, string> = {
   length: "This answer reached its maximum length.",
   "content-filter": "The model's content filter cut this answer short.",
@@ -155,7 +155,7 @@ function Copy({ message }: { message: Message }) {
   );
 }
 
-/** Makes an answer anew; the present one stays as another version. */
+/** Regenerates an answer; the present one stays as another version. */
 function Regenerate({ message, conversation, busy }: MessageProps) {
   const incomplete =
     message.metadata.status !== "complete" && message.metadata.status !== "stopped";
@@ -218,7 +218,7 @@ export function PendingView({ prompt, outbox, onEdit }: PendingProps) {
   );
 }
 
-/** Says that a prompt is not accepted yet, where that takes long enough to be noticed. */
+/** Says that a prompt is not accepted yet, if that takes noticeably long. */
 function Sending({ onCancel }: { onCancel: () => void }) {
   const [shown, setShown] = useState(false);
   useEffect(() => {

@@ -1,4 +1,4 @@
-/** Keeps what goes wrong in one message to that message: its text is then shown as it was written. */
+/** Limits an error to one message: its text is then shown as plain text. */
 
 import { type Message, textOf } from "centrifugo-llm";
 import { Component, type ComponentChildren } from "preact";
@@ -17,7 +17,7 @@ export class MessageBoundary extends Component<BoundaryProps, { failed: Message 
   }
 
   override render({ message, children }: BoundaryProps, { failed }: { failed: Message | null }) {
-    // once it has grown, it may be drawn again
+    // after more text, rendering may succeed
     if (failed !== message) return children;
     const user = message.role === "user";
     return (

@@ -1,4 +1,4 @@
-/** Which model answers the next prompt, where there are several. */
+/** Chooses the model that answers the next prompt, if there are several. */
 
 import type { Model } from "centrifugo-llm";
 import "./styles/model_picker.css";

@@ -1,17 +1,17 @@
-/** The models that a visitor may choose from, and the one that was chosen last. */
+/** The models to choose from, and the last choice. */
 
 import type { ChatClient, Model } from "centrifugo-llm";
 import { useEffect, useState } from "preact/hooks";
 
 const KEY = "model";
 
-/** None where there is no choice: one model, or a server that does not tell. */
+/** Empty if there is no choice: only one model, or a server that does not list them. */
 export function useModels(client: ChatClient): readonly Model[] {
   const [models, setModels] = useState<readonly Model[]>([]);
   useEffect(() => {
     client.models().then(
       (found) => setModels(found.length > 1 ? found : []),
-      () => {}, // the usual model answers
+      () => {}, // the default model answers
     );
   }, [client]);
   return models;
@@ -26,7 +26,7 @@ export function chooseModel(id: string): void {
   try {
     localStorage.setItem(KEY, id);
   } catch {
-    // without storage the choice lives as long as the page
+    // without storage, the choice lives as long as the page
   }
 }
 

@@ -1,11 +1,11 @@
-/** Changing nodes into others in place, so that a selection or the focus inside of them survives. */
+/** Changes nodes into others in place, so that a selection or the focus inside them survives. */
 
 import { isFormula, sameFormula } from "./typeset_formulas.ts";
 
-/** Gives `target` the children of `source` from there on, and reuses what it has. */
+/** Gives `target` the children of `source` from index `from` on, reusing what it has. */
 export function morph(target: Node, source: Node, from = 0): void {
   const wanted = [...source.childNodes];
-  // their number is asked for once: to find one by its number takes browsers longer the more there are
+  // read once: in browsers, finding a child by index takes longer the more there are
   const known = [...target.childNodes].slice(from);
   for (const [index, node] of wanted.entries()) {
     const present = known[index];
@@ -17,7 +17,7 @@ export function morph(target: Node, source: Node, from = 0): void {
 
 function adapt(present: ChildNode, wanted: ChildNode): boolean {
   if (present.nodeName !== wanted.nodeName) return false;
-  // what is inside a formula that is typeset comes from its source
+  // the content of a typeset formula comes from its source
   if (isFormula(present) || isFormula(wanted)) return sameFormula(present, wanted);
   if (present instanceof CharacterData && wanted instanceof CharacterData) {
     extend(present, wanted.data);
@@ -34,7 +34,7 @@ function adapt(present: ChildNode, wanted: ChildNode): boolean {
   return true;
 }
 
-/** Appending keeps a selection that ends in the text; replacing would not. */
+/** Appending keeps a selection at the end of the text; replacing would not. */
 function extend(present: CharacterData, data: string): void {
   if (data === present.data) return;
   if (data.startsWith(present.data)) present.appendData(data.slice(present.length));

@@ -1,2 +1,2 @@
-/** Why a file is not taken: a sentence for a person. */
+/** Why a file is refused: a sentence for the user. */
 export class NotTaken extends Error {}

@@ -1,4 +1,4 @@
-/** Asks, once, whether notices may be shown. */
+/** Asks, once, for permission to show notifications. */
 
 import { useObservable } from "./hooks.ts";
 import type { Notices } from "./notices.ts";

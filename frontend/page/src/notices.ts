@@ -1,4 +1,7 @@
-/** Says that an answer came to its end, or needs a decision, while its reader was elsewhere: in the title, and where allowed by a notice. */
+/**
+ * Tells that an answer ended, or needs a decision, while its reader was elsewhere: in the title
+ * and, if permitted, by a notification.
+ */
 
 import { Cell, type ConversationList, type Observable, type Summary } from "centrifugo-llm";
 import { placeInAddress } from "./address.ts";
@@ -17,12 +20,12 @@ export class Notices {
     document.addEventListener("visibilitychange", seen);
   }
 
-  /** The conversations with an answer that ended unseen, or that waits unseen for its user. */
+  /** The conversations with an answer that ended unseen, or waits unseen for a decision. */
   get unread(): Observable<ReadonlySet<string>> {
     return this.#unread;
   }
 
-  /** Whether notices may be shown: `default` where nobody has decided yet. */
+  /** Whether notifications are permitted: `default` until the user decides. */
   get permission(): Observable<NotificationPermission> {
     return this.#permission;
   }
@@ -35,7 +38,7 @@ export class Notices {
     const ended = conversations.filter((one) => this.#working.has(one.id) && !inWork(one));
     this.#working = new Set(conversations.filter(inWork).map(({ id }) => id));
     const unseen = ended.filter(({ id }) => !isSeen(id));
-    // what was deleted or put away can be looked at no more, and would stay unread for ever
+    // deleted or archived conversations cannot be looked at, and would stay unread forever
     const listed = new Set(conversations.map(({ id }) => id));
     const before = this.#unread.value;
     const kept = [...before].filter((id) => listed.has(id));

@@ -1,11 +1,11 @@
-/** The browser's own notice of an answer that ended. */
+/** The browser's notification for an answer that ended. */
 
 import type { Summary } from "centrifugo-llm";
 import { showConversation } from "./hooks.ts";
 
 export function notify({ id, title, status }: Summary): void {
   try {
-    // the same conversation's next one takes its place
+    // the conversation's next notification replaces it
     const body = status === "waiting" ? "An answer needs your decision." : "The answer is ready.";
     const notice = new Notification(title || "Untitled", { body, tag: id });
     notice.onclick = () => {
@@ -14,6 +14,6 @@ export function notify({ id, title, status }: Summary): void {
       notice.close();
     };
   } catch {
-    // a phone's browser shows none without a service worker: the title says it
+    // phone browsers show none without a service worker: the title says it
   }
 }

@@ -1,4 +1,7 @@
-/** A long list, table or code block that grows: what of it no later text can change is neither read nor drawn again. */
+/**
+ * A long growing list, table or code block: what later text cannot change is neither parsed nor
+ * rendered again.
+ */
 
 import type { Token, Tokens } from "marked";
 import { type Highlight, renderBlock } from "./markdown.ts";
@@ -6,27 +9,27 @@ import { morph } from "./morph.ts";
 
 /** What later text may still change: the last items, rows or lines. */
 const OPEN = 3;
-/** How many are drawn each time before some are let alone. */
+/** How many are rendered each time before some are settled. */
 const MANY = 8;
 
 export interface OpenBlock {
   type: "list" | "table" | "code";
   /** Where the block begins in the text. */
   start: number;
-  /** What stands before the rest of the block, so that it is read as the same block. */
+  /** Text to put before the rest of the block, so that it parses as the same block. */
   prefix: string;
   loose: boolean;
-  /** Items, rows or characters that are drawn for good. */
+  /** The number of items, rows or characters that are settled. */
   done: number;
 }
 
 interface Settled {
   open: OpenBlock;
-  /** How much of the block, with the prefix that it was read with, is drawn for good. */
+  /** How much of the block is settled, including the prefix with which it was parsed. */
   length: number;
 }
 
-/** The last block of a text with as much of it settled as can be; null where that is nothing (more). */
+/** Settles as much as possible of a text's last block; null if nothing (more) can be. */
 export function settle(block: Token, start: number, before: OpenBlock | null): Settled | null {
   switch (block.type) {
     case "list":
@@ -43,7 +46,7 @@ export function settle(block: Token, start: number, before: OpenBlock | null): S
 function settleList(list: Tokens.List, start: number, before: OpenBlock | null): Settled | null {
   const items = fresh(list, before);
   if (items.length <= MANY) return null;
-  // one that is indented would be read otherwise at the beginning
+  // an indented item would be parsed differently at the beginning
   const count = items.findLastIndex(
     ({ raw }, index) => index > 0 && index <= items.length - OPEN && /^\S/.test(raw),
   );
@@ -94,19 +97,19 @@ function settleCode(code: Tokens.Code, start: number, before: OpenBlock | null):
   };
 }
 
-/** Whether nothing after a block can change it: code whose end is marked. */
+/** Whether nothing after a block can change it: code with a closing fence. */
 export function isClosed({ type, raw }: Token): boolean {
   if (type !== "code") return false;
   const fence = raw.match(/^(`{3,}|~{3,})[^\n]*\n/)?.[1];
   return fence !== undefined && raw.trimEnd().endsWith(`\n${fence}`);
 }
 
-/** Whether a block read with the prefix continues the open one as it was read before. */
+/** Whether a block parsed with the prefix continues the open one. */
 export function continues(block: Token | undefined, open: OpenBlock): boolean {
   return block?.type === open.type && (block.type !== "list" || block.loose === open.loose);
 }
 
-/** Draws the rest of an open block after what is there of it. */
+/** Renders the rest of an open block after its settled part. */
 export function drawRest(
   element: HTMLElement,
   block: Token,
@@ -126,7 +129,7 @@ function drawItems(element: HTMLElement, wanted: DocumentFragment, done: number)
   const list = wanted.firstElementChild;
   const present = element.firstElementChild;
   if (list === null || present === null) return;
-  // a line end stands before the first item
+  // a line break precedes the first item
   list.firstChild?.remove();
   morph(present, list, 1 + done);
 }
@@ -134,7 +137,7 @@ function drawItems(element: HTMLElement, wanted: DocumentFragment, done: number)
 function drawRows(element: HTMLElement, wanted: DocumentFragment, done: number): void {
   const rows = wanted.querySelector("tbody");
   const present = element.querySelector("tbody");
-  // each row is followed by a line end
+  // each row is followed by a line break
   if (present !== null && rows !== null) morph(present, rows, done * 2);
 }
 

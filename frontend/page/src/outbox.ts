@@ -1,4 +1,4 @@
-/** Prompts that are on their way, or that were refused and wait for another try. */
+/** Prompts that are being sent, or were refused and can be sent again. */
 
 import {
   CallError,
@@ -13,7 +13,7 @@ import {
 } from "centrifugo-llm";
 
 export interface Pending {
-  /** The prompt's id: every try is the same prompt. */
+  /** The prompt's id: the same in every attempt. */
   readonly id: string;
   /** The empty string for a new conversation. */
   readonly conversation: string;
@@ -21,9 +21,9 @@ export interface Pending {
   /** Uploaded before. */
   readonly files?: readonly FilePart[];
   readonly whenBusy: WhenBusy;
-  /** The usual one, unless another was chosen. */
+  /** The default one unless another was chosen. */
   readonly model?: string;
-  /** Why it was not accepted; null while it is on its way. */
+  /** Why it was not accepted; null while it is being sent. */
   readonly error: string | null;
 }
 
@@ -33,11 +33,11 @@ export class Outbox {
   readonly #client: ChatClient;
   readonly #pending = new Cell<readonly Pending[]>(kept());
   readonly #onBegun: (conversation: Conversation) => void;
-  /** The last delivery of each conversation: the next prompt waits for it, so that their order stays. */
+  /** The last delivery of each conversation: the next prompt waits for it, to keep the order. */
   readonly #last = new Map<string, Promise<void>>();
   readonly #givenUp = new Map<string, AbortController>();
 
-  /** Goes on with what a page that was reloaded had not delivered. */
+  /** Sends what a reloaded page had not delivered. */
   constructor(client: ChatClient, onBegun: (conversation: Conversation) => void) {
     this.#client = client;
     this.#onBegun = onBegun;
@@ -79,7 +79,7 @@ export class Outbox {
     this.#enqueue(again);
   };
 
-  /** Gives a prompt up; one whose reply is still on its way may have been accepted. */
+  /** Gives a prompt up; if its reply is outstanding, it may have been accepted. */
   readonly discard = (id: string): void => {
     this.#givenUp.get(id)?.abort();
     this.#pending.set(this.#pending.value.filter((pending) => pending.id !== id));
@@ -116,7 +116,7 @@ export class Outbox {
   }
 }
 
-/** A defect of the page itself is told too: nobody would wait for what does not come. */
+/** Errors of the page itself are reported too: otherwise the user would wait in vain. */
 function reasonOf(error: unknown): string {
   if (error instanceof CallError) return error.message;
   console.warn("A prompt could not be sent:", error);
@@ -140,6 +140,6 @@ function keep(pending: readonly Pending[]): void {
   try {
     sessionStorage.setItem(KEY, JSON.stringify(pending));
   } catch {
-    // without storage they live as long as the page
+    // without storage, they live as long as the page
   }
 }

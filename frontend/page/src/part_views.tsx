@@ -1,4 +1,4 @@
-/** The parts of an answer that are neither its text nor its reasoning. */
+/** The parts of an answer other than text and reasoning. */
 
 import {
   type Conversation,
@@ -41,7 +41,7 @@ export function OtherPart({ part, message, conversation }: OtherPartProps) {
           {() => <FileView {...part} />}
         </Folded>
       );
-    case "source-url": // these stand together, at the end
+    case "source-url": // these are listed together, at the end
     case "source-document":
     case "step-start":
       return null;
@@ -72,7 +72,7 @@ function Added({ parts }: { parts: readonly Part[] }) {
   );
 }
 
-/** Data of an app's own, and what comes to be. */
+/** An app's own data, and parts of future kinds. */
 function Unknown({ part }: { part: Part }) {
   const { type, data } = part as { type: string; data?: unknown };
   const isData = type.startsWith("data-");

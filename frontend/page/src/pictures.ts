@@ -1,18 +1,20 @@
-/** Pictures made smaller before they go: by their number of pixels, so that the words of a tall screenshot stay sharp. */
+/**
+ * Reduces images before upload: by pixel count, so that the words in a tall screenshot stay sharp.
+ */
 
-/** More than models look at; a screen of 2560 × 1600 stays as it is. */
+/** More than models look at; a screen of 2560 × 1600 is kept as it is. */
 const MOST_PIXELS = 4_200_000;
 const MOST_SIDE = 8_000;
-/** What is no larger goes as it is. */
+/** Smaller files are sent as they are. */
 const SMALL_BYTES = 700_000;
 const QUALITY = 0.9;
-/** What models take. */
+/** The types that models accept. */
 const TAKEN = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 
-/** The picture as it is to be sent; null where the browser cannot read it. */
+/** The image as it will be sent; null if the browser cannot read it. */
 export async function smaller(file: File): Promise<File | null> {
   const taken = TAKEN.includes(file.type);
-  // what moves would stand still
+  // a conversion would lose the animation
   if (file.type === "image/gif") return file;
   let picture: ImageBitmap;
   try {
@@ -46,7 +48,7 @@ async function redrawn(picture: ImageBitmap, scale: number, kind: string): Promi
   if (context === null) return null;
   context.imageSmoothingQuality = "high";
   context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  // WebP keeps what is transparent; a browser that cannot write it writes PNG
+  // WebP keeps transparency; browsers that cannot write it write PNG
   const wanted = kind === "image/jpeg" ? kind : "image/webp";
   return new Promise((resolve) => canvas.toBlob(resolve, wanted, QUALITY));
 }

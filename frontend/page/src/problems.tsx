@@ -1,4 +1,4 @@
-/** What a call was refused for, where the page has no better place to say it. */
+/** Errors of calls that the page cannot report in a better place. */
 
 import { CallError, Cell } from "centrifugo-llm";
 import { useEffect } from "preact/hooks";
@@ -7,7 +7,7 @@ import { useObservable } from "./hooks.ts";
 const SHOWN = 8_000;
 const problem = new Cell("");
 
-/** Shows a person why the call failed, if it does. */
+/** Shows the user why the call failed, if it does. */
 export function report(call: Promise<unknown> | undefined): void {
   problem.set("");
   call?.catch((error) => {

@@ -1,4 +1,4 @@
-/** A prompt as it stands in the conversation, and its field while it is edited in its place. */
+/** A prompt in the conversation, and its edit field. */
 
 import { type Conversation, type Message, type Part, textOf } from "centrifugo-llm";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -93,7 +93,7 @@ function Editor({ text, busy, onSend, onCancel }: EditorProps) {
   const send = () => {
     if (held) return;
     setSending(true);
-    // where it is refused the text stays, to be sent once more
+    // if refused, the text stays, to be sent again
     report(onSend(typed).finally(() => setSending(false)));
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -142,7 +142,7 @@ function Editor({ text, busy, onSend, onCancel }: EditorProps) {
   );
 }
 
-/** The parts with another text in the place of theirs, which is after the files where there was none. */
+/** The parts with another text in place of theirs; after the files if there was none. */
 export function withText(parts: readonly Part[], text: string): Part[] {
   const before = parts.findIndex(({ type }) => type === "text");
   const at = before < 0 ? parts.length : before;

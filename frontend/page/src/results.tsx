@@ -1,4 +1,4 @@
-/** What was found in the user's conversations. */
+/** Search results in the user's conversations. */
 
 import type { ChatClient, Hit } from "centrifugo-llm";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -7,16 +7,16 @@ import { useSettled } from "./hooks.ts";
 import { report } from "./problems.tsx";
 import "./styles/results.css";
 
-/** Who types goes on typing. */
+/** Milliseconds to wait for more typing. */
 const PAUSE = 150;
 const PAGE = 30;
-/** A page may be empty, and the next one not. */
+/** A page may be empty although the next one is not. */
 const MOST_EMPTY_PAGES = 5;
 
 export interface Found {
   readonly hits: readonly Hit[];
   readonly next: string | null;
-  /** What they were looked for by. */
+  /** The query of these results. */
   readonly query: string;
 }
 
@@ -74,7 +74,7 @@ export function Results({ client, query, onChoose }: ResultsProps) {
   );
 }
 
-/** The excerpt, with what matches in it. */
+/** The excerpt with its matches marked. */
 function Marked({ hit: { excerpt, marks } }: { hit: Hit }) {
   let end = 0;
   const pieces = marks.flatMap(([from, to]) => {
@@ -116,7 +116,7 @@ function useSearch(client: ChatClient, typed: string) {
     if (found.next === null) return;
     report(
       look(client, found.query, found.next).then((page) => {
-        // another search has begun, or this page has come already
+        // another search has begun, or this page has arrived already
         setFound((now) => (now === found ? { ...page, hits: [...found.hits, ...page.hits] } : now));
       }),
     );

@@ -1,10 +1,10 @@
-/** Staying at the end of a growing text, unless its reader has gone elsewhere in it. */
+/** Keeps a growing text scrolled to the end, unless its reader has scrolled away. */
 
 import type { RefObject } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 const NEAR = 40;
-/** What a reader scrolls with. */
+/** The events by which a reader scrolls. */
 const SCROLLING = ["wheel", "touchmove", "pointerdown", "keydown"];
 
 export function useStickToEnd(
@@ -13,7 +13,10 @@ export function useStickToEnd(
 ): { atEnd: boolean; toEnd: () => void; leaveEnd: () => void } {
   const [atEnd, setAtEnd] = useState(true);
   const sticking = useRef(true);
-  /** Whether something else is looked at: the end is then no place to stay at, should it come into view. */
+  /**
+   * Whether the reader looks at something else: then do not stick to the end, even if it comes into
+   * view.
+   */
   const held = useRef(false);
 
   const toEnd = useCallback(() => {
@@ -37,7 +40,7 @@ export function useStickToEnd(
     let top = element.scrollTop;
     const scrolled = () => {
       const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
-      // text that grows faster than we follow is not a reader who scrolls up
+      // if the text grows faster than we follow, that is not the reader scrolling up
       if (near) sticking.current ||= !held.current;
       else if (element.scrollTop < top) sticking.current = false;
       top = element.scrollTop;
@@ -63,13 +66,15 @@ export function useStickToEnd(
   return { atEnd, toEnd, leaveEnd };
 }
 
-/** Keeps what is read where it is when earlier messages come before it: at the very top, browsers do not. */
+/**
+ * Keeps the scroll position when earlier messages are inserted: browsers do not at the very top.
+ */
 export function useKeptPlace(
   scroller: RefObject<HTMLElement | null>,
   first: string | undefined,
 ): void {
   const known = useRef(first);
-  // as it is before this drawing
+  // as it is before this rendering
   const { scrollTop = 0, scrollHeight = 0 } = scroller.current ?? {};
   useLayoutEffect(() => {
     const element = scroller.current;

@@ -1,4 +1,4 @@
-/** The field for words to look for in all of the user's conversations. */
+/** The field to search all of the user's conversations. */
 
 import { useEffect, useRef } from "preact/hooks";
 import { isComposing } from "./keys.ts";
@@ -34,7 +34,7 @@ export function SearchField({ query, onInput }: SearchFieldProps) {
       onInput={({ currentTarget }) => onInput(currentTarget.value)}
       onKeyDown={(event) => {
         if (event.key !== "Escape" || query === "" || isComposing(event)) return;
-        // and the answer is not stopped
+        // otherwise the key would also stop the answer
         event.preventDefault();
         onInput("");
       }}

@@ -1,4 +1,4 @@
-/** The user's conversations; a drawer where the screen is narrow. */
+/** The user's conversations; a drawer on narrow screens. */
 
 import type { ChatClient, ConversationList, Summary } from "centrifugo-llm";
 import type { TargetedMouseEvent } from "preact";
@@ -46,7 +46,7 @@ export function Sidebar({ client, list, notices, current, open, onClose }: Sideb
   const narrow = useNarrow();
   const hidden = narrow && !open;
 
-  // before what is behind it becomes inert, and loses the focus
+  // before the content behind it becomes inert and loses the focus
   useLayoutEffect(() => {
     if (!open) return;
     const before = document.activeElement;
@@ -80,7 +80,7 @@ export function Sidebar({ client, list, notices, current, open, onClose }: Sideb
   };
   const remove = ({ id }: Summary) => {
     setDeleting(null);
-    // the row that had the focus goes; a new conversation's prompt takes it by itself
+    // the focused row disappears; a new conversation's prompt field takes the focus itself
     if (id === current) showConversation("");
     else first.current?.focus();
     report(list.delete(id));
@@ -184,7 +184,7 @@ interface RowProps {
   onRename: (event: TargetedMouseEvent<HTMLButtonElement>) => void;
   onDelete: () => void;
   onArchive: () => void;
-  /** Whether an answer ended, or waits, that nobody has seen. */
+  /** Whether an answer ended or waits that nobody has seen. */
   unread: boolean;
 }
 
@@ -239,7 +239,7 @@ interface RenameProps {
 
 function RenameField({ title, onDone, onCancel }: RenameProps) {
   const field = useRef<HTMLInputElement>(null);
-  // a field that is taken away loses the focus too, which is no second answer
+  // removing the field also blurs it, which is not a second answer
   const ended = useRef(false);
   useLayoutEffect(() => field.current?.select(), []);
   const end = (answer: () => void) => {
@@ -254,11 +254,11 @@ function RenameField({ title, onDone, onCancel }: RenameProps) {
       aria-label="Title"
       onBlur={({ currentTarget }) => end(() => onDone(currentTarget.value))}
       onKeyDown={(event) => {
-        // the key belongs to the word that is being chosen
+        // the key belongs to the text composition
         if (isComposing(event)) return;
         const { key, currentTarget } = event;
         if (key !== "Enter" && key !== "Escape") return;
-        // the key would go on to the button that has the focus next, or stop the answer
+        // otherwise the key would also press the next focused button, or stop the answer
         event.preventDefault();
         end(key === "Enter" ? () => onDone(currentTarget.value) : onCancel);
       }}

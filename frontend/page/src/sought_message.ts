@@ -1,4 +1,4 @@
-/** Brings the message that the address names into view, whatever page of the conversation it stands on. */
+/** Scrolls to the message that the address names, on whatever page of the conversation it is. */
 
 import type { Conversation, Message } from "centrifugo-llm";
 import type { RefObject } from "preact";
@@ -33,11 +33,11 @@ export function useSoughtMessage(
       show(found);
     } else if (conversation.hasEarlier) report(conversation.loadEarlier());
     else forgetMessage();
-    // with each page that comes before the first
+    // runs again with each page of earlier messages
   }, [wanted, conversation, first, content, onFound]);
 }
 
-/** The keyboard goes on from there, and a screen reader reads it. */
+/** Moves the focus there, so that a screen reader reads it. */
 function show(message: HTMLElement): void {
   message.tabIndex = -1;
   message.classList.add("sought");

@@ -1,4 +1,4 @@
-/** What an answer cites, each once: pages as links, documents by their names. */
+/** The sources of an answer, each once: pages as links, documents by name. */
 
 import type { Message, Part } from "centrifugo-llm";
 import { visible } from "./json_text.ts";

@@ -1,4 +1,7 @@
-/** A file that the server keeps: a picture is fetched and shown once it is near, all else is downloaded on demand. */
+/**
+ * A file that the server keeps: an image is loaded and shown once it is near, all others are
+ * downloaded on demand.
+ */
 
 import { CallError } from "centrifugo-llm";
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -35,7 +38,7 @@ function Picture({ file }: { file: FileProps }) {
   }, [address]);
   const again = useRef(false);
   useLayoutEffect(() => {
-    // the button that had the focus has gone
+    // the focused button has disappeared
     const isLost = document.activeElement === document.body;
     if (address !== null && again.current && isLost) place.current?.focus();
   }, [address]);
@@ -48,7 +51,7 @@ function Picture({ file }: { file: FileProps }) {
     return (
       <p class="file">
         <span>{name} could not be loaded.</span>
-        {/* not disabled: that would lose the focus */}
+        {/* not disabled, which would lose the focus */}
         <button type="button" class="plain" aria-disabled={wanted} onClick={retry}>
           Try again
         </button>
@@ -100,7 +103,7 @@ function Download({ file }: { file: FileProps }) {
   );
 }
 
-/** Whether an element has come near to what is in view: what nobody scrolls to is not fetched. */
+/** Whether an element is near the view: what nobody scrolls to is not loaded. */
 function useNear(place: { current: Element | null }): boolean {
   const [near, setNear] = useState(false);
   useEffect(() => {

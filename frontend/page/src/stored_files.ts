@@ -1,16 +1,16 @@
-/** The contents of files that messages name, each fetched once. */
+/** The contents of files that messages name, each loaded once. */
 
 import type { ChatClient } from "centrifugo-llm";
 import { createContext } from "preact";
 
-/** Whoever shows a file gets it from here. */
+/** The client from which file views load files. */
 export const FilesOf = createContext<ChatClient | null>(null);
 
 const MOST_BYTES = 100_000_000;
 const known = new Map<string, Promise<File>>();
 const sizes = new Map<string, number>();
 
-/** A file that was here before it went. */
+/** Keeps a file that was here before its upload. */
 export function remember(url: string, file: File): void {
   known.set(url, Promise.resolve(file));
   counted(url, file);
@@ -26,7 +26,7 @@ export function fileOf(client: ChatClient, url: string): Promise<File> {
   return found;
 }
 
-/** The oldest are let go where all are too much. */
+/** Counts its size; drops the oldest files if all are too large together. */
 function counted(url: string, { size }: File): void {
   sizes.delete(url);
   sizes.set(url, size);

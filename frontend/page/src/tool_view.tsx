@@ -1,4 +1,4 @@
-/** One call of a tool: its name and where it stands, and folded what went in and what came out. */
+/** A tool call: its name and state, with input and output folded. */
 
 import type { ToolPart } from "centrifugo-llm";
 import { memo } from "preact/compat";
@@ -6,7 +6,7 @@ import { Folded } from "./folded.tsx";
 import { visible } from "./json_text.ts";
 import { ValueView } from "./value_view.tsx";
 
-/** What becomes of the answer that the call belongs to. */
+/** What happens to the answer of the call. */
 export type Course = "made" | "waiting" | "closed";
 
 const LONGEST_NAME = 120;
@@ -16,7 +16,7 @@ export function toolName({ type, toolName, title }: ToolPart): string {
   return visible((name || "tool").slice(0, LONGEST_NAME));
 }
 
-/** What a person reads of the state; a call that nobody goes on with is at its end. */
+/** The displayed state; if nobody goes on with the answer, the call has ended. */
 export function toolState(part: ToolPart, course: Course): string {
   switch (part.state) {
     case "output-available":
@@ -43,7 +43,7 @@ interface ToolProps {
   course: Course;
 }
 
-/** Not drawn anew with each word of an answer that has hundreds. */
+/** Not rendered again with each word of an answer that has hundreds of calls. */
 export const ToolView = memo(({ part, course }: ToolProps) => {
   const name = toolName(part);
   const state = toolState(part, course);
@@ -65,7 +65,7 @@ export const ToolView = memo(({ part, course }: ToolProps) => {
 function Call({ part, name, course }: ToolProps & { name: string }) {
   const { state, approval, errorText, output } = part;
   const writing = state === "input-streaming";
-  // as it is written, or as it could not be read
+  // as it is being written, or as text that could not be parsed
   const input = writing ? (part.rawInput ?? part.input) : (part.input ?? part.rawInput);
   return (
     <>

@@ -1,10 +1,10 @@
-/** Formulas as they are printed: KaTeX, fetched when the first formula appears. */
+/** Typesets formulas with KaTeX, loaded when the first formula appears. */
 
 import type { KatexOptions } from "katex";
 import { formulaOf } from "./formulas.ts";
 import { isTypeset, sourceOf, typesetAs, untypeset } from "./typeset_formulas.ts";
 
-/** Replaces a formula's source in the element; throws where it cannot. */
+/** Replaces a formula's source in the element; throws if it cannot. */
 export type Typesetter = (tex: string, element: HTMLElement, display: boolean) => void;
 
 let loading: Promise<Typesetter> | null = null;
@@ -18,7 +18,7 @@ export function loadTypesetter(): Promise<Typesetter> {
   return loading;
 }
 
-/** A node of KaTeX before it is one of the page. */
+/** A node of KaTeX before it becomes a DOM node. */
 interface VirtualNode {
   attributes?: Record<string, string>;
   children?: VirtualNode[];
@@ -30,7 +30,7 @@ async function load(): Promise<Typesetter> {
     import("katex"),
     import("katex/dist/katex.min.css"),
   ]);
-  // the version is pinned, as this function is not one of its documented ones
+  // not a documented function, so the version is pinned
   const { __renderToDomTree: treeOf } = katex as unknown as {
     __renderToDomTree: (tex: string, options: KatexOptions) => VirtualNode;
   };
@@ -49,7 +49,10 @@ const OPTIONS: KatexOptions = {
   maxExpand: 500,
 };
 
-/** Styles as attributes are refused by the content security policy; those of a node that is made are not. */
+/**
+ * Moves style attributes to properties: the content security policy refuses the former, not the
+ * latter.
+ */
 function withoutStyleAttributes(node: VirtualNode): void {
   const style = node.attributes?.style;
   if (node.attributes !== undefined && style !== undefined) {
@@ -64,15 +67,19 @@ function withoutStyleAttributes(node: VirtualNode): void {
   for (const child of node.children ?? []) withoutStyleAttributes(child);
 }
 
-/** Links, images and classes in formulas; KaTeX would show what it does not trust in red. */
+/**
+ * Refuses links, images and classes in formulas; KaTeX would show what it does not trust in red.
+ */
 function refuse(): never {
   throw new Error("This is not taken from a formula");
 }
 
-/** Milliseconds that formulas take at once; those of a long stored answer come one after another. */
+/**
+ * Milliseconds of typesetting at a time; the formulas of a long stored answer follow bit by bit.
+ */
 const AT_ONCE = 40;
 
-/** Typesets the formulas in elements that are not yet, some now and the rest soon. */
+/** Typesets the new formulas in these elements, some now and the rest soon. */
 export function typeset(within: readonly HTMLElement[], typesetter: Typesetter): void {
   typesetNext(within.flatMap(untypeset), typesetter);
 }
@@ -84,7 +91,7 @@ function typesetNext(formulas: readonly HTMLElement[], typesetter: Typesetter): 
       setTimeout(() => typesetNext(formulas.slice(index), typesetter));
       return;
     }
-    // it may have gone, or been typeset, since
+    // it may have been removed or typeset meanwhile
     if (formula.isConnected && !isTypeset(formula)) set(formula, typesetter);
   }
 }
@@ -99,7 +106,7 @@ function set(element: HTMLElement, typesetter: Typesetter): void {
     typesetAs(element, source, "set");
     element.replaceChildren(printed);
   } catch {
-    // KaTeX does not know it: its exact source says it
+    // KaTeX cannot read it: show its exact source
     typesetAs(element, source, "source");
   }
 }

@@ -1,4 +1,4 @@
-/** Which formulas in the page are typeset already, and from what. */
+/** Which formulas in the page are typeset, and from which source. */
 
 const sources = new WeakMap<Node, string>();
 
@@ -24,7 +24,7 @@ export function untypeset(within: HTMLElement): HTMLElement[] {
   return [...within.querySelectorAll<HTMLElement>(".formula:not(.set, .source)")];
 }
 
-/** Whether what is shown is the wanted formula, typeset or not. */
+/** Whether the formula shown is the wanted one, typeset or not. */
 export function sameFormula(shown: Node, wanted: Node): boolean {
   if (!isFormula(shown) || !isFormula(wanted)) return false;
   const sameKind = shown.classList.contains("display") === wanted.classList.contains("display");

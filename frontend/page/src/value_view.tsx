@@ -1,15 +1,15 @@
-/** What goes into a tool or comes out of it: text in a box of its own that scrolls, and never HTML. */
+/** A tool's input or output: text in its own scrolling box, never HTML. */
 
 import { useMemo, useState } from "preact/hooks";
 import { copy } from "./copy.ts";
 import { shownText, wholeText } from "./json_text.ts";
 
-/** Characters that are drawn at first, and with each wish for more. */
+/** How many characters are rendered at first, and per request for more. */
 const STEP = 8_000;
 
 interface ValueProps {
   label: string;
-  /** Of what, for those who hear the label alone. */
+  /** The context of the label for screen readers, which read it alone. */
   of: string;
   value: unknown;
   growing?: boolean;

@@ -1,4 +1,4 @@
-/** ‹ 2/3 › at a message of which there are several versions: which one is in view, and the way to the others. */
+/** ‹ 2/3 › at a message with several versions: which one is in view, and buttons to the others. */
 
 import type { Conversation, Message } from "centrifugo-llm";
 import { useState } from "preact/hooks";
@@ -8,11 +8,11 @@ import { report } from "./problems.tsx";
 interface VersionsProps {
   message: Message;
   conversation: Conversation | null;
-  /** Whether an answer is being made: none can be chosen meanwhile. */
+  /** Whether an answer is being made: versions cannot be chosen meanwhile. */
   busy: boolean;
 }
 
-/** The same for all versions of a message, so that focus stays where it is while one takes another's place. */
+/** The same for all versions of a message, so that the focus stays when one replaces another. */
 export function placeOf({ id, metadata }: Message): string {
   return metadata.versions?.[0] ?? id;
 }
@@ -34,7 +34,7 @@ export function Versions({ message, conversation, busy }: VersionsProps) {
       <button
         type="button"
         aria-label="Earlier version"
-        // not disabled: that would lose the focus
+        // not disabled, which would lose the focus
         aria-disabled={held || at === 0}
         onClick={() => choose(versions[at - 1])}
       >

@@ -3,7 +3,7 @@
 import type { Observable } from "centrifugo-llm";
 import { useObservable } from "./hooks.ts";
 
-/** What `make run` starts where no other model is named. */
+/** The model that `make run` starts if no other is configured. */
 const TOY = "SmolLM2-135M-Instruct";
 const EXAMPLES = [
   "Explain websockets to a ten-year-old",

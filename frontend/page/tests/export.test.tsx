@@ -42,7 +42,7 @@ describe("the dialog", () => {
     URL.createObjectURL = saved;
     URL.revokeObjectURL = () => {};
     HTMLAnchorElement.prototype.click = () => {};
-    // jsdom has none of these
+    // jsdom lacks these
     Object.assign(HTMLDialogElement.prototype, {
       showModal(this: HTMLDialogElement) {
         this.open = true;

@@ -7,7 +7,7 @@ import { FilesView } from "../src/part_views.tsx";
 import { FilesOf } from "../src/stored_files.ts";
 import { press, root, show, unfold } from "./shown.tsx";
 
-/** All is in view. */
+/** Reports every element as in view. */
 class Near {
   readonly #seen: IntersectionObserverCallback;
   constructor(seen: IntersectionObserverCallback) {
@@ -49,7 +49,7 @@ describe("a file", () => {
     expect(root.textContent).toBe(mediaType);
     const link = root.querySelector("a");
     expect(link?.getAttribute("href") ?? undefined).toBe(href);
-    // what is data is never opened, but kept
+    // data links are never opened, only downloaded
     expect(link?.hasAttribute("download") ?? false).toBe(url.startsWith("data:"));
   });
 

@@ -7,7 +7,10 @@ import { GrowingMarkdown } from "../src/growing_markdown.ts";
 
 const STEPS = 100;
 
-/** Characters read and drawn while a text grows; counted without a spy, which would keep all that was drawn. */
+/**
+ * The number of characters parsed and rendered while a text grows; counted without a spy, which
+ * would keep all that was rendered.
+ */
 function work(text: string): number {
   let characters = 0;
   const { lex } = Lexer.prototype;
@@ -51,7 +54,7 @@ describe("work does not grow with the square of the text: ", () => {
       if (make === undefined) throw new Error(`No text of ${kind}`);
       const short = work(make(12_000));
       const long = work(make(45_000));
-      // fourteen times for the square
+      // quadratic work would be fourteen times as much
       expect(long / short).toBeLessThan(6);
     },
     120_000,

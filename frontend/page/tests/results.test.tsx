@@ -11,7 +11,7 @@ afterEach(() => render(null, root));
 
 const hit: Hit = { conversation: "c", title: "Found", excerpt: "Found", marks: [], at: 1 };
 
-/** A search whose hits stand behind that many empty pages, where there are any. */
+/** A search whose hits come after that many empty pages, if any. */
 function search(empty: number, hits: readonly Hit[]) {
   return vi.fn(async (_query: string, { before = "0" }: { before?: string } = {}) => {
     const at = Number(before);

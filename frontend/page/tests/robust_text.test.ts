@@ -5,7 +5,7 @@ import { BoundedLexer } from "../src/bounded_lexer.ts";
 import { GrowingMarkdown } from "../src/growing_markdown.ts";
 import { blocksOf, plainText, renderBlock } from "../src/markdown.ts";
 
-/** Far more than any takes here; what is not bounded takes minutes. */
+/** Far more than any of them takes here; unbounded work takes minutes. */
 const PATIENCE = 60_000;
 const LENGTH = 20_000;
 

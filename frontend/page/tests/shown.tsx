@@ -13,7 +13,7 @@ function message(parts: readonly Part[], status: Status = "streaming"): Message 
   return { id: "m", role: "assistant", parts, metadata: { status } };
 }
 
-/** Shows the parts, and gives what stands there. */
+/** Renders the parts, and returns the result. */
 export async function show(parts: readonly Part[], status?: Status, conversation?: Conversation) {
   const of = message(parts, status);
   await act(() =>

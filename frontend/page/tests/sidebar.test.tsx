@@ -44,7 +44,7 @@ async function show(list: ConversationList, notices = new Notices(list)) {
   return notices;
 }
 
-/** Every way in which browsers say that a key belongs to the choice of a word. */
+/** All ways in which browsers say that a key belongs to text composition. */
 const COMPOSING = [{ isComposing: true }, { keyCode: 229 }];
 
 const press = (field: Element | null, key: string, more: KeyboardEventInit = {}) =>

@@ -118,7 +118,7 @@ describe("an approval", () => {
     );
     if (field === null) throw new Error("there is no field");
     field.value = "  Too dear ";
-    // what a browser does with Enter in a field
+    // what a browser does on Enter in a field
     await act(async () => field.form?.requestSubmit());
     const approvals = [{ id: "ask", approved: false, reason: "Too dear" }];
     expect(proceed.mock.calls).toEqual([["m", { approvals }]]);
