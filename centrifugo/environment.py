@@ -1,11 +1,11 @@
-"""The environment of a Centrifugo on config.json: its secrets, and what a process may change."""
+"""The environment of a Centrifugo with config.json: its secrets, and what differs per process."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """What is not in config.json, because it is secret or differs from run to run."""
+    """Settings that are not in config.json, because they are secret or differ from run to run."""
 
     api_key: str
     grpc_credential: str
@@ -19,7 +19,7 @@ class Environment:
             "CENTRIFUGO_GRPC_API_KEY": self.api_key,
             "CENTRIFUGO_HTTP_SERVER_PORT": str(self.port),
             "CENTRIFUGO_GRPC_API_PORT": str(self.grpc_api_port),
-            # one proxy for calls and subscriptions, one of its own kind for connects
+            # one proxy for calls and subscriptions, and one of the connect kind
             "CENTRIFUGO_PROXIES_AI_ENDPOINT": self.proxy_endpoint,
             "CENTRIFUGO_PROXIES_AI_GRPC_CREDENTIALS_VALUE": self.grpc_credential,
             "CENTRIFUGO_CLIENT_PROXY_CONNECT_ENDPOINT": self.proxy_endpoint,

@@ -1,6 +1,6 @@
-"""An agent of PydanticAI that looks into the stock, and asks the user before it orders anything.
+"""An agent of PydanticAI that checks the stock, and asks the user before it orders anything.
 
-RESPONDER=examples.clerk:clerk make agents run
+    RESPONDER=examples.clerk:clerk make agents run
 
 The model is the one that `OPENAI_BASE_URL`, `OPENAI_API_KEY` and `OPENAI_MODEL` name.
 """
@@ -24,10 +24,10 @@ clerk = Agent(
         ),
     ),
     instructions="You are the clerk of a furniture shop. Look into the stock before you order.",
-    # a server of tools in a process of its own, started with the first answer
+    # a tool server in its own process, started with the first answer
     toolsets=[MCPToolset(Path(__file__).with_name("stock.py"), init_timeout=30)],
     deps_type=Turn,
-    # with this among its outputs an agent can end by asking
+    # with this output type, a run can end by asking for approval
     output_type=[str, DeferredToolRequests],
 )
 

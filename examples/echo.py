@@ -1,4 +1,4 @@
-"""Says what it is told, a word at a time: `RESPONDER=examples.echo:answer make run`."""
+"""Repeats the prompt, one word at a time: `RESPONDER=examples.echo:answer make run`."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,6 +1,6 @@
-"""Answers from a folder of Markdown, and says from which of its files.
+"""Answers from a folder of Markdown, and names the files that it used.
 
-NOTES=docs RESPONDER=examples.notes:notes make run
+    NOTES=docs RESPONDER=examples.notes:notes make run
 
 The model is the one that `OPENAI_BASE_URL`, `OPENAI_API_KEY` and `OPENAI_MODEL` name.
 """
@@ -19,7 +19,7 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from proxy_server import CannotAnswer, Message, Turn, Usage, text_of
 
-# Together with the last few messages, what a small model can read.
+# As many as a small model can read, together with the last few messages.
 MOST_SECTIONS = 3
 MOST_CHARACTERS = 1000
 MOST_MESSAGES = 3
@@ -43,7 +43,7 @@ class Notes:
             raise CannotAnswer("The notes have nothing about that.")
         passages = "\n\n".join(f"{section.file}:\n{section.text}" for section in found)
         try:
-            # leaving this block is what ends the request, when the user stops the answer
+            # leaving this block ends the request when the user stops the answer
             async with await self.client.chat.completions.create(
                 model=self.model,
                 messages=[

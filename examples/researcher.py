@@ -1,6 +1,6 @@
-"""A graph of LangGraph: a model that looks into a folder of Markdown as often as it wants to.
+"""A LangGraph graph: a model that searches a folder of Markdown as often as it wants.
 
-NOTES=docs RESPONDER=examples.researcher:researcher make agents run
+    NOTES=docs RESPONDER=examples.researcher:researcher make agents run
 
 The model is the one that `OPENAI_BASE_URL`, `OPENAI_API_KEY` and `OPENAI_MODEL` name.
 """
@@ -26,7 +26,7 @@ async def look_up(question: str) -> str:
     """Sections of the notes that have the words of a question."""
     found = notes.search(question)
     for file in dict.fromkeys(section.file for section in found):
-        # what is written here is part of the answer: any chunk of the AI SDK, or text
+        # what is written here becomes part of the answer: any chunk of the AI SDK, or text
         source = {"sourceId": file, "mediaType": "text/markdown", "title": file}
         get_stream_writer()({"type": "source-document", **source})
     return "\n\n".join(f"{one.file}:\n{one.text}" for one in found) or "There is nothing."

@@ -1,4 +1,4 @@
-"""A server of the Model Context Protocol, over stdio: `examples/clerk.py` starts it."""
+"""A server of the Model Context Protocol, over stdio; `examples/clerk.py` starts it."""
 
 from mcp.server.mcpserver import MCPServer
 

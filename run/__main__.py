@@ -22,12 +22,12 @@ from run.parts import ROOT, Part, Ports, parts
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
-# a terminal's Ctrl-C, a plain kill, a terminal that is closed
+# a terminal's Ctrl-C, a plain kill, a closed terminal
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Asked:
-    """How often a signal asked for the end: once ends in order, twice at once."""
+    """How often a signal asked to end: the first ends in order, the second at once."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--settings", type=Path, default=FILE, help="instead of .env")
     if "MAKELEVEL" in os.environ:
         end_with(os.getppid())
-    # until there are parts to end; a build of Centrifugo ends with us
+    # default handling until parts run; a build of Centrifugo ends with us
     for number in ENDING:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     given = settings(parser.parse_args().settings)
@@ -70,12 +70,12 @@ def _built(given: Mapping[str, str]) -> Path:
 
 
 def _others(given: Mapping[str, str]) -> list[str]:
-    """What else could answer, where the built-in model would."""
+    """What else could answer, if the built-in model would."""
     return [] if given.get("LOCAL_MODEL") or not wants_local_model(given) else offers()
 
 
 def _reloading(given: Mapping[str, str]) -> list[str]:
-    """What spares its author to start everything anew."""
+    """A hint about reloading, for authors of responders."""
     responder = given.get("RESPONDER", "")
     if not responder or "://" in responder or given.get("RELOAD"):
         return []
@@ -101,13 +101,13 @@ def _run(needed: list[Part], address: str, asked: Asked, others: list[str]) -> N
 
 def _start(part: Part) -> "subprocess.Popen[bytes]":
     try:
-        # In a session of its own: Ctrl-C is ours to pass on, in order.
+        # In a separate session: we pass Ctrl-C on ourselves, in order.
         return subprocess.Popen(
             part.command,
             env=part.environment,
             cwd=part.folder,
             start_new_session=True,
-            # and if we are killed, it ends all the same
+            # and if we are killed, it ends too
             preexec_fn=ending_with_me(),
         )
     except OSError as error:
@@ -116,11 +116,12 @@ def _start(part: Part) -> "subprocess.Popen[bytes]":
 
 @contextmanager
 def _alone(port: int) -> Iterator[None]:
-    """Two at once would each wait for ports that the other opens."""
+    """Two runs at once would each wait for ports that the other opens."""
     (ROOT / ".cache").mkdir(exist_ok=True)
     with Path(ROOT / ".cache" / "run.lock").open("w") as lock:
         try:
-            # a byte for each port: a file for each would stay, and removing it would be a race
+            # a byte per port in one file: a file per port would remain, and removing it would be a
+            # race
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EAGAIN):
@@ -158,7 +159,7 @@ def _watch(running: "list[tuple[Part, subprocess.Popen[bytes]]]", asked: Asked) 
 
 
 def _end(part: Part, process: "subprocess.Popen[bytes]", asked: Asked) -> None:
-    """Ends it with the processes that it may have started itself."""
+    """Ends the process and any processes that it has started."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGTERM)
     until = time.monotonic() + part.end_seconds

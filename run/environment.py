@@ -1,4 +1,4 @@
-"""The file `.env`: settings and secrets that `make run` and docker compose share."""
+"""The file `.env`: settings and secrets shared by `make run` and docker compose."""
 
 import os
 import re
@@ -18,13 +18,13 @@ Settings = dict[str, str]
 
 
 def settings(file: Path = FILE) -> Settings:
-    """What the environment says, and beneath it the file, which gets the secrets nobody gave."""
+    """The environment, then the file for what is missing; missing secrets are added to the file."""
     given = read(file) | dict(os.environ)
     return given | _made(file, given)
 
 
 def complete(file: Path = FILE) -> None:
-    """Gives the file the secrets that it lacks, whatever the environment says at the moment."""
+    """Adds missing secrets to the file, regardless of the current environment."""
     _made(file, read(file))
 
 
@@ -36,7 +36,7 @@ def read(file: Path) -> Settings:
 
 
 def wants_local_model(given: Mapping[str, str]) -> bool:
-    """Whether a file of weights is named, or no other model is."""
+    """Whether a weights file is named, or no other model is."""
     return bool(given.get("LOCAL_MODEL")) or not (
         given.get("OPENAI_API_KEY") or given.get("OPENAI_BASE_URL")
     )
@@ -53,7 +53,7 @@ def _made(file: Path, given: Mapping[str, str]) -> Settings:
 def _append(file: Path, made: Settings) -> None:
     text = file.read_text() if file.exists() else ""
     file.touch()
-    # before anything secret is in it
+    # before it contains any secret
     file.chmod(0o600)
     if text and not text.endswith("\n"):
         text += "\n"

@@ -1,4 +1,4 @@
-"""Model servers that run on this machine already: offered, never taken unasked."""
+"""Model servers that already run on this machine: offered, never used without being asked."""
 
 import http.client
 import json
@@ -9,7 +9,7 @@ _SECONDS = 0.5
 
 
 def offers(places: Mapping[str, int] = PLACES) -> list[str]:
-    """A line for each that has a model."""
+    """A line for each server that has a model."""
     found = ((name, port, _first_model(port)) for name, port in places.items())
     return [
         f"{name} on this machine has {model}: "
@@ -24,7 +24,7 @@ def _first_model(port: int) -> str | None:
     try:
         asking.request("GET", "/v1/models")
         listed = json.loads(asking.getresponse().read())["data"]
-        # those that only make embeddings answer nobody
+        # embedding models cannot answer
         names = [str(model["id"]) for model in listed if "embed" not in str(model["id"])]
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return None

@@ -1,4 +1,4 @@
-"""Node: the machine's own where Vite takes it, else the one from PyPI, put into the virtualenv."""
+"""Node: the machine's own if Vite supports it, otherwise the one from PyPI, in the virtualenv."""
 
 import re
 import shutil

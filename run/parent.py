@@ -1,4 +1,4 @@
-"""Ends a process when its parent is gone, however that went: Linux alone can do that."""
+"""Ends a process when its parent dies, however that happens; works only on Linux."""
 
 import ctypes
 import os
@@ -10,12 +10,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with(parent: int) -> None:
-    """From now on this process gets a SIGTERM when `parent`, which started it, is gone."""
+    """From now on, this process gets a SIGTERM when `parent`, which started it, is gone."""
     _ask(_prctl(), parent)
 
 
 def ending_with_me() -> Callable[[], None] | None:
-    """What a child does before it becomes its program; None where the system has no such thing."""
+    """What a child runs before its program; None if the system does not support it."""
     call, parent = _prctl(), os.getpid()
     return (lambda: _ask(call, parent)) if call else None
 
@@ -25,7 +25,7 @@ def _ask(call: "Callable[[int, int], int] | None", parent: int) -> None:
         return
     call(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
-        # it was gone before we asked
+        # the parent was gone before the call
         os.kill(os.getpid(), signal.SIGTERM)
 
 

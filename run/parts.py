@@ -1,4 +1,4 @@
-"""The parts that run on one machine: their ports, commands and environments."""
+"""The parts that run on one machine: ports, commands and environments."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from centrifugo.environment import Environment
 from run.environment import wants_local_model
 
 ROOT = Path(__file__).parent.parent
-# what the small model can do; docker-compose.yml says the same
+# the small model's capabilities; docker-compose.yml repeats them
 LOCAL_MODEL = {
     "OPENAI_MODEL": "SmolLM2-135M-Instruct",
     "CONTEXT_CHARACTERS": "6000",
@@ -24,10 +24,10 @@ _END_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process: ready when all its ports answer.
+    """One process; ready when all its ports answer.
 
-    health: it also answers GET /health at its first port.
-    hosts: where its ports answer, at least at one of them.
+    health: whether GET /health on its first port must succeed as well.
+    hosts: where its ports answer, at least on one of them.
     end_seconds: how long it may take to end in order.
     """
 
@@ -52,7 +52,7 @@ class Ports:
 
     @classmethod
     def of(cls, settings: Mapping[str, str]) -> "Ports":
-        """Raises ValueError for what is no number."""
+        """Raises ValueError for anything but a number."""
         return cls(
             page=int(settings.get("PAGE_PORT") or 9000),
             centrifugo=int(settings.get("CENTRIFUGO_PORT") or 8000),
@@ -63,7 +63,7 @@ class Ports:
         )
 
     def setting(self, port: int) -> str:
-        """The one that says which port this is."""
+        """The setting for this port."""
         names = (f.name for f in fields(self) if getattr(self, f.name) == port)
         return f"{next(names).upper()}_PORT"
 
@@ -71,9 +71,10 @@ class Ports:
 def parts(
     settings: Mapping[str, str], ports: Ports, centrifugo: Path = Path("centrifugo")
 ) -> list[Part]:
-    """In the order in which they start. The local model is among them where no other is set.
+    """The parts in starting order; includes the local model if no other is set.
 
-    centrifugo: its binary. Raises ValueError for a setting that is no number.
+    Raises ValueError for a setting that is not a number.
+    centrifugo: the path of its binary.
     """
     started = [_centrifugo(settings, ports, centrifugo)]
     if wants_local_model(settings):
@@ -95,14 +96,14 @@ def _centrifugo(settings: Mapping[str, str], ports: Ports, binary: Path) -> Part
         "Centrifugo",
         (ports.centrifugo, ports.centrifugo_api),
         [str(binary), "-c", str(CENTRIFUGO / "config.json")],
-        # not our settings: it warns of every variable with its prefix that it does not know
+        # without our settings: Centrifugo warns about unknown variables with its prefix
         {name: text for name, text in os.environ.items() if not name.startswith("CENTRIFUGO_")}
         | variables
         | {
             "CENTRIFUGO_CLIENT_ALLOWED_ORIGINS": settings.get("PAGE_ORIGINS") or origins,
             "CENTRIFUGO_LOG_LEVEL": "warn",
         },
-        # not the root: it reads a file .env where it stands
+        # not the root: it would read a .env file there
         folder=CENTRIFUGO,
         health=True,
     )
@@ -121,7 +122,7 @@ def _model(settings: Mapping[str, str], ports: Ports) -> Part:
 
 
 def _server(settings: Mapping[str, str], ports: Ports) -> Part:
-    # whoever presses Ctrl-C waits for the answers that are being made
+    # on Ctrl-C, the user waits for running answers
     defaults = {"LOG_FORMAT": "console", "SHUTDOWN_GRACE_SECONDS": "2", "TRUSTED_PROXIES": "1"}
     addresses = {
         "GRPC_LISTEN": f"127.0.0.1:{ports.grpc}",
@@ -133,7 +134,7 @@ def _server(settings: Mapping[str, str], ports: Ports) -> Part:
         if file := settings.get("LOCAL_MODEL"):
             defaults["OPENAI_MODEL"] = Path(file).stem
         addresses["OPENAI_BASE_URL"] = f"http://127.0.0.1:{ports.local_model}/v1"
-    # an empty one is none, as for docker compose and the server itself
+    # an empty value counts as unset, as for docker compose and the server
     given = {name: value for name, value in settings.items() if value}
     environment = defaults | given | addresses
     return Part(

@@ -1,4 +1,4 @@
-// A route of the AI SDK: `make route`, and beside it what it says when it is ready.
+// A route with the AI SDK: run `make route`, and next to it the command that it prints.
 
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { serve } from "@hono/node-server";
@@ -34,7 +34,7 @@ app.post("/api/chat", async (context) => {
     model,
     instructions: `You speak with ${turn.user}. Answer in a sentence or two.`,
     messages: await convertToModelMessages(messages),
-    // a stop closes the request, which ends the model's
+    // a stop closes the request, which ends the model's request
     abortSignal: request.signal,
   });
   return result.toUIMessageStreamResponse({

@@ -12,7 +12,7 @@ function useThreadRuntime() {
   return useAISDKRuntime(useCentrifugoChat({ id, transport }));
 }
 
-/** The thread on the screen is the one in the address, so a reload or another tab finds it. */
+/** The thread on the screen is the one in the address, so that a reload or another tab finds it. */
 export function useRuntime() {
   const hash = useSyncExternalStore(followHash, () => location.hash.slice(1));
   return useRemoteThreadListRuntime({

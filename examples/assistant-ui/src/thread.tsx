@@ -23,7 +23,7 @@ function Message({ label }: { label: string }) {
     <article aria-label={label}>
       <MessagePrimitive.Parts>
         {({ part }) => {
-          // a text is shown as it comes: assistant-ui would let it run after
+          // text is shown as it arrives: assistant-ui would delay it for a smooth animation
           if (part.type === "text")
             return <MessagePartPrimitive.Text component="p" smooth={false} />;
           if (part.type === "reasoning") return <em>{part.text}</em>;

@@ -10,14 +10,14 @@ import (
 	"github.com/centrifugal/centrifuge-go"
 )
 
-// A connection is a visitor's. An app with users of its own gives Config GetToken, not Data.
+// connection is a visitor's. An app with its own users sets GetToken in Config, not Data.
 type connection struct {
 	client *centrifuge.Client
-	number atomic.Int64 // of the present one: it grows each time that the SDK connects
-	ended  chan string  // has the reason where the SDK does not connect again
+	number atomic.Int64 // of the current connection: it grows each time that the SDK connects
+	ended  chan string  // has the reason if the SDK does not reconnect
 }
 
-// Connect without a token connects twice: it has to come back as the same visitor.
+// connect connects twice without a token: it must reconnect as the same visitor.
 func connect(url, token string) (*connection, error) {
 	known := map[string]string{}
 	if token != "" {
@@ -61,7 +61,7 @@ func connect(url, token string) (*connection, error) {
 	}
 }
 
-// Session calls what answers with one.
+// session makes a call that returns a session.
 func (c *connection) session(method string, request any) (*session, error) {
 	data, err := c.call(method, request)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c *connection) session(method string, request any) (*session, error) {
 	return reply, json.Unmarshal(data, reply)
 }
 
-// Call calls until there is a reply, for a minute or so.
+// call retries until there is a reply, for about a minute.
 func (c *connection) call(method string, request any) ([]byte, error) {
 	data, err := json.Marshal(request)
 	if err != nil {
@@ -83,7 +83,8 @@ func (c *connection) call(method string, request any) ([]byte, error) {
 			return reply, nil
 		}
 		var refusal *centrifuge.Error
-		again := c.client.State() != centrifuge.StateDisconnected // whether it had its effect is unknown
+		// whether the call had its effect is unknown
+		again := c.client.State() != centrifuge.StateDisconnected
 		if errors.As(err, &refusal) {
 			again = refusal.Temporary && refusal.Code != 429
 		}

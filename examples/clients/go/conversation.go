@@ -11,29 +11,29 @@ import (
 	"github.com/centrifugal/centrifuge-go"
 )
 
-// How long an open answer may be silent before it is looked at: at first, and at most.
+// How long an open answer may be silent before a check: at first, and at most.
 const (
 	silence        = 10 * time.Second
 	longestSilence = time.Minute
 )
 
-// A conversation is what one shows, kept exact. `changed` has an entry when there is something new.
+// conversation is the exact state of a conversation. `changed` signals that something is new.
 type conversation struct {
 	changed    chan struct{}
 	connection *connection
 
 	mu           sync.Mutex
-	session      *session        // the latest one; what it holds of messages grows with what comes
-	fresh        bool            // it was not shown yet
-	gone         bool            // deleted, or not ours
+	session      *session        // the latest one; its messages grow with the publications
+	fresh        bool            // not shown yet
+	gone         bool            // deleted, or another user's
 	contained    map[string]int  // of open answers: the last seq that their parts contain
-	sought       map[string]bool // ids that were not there, and were asked for once
+	sought       map[string]bool // unknown ids for which the conversation was opened once
 	delay        time.Duration
-	came         int // publications
+	came         int // number of publications
 	subscription *centrifuge.Subscription
 }
 
-// Begin follows the conversation of the session that a call brings: "send", or "open".
+// begin follows the conversation in the session that a call returns: "send" or "open".
 func begin(connection *connection, method string, request any) (*conversation, error) {
 	first, err := connection.session(method, request)
 	if err != nil {
@@ -60,7 +60,7 @@ func (c *conversation) follow() error {
 	if err != nil {
 		return err
 	}
-	// what comes for a subscription that was given up comes again for the next one
+	// events of an abandoned subscription are ignored: the next one receives them again
 	ifCurrent := func(do func()) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -71,7 +71,7 @@ func (c *conversation) follow() error {
 	}
 	own.OnSubscribed(func(event centrifuge.SubscribedEvent) {
 		ifCurrent(func() {
-			// an empty epoch holds for the connection that brought it
+			// an empty epoch is valid only for the connection that brought it
 			stale := c.session.Since.Epoch == "" && c.session.cameBy != c.connection.number.Load()
 			c.session.Since.Epoch = event.StreamPosition.Epoch
 			if stale || !event.Recovered {
@@ -80,7 +80,7 @@ func (c *conversation) follow() error {
 		})
 	})
 	own.OnPublication(func(event centrifuge.PublicationEvent) { ifCurrent(func() { c.take(event.Data) }) })
-	// not by us: it was deleted, or was never ours
+	// not by us: the conversation was deleted, or belongs to another user
 	own.OnUnsubscribed(func(centrifuge.UnsubscribedEvent) { ifCurrent(func() { c.gone = true }) })
 	c.mu.Lock()
 	c.subscription = own
@@ -88,7 +88,7 @@ func (c *conversation) follow() error {
 	return own.Subscribe()
 }
 
-// State is what the SDK asks for first, and whenever it could not recover.
+// state is called by the SDK first, and whenever it could not recover.
 func (c *conversation) state(own *centrifuge.Subscription) (centrifuge.StreamPosition, error) {
 	c.mu.Lock()
 	opened, fresh, id := c.session, c.fresh, c.session.Conversation
@@ -115,7 +115,7 @@ func (c *conversation) state(own *centrifuge.Subscription) (centrifuge.StreamPos
 	return centrifuge.StreamPosition{Offset: opened.Since.Offset, Epoch: opened.Since.Epoch}, nil
 }
 
-// Again begins anew with another session. Handlers must not wait for the SDK.
+// again starts over with another session. Handlers must not wait for the SDK.
 func (c *conversation) again() {
 	given, delay := c.subscription, c.delay
 	c.subscription = nil
@@ -124,11 +124,12 @@ func (c *conversation) again() {
 		_ = given.Unsubscribe()
 		_ = c.connection.client.RemoveSubscription(given)
 		time.Sleep(delay)
-		_ = c.follow() // which fails only where the client was closed
+		_ = c.follow() // fails only if the client was closed
 	}()
 }
 
-// Watch opens again where an open answer is silent: where its last publication was lost, no next one shows it.
+// watch opens the conversation again if an open answer is silent: if its last publication is lost,
+// no later one reveals the gap.
 func (c *conversation) watch() {
 	wait, came := silence, 0
 	for {
@@ -187,7 +188,7 @@ func (c *conversation) place(id string) int {
 	return slices.IndexFunc(c.session.Messages, func(m *message) bool { return m.ID == id })
 }
 
-// Join adds a message at the end; false where the conversation has to be opened again.
+// join adds a message at the end; false if the conversation must be opened again.
 func (c *conversation) join(joined *message, after string) bool {
 	if c.place(joined.ID) >= 0 || c.sought[after] {
 		return true
@@ -228,7 +229,7 @@ func (c *conversation) grow(more chunksPublication) {
 	c.delay = 100 * time.Millisecond
 }
 
-// Answer is the text and the metadata of what stands behind a prompt, if anything does yet.
+// answer returns the text and metadata of the answer to a prompt, if there is one yet.
 func (c *conversation) answer(prompt string) (text string, about metadata, closed, gone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

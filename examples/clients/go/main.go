@@ -1,8 +1,8 @@
-// Asks, and prints the answer as it is made: go run . ws://…/connection/websocket "Hello"
+// Asks, and prints the answer as it arrives: go run . ws://…/connection/websocket "Hello"
 //
-// A client for centrifuge-go by docs/protocol.md; docs/clients.md explains it. It is exact through
-// lost connections and restarts. TOKEN in the environment is a visitor's token from an earlier run,
-// MODEL one of the service's models.
+// A client for centrifuge-go that follows docs/protocol.md; docs/clients.md explains it. It stays
+// exact through lost connections and restarts. Environment: TOKEN, a visitor's token from an
+// earlier run; MODEL, one of the service's models.
 package main
 
 import (
@@ -42,7 +42,7 @@ func chat(url, text string) error {
 	return printAnswer(conversation, prompt["id"])
 }
 
-// PrintAnswer prints the answer while it grows. It fails where the answer did.
+// printAnswer prints the answer as it grows. It fails if the answer did.
 func printAnswer(conversation *conversation, prompt string) error {
 	var shown, status string
 	for {
@@ -53,11 +53,11 @@ func printAnswer(conversation *conversation, prompt string) error {
 		}
 		text, about, closed, gone := conversation.answer(prompt)
 		switch {
-		case strings.HasPrefix(shown, text): // a session may be a little behind what was shown
+		case strings.HasPrefix(shown, text): // a session may lag a little behind what was shown
 		case strings.HasPrefix(text, shown):
 			fmt.Print(text[len(shown):])
 			shown = text
-		default: // it is made anew
+		default: // it was regenerated
 			fmt.Print("\n", text)
 			shown = text
 		}

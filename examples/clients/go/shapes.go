@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// The parts of docs/protocol.md's shapes that a reader of text needs. JSON leaves out the rest.
+// The parts of docs/protocol.md's shapes that a reader of text needs; JSON ignores the rest.
 
 type message struct {
 	ID       string
@@ -52,7 +52,7 @@ func read[Shape any](data []byte) (shape Shape, ok bool) {
 	return shape, json.Unmarshal(data, &shape) == nil
 }
 
-// UnmarshalJSON reads text where there is one: other parts may have anything in its place.
+// UnmarshalJSON reads text if it is a string: other parts may have anything in its place.
 func (p *part) UnmarshalJSON(data []byte) error {
 	var kind struct{ Type string }
 	if err := json.Unmarshal(data, &kind); err != nil {
@@ -68,16 +68,16 @@ func (p *part) UnmarshalJSON(data []byte) error {
 
 func (p part) isText() bool { return p.Type == "text" || p.Type == "reasoning" }
 
-// Closed says that nothing more comes. Any status that is not known is open, as `waiting` is.
+// closed reports whether nothing more can arrive. Unknown statuses are open, as `waiting` is.
 func (m *message) closed() bool {
 	closed := []string{"complete", "stopped", "failed", "interrupted"}
 	return m.Role == "user" || slices.Contains(closed, m.Metadata.Status)
 }
 
-// Expected says that more comes by itself.
+// expected reports whether more will arrive by itself.
 func (m *message) expected() bool { return !m.closed() && m.Metadata.Status != "waiting" }
 
-// Apply passes over chunks that are nothing to a reader of text, and those that it does not know.
+// apply ignores unknown chunks and those without text.
 func (m *message) apply(data json.RawMessage) {
 	chunk, ok := read[struct {
 		Type            string
@@ -101,7 +101,7 @@ func (m *message) apply(data json.RawMessage) {
 		}
 	case "start-step":
 		m.Parts = append(m.Parts, part{Type: "step-start"})
-	case "reset-step": // it is made again
+	case "reset-step": // the step is made again
 		for len(m.Parts) > 0 && m.Parts[len(m.Parts)-1].Type != "step-start" {
 			m.Parts = m.Parts[:len(m.Parts)-1]
 		}

@@ -1,9 +1,10 @@
-"""Asks, and prints the answer as it is made: python chat.py ws://…/connection/websocket "Hello"
+"""Asks, and prints the answer as it arrives: python chat.py ws://…/connection/websocket "Hello"
 
-A client for centrifuge-python by docs/protocol.md; docs/clients.md explains it. It is exact through
-lost connections and restarts. It is one file, a long one, because it is there to be copied: an app
-needs every rule in it, and writes only the printing anew. TOKEN in the environment is a visitor's
-token from an earlier run, MODEL one of the service's models.
+A client for centrifuge-python that follows docs/protocol.md; docs/clients.md explains it. It stays
+exact through lost connections and restarts. It is one long file so that it can be copied: an app
+needs every rule in it, and rewrites only the printing.
+
+Environment: TOKEN, a visitor's token from an earlier run; MODEL, one of the service's models.
 """
 
 import asyncio
@@ -27,12 +28,12 @@ Json = dict[str, Any]
 
 CLOSED = ("complete", "stopped", "failed", "interrupted")
 TRIES = 20
-# How long an open answer may be silent before it is looked at: at first, and at most.
+# How long an open answer may be silent before a check: at first, and at most.
 SILENCE = (10, 60)
 
 
 class Connection:
-    """A visitor's connection. An app with users of its own gives Client `get_token`, not `data`."""
+    """A visitor's connection. An app with its own users gives Client `get_token`, not `data`."""
 
     def __init__(self, url: str, token: str = "") -> None:
         self.number = 0
@@ -45,7 +46,7 @@ class Connection:
 
     @classmethod
     async def open(cls, url: str, token: str = "") -> "Connection":
-        """Without a token it connects twice: it has to come back as the same visitor."""
+        """Without a token, connects twice: it must reconnect as the same visitor."""
         connection = cls(url, token)
         await connection.client.connect()
         await first_of(connection.hello, connection.ended)
@@ -57,7 +58,7 @@ class Connection:
         return await cls.open(url, given)
 
     async def call(self, method: str, data: Json) -> Json:
-        """Calls until there is a reply, for a minute or so."""
+        """Retries until there is a reply, for about a minute."""
         for tries in range(1, TRIES + 1):
             try:
                 reply: Json = (await self.client.rpc(f"ai:{method}", data)).data
@@ -65,7 +66,7 @@ class Connection:
             except ReplyError as error:
                 if not error.temporary or error.code == 429 or tries == TRIES:
                     raise
-            except CentrifugeError:  # no reply: whether it had its effect is unknown
+            except CentrifugeError:  # no reply: whether the call had its effect is unknown
                 if self.client.state == ClientState.DISCONNECTED or tries == TRIES:
                     raise
             await asyncio.sleep(min(0.1 * 2**tries, 5))
@@ -77,36 +78,36 @@ class Connection:
             self.hello.set_result(context.data)
 
     async def _disconnected(self, context: Any) -> None:
-        """For good: otherwise it is connecting again."""
+        """Disconnected for good: otherwise the client is connecting again."""
         if not self.ended.done():
             self.ended.set_result(context.reason)
 
 
 class Conversation:
-    """What a conversation shows, kept exact. `changed` is set whenever there is something new."""
+    """The exact state of a conversation. `changed` is set whenever there is something new."""
 
     def __init__(self, connection: Connection, session: Json) -> None:
         self.id: str = session["conversation"]
         self.messages: list[Json] = []
         self.changed = asyncio.Event()
-        self.gone = False  # deleted, or not ours
+        self.gone = False  # deleted, or another user's
         self._connection = connection
         self._channel: str = session["channel"]
-        self._session: Json | None = session  # to begin with; afterwards each is asked for
+        self._session: Json | None = session  # the first one; later ones are requested
         self._came_by = connection.number
         self._epoch = ""
-        # of an open answer: the last seq that its parts contain
+        # of each open answer: the last seq that its parts contain
         self._contained: dict[str, int] = {}
-        self._sought: set[str] = set()  # ids that were not there, and were asked for once
+        self._sought: set[str] = set()  # unknown ids for which the conversation was opened once
         self._delay = 0.0
-        self._came = 0  # publications
+        self._came = 0  # number of publications
         self._watching: asyncio.Task[None] | None = None
         self._reopening: asyncio.Task[None] | None = None
         self._subscription: Any = None
 
     @classmethod
     async def begin(cls, connection: Connection, method: str, request: Json) -> "Conversation":
-        """Follows that of the session which a call brings: "send", or "open"."""
+        """Follows the conversation in the session that a call returns: "send" or "open"."""
         conversation = cls(connection, await connection.call(method, request))
         await conversation._follow()
         conversation._watching = asyncio.create_task(conversation._watch())
@@ -138,11 +139,11 @@ class Conversation:
         await self._subscription.subscribe()
 
     async def _state(self, _channel: str) -> StreamPosition:
-        """The SDK asks for this first, and whenever it could not recover."""
+        """The SDK calls this first, and whenever it could not recover."""
         try:
             opened = self._session or await self._connection.call("open", {"conversation": self.id})
         except ReplyError as error:
-            if not error.temporary:  # else the SDK asks again
+            if not error.temporary:  # otherwise the SDK asks again
                 self._leave()
             raise
         if self._session is None:
@@ -156,20 +157,20 @@ class Conversation:
         return StreamPosition(**opened["since"])
 
     async def _subscribed(self, context: Any) -> None:
-        # an empty epoch holds for the connection that brought it
+        # an empty epoch is valid only for the connection that brought it
         stale = self._epoch == "" and self._came_by != self._connection.number
         self._epoch = context.stream_position.epoch
         if stale or not context.recovered:
             self._again()
 
     async def _unsubscribed(self, _context: Any) -> None:
-        if self._subscription is not None:  # not by us: it was deleted, or was never ours
+        if self._subscription is not None:  # not by us: it was deleted, or belongs to another user
             self._leave()
 
     def _again(self) -> None:
-        """Begins anew with another session. Handlers must not wait for the SDK: a task does."""
+        """Starts over with another session. Handlers must not wait for the SDK, so a task does."""
         self._reopening = asyncio.create_task(self._reopen(self._subscription))
-        self._subscription = None  # what is still on its way comes again
+        self._subscription = None  # pending events of the old subscription arrive again
 
     async def _reopen(self, subscription: Any) -> None:
         await self._remove(subscription)
@@ -182,7 +183,7 @@ class Conversation:
         self._connection.client.remove_subscription(subscription)
 
     async def _watch(self) -> None:
-        """Where the last publication of an answer was lost, no next one shows it."""
+        """If the last publication of an answer is lost, no later one reveals the gap."""
         silence, longest = SILENCE
         while not self.gone:
             came = self._came
@@ -196,7 +197,7 @@ class Conversation:
                 self._again()
 
     def _expects(self) -> bool:
-        """Whether more is to come by itself."""
+        """Whether more will arrive by itself."""
         return any(
             not is_closed(m) and m["metadata"].get("status") != "waiting" for m in self.messages
         )
@@ -223,7 +224,7 @@ class Conversation:
         self.changed.set()
 
     def _join(self, message: Json, after: str | None) -> bool:
-        """Adds a message at the end; false where the conversation has to be opened again."""
+        """Adds a message at the end; false if the conversation must be opened again."""
         if self.find(message["id"]) is not None or after in self._sought:
             return True
         if after is not None and self.find(after) is None:
@@ -257,12 +258,12 @@ class Conversation:
 
 
 def is_closed(message: Json) -> bool:
-    """Whether nothing more comes. Any status that is not known is open, as `waiting` is."""
+    """Whether nothing more can arrive. Unknown statuses are open, as `waiting` is."""
     return message["role"] == "user" or message["metadata"].get("status") in CLOSED
 
 
 def apply(message: Json, chunk: Json) -> None:
-    """Passes over chunks that are nothing to a reader of text, and those that it does not know."""
+    """Ignores unknown chunks and those without text."""
     parts: list[Json] = message["parts"]
     match chunk["type"]:
         case "text-start" | "reasoning-start" as kind:
@@ -272,7 +273,7 @@ def apply(message: Json, chunk: Json) -> None:
             last["text"] += chunk["delta"]
         case "start-step":
             parts.append({"type": "step-start"})
-        case "reset-step":  # it is made again
+        case "reset-step":  # the step is made again
             while parts and parts[-1]["type"] != "step-start":
                 parts.pop()
     message["metadata"] = chunk.get("messageMetadata", message["metadata"])
@@ -283,15 +284,15 @@ def text_of(message: Json) -> str:
 
 
 async def print_answer(conversation: Conversation, prompt: str) -> str:
-    """Prints the answer while it grows; the status it ended with."""
+    """Prints the answer as it grows; returns its final status."""
     shown = status = ""
     while not conversation.gone:
         await conversation.changed.wait()
         conversation.changed.clear()
         if (answer := conversation.after(prompt)) is None:
-            continue  # it is made anew, and has not begun
+            continue  # it is being regenerated, and has not begun
         text = text_of(answer)
-        # a session may be a little behind what was shown
+        # a session may lag a little behind what was shown
         if not shown.startswith(text):
             again = not text.startswith(shown)
             print(f"\n{text}" if again else text.removeprefix(shown), end="", flush=True)

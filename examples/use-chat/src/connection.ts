@@ -1,7 +1,7 @@
 import { Centrifuge } from "centrifuge";
 import { centrifugoChat } from "centrifugo-llm/ai-sdk";
 
-// The connection of the app's own: here that of an anonymous visitor, who keeps a token.
+// The app's own connection: here that of an anonymous visitor, whose token is stored.
 const centrifuge = new Centrifuge(`${location.origin.replace("http", "ws")}/connection/websocket`, {
   getData: async () => {
     const token = localStorage.getItem("token");

@@ -20,7 +20,7 @@ function App() {
           New
         </button>
         {conversations.map(({ id: conversation, key, title }) =>
-          // one that was begun without a name of the app's has no place here
+          // conversations without a name by the app are not shown here
           key === undefined ? null : (
             <a key={conversation} href={`#${key}`} aria-current={key === id}>
               {title}
