@@ -1,1 +1,1 @@
-"""Real users and real parts, with faults at random: whatever breaks, is every text exact?"""
+"""Real users and real parts, with random faults: is every text exact whatever breaks?"""

@@ -1,9 +1,9 @@
-"""The chaos program: faults at random from a seed, and whether any text suffered.
+"""The chaos program: random faults from a seed, and whether they damaged any text.
 
-Without --engine, --database or --replicas it goes through three phases: all on one machine, then
-Redis and PostgreSQL with one replica, then with three. Its exit status is 1 if anything was lost,
-doubled, different, cut short without a cause, left open or made twice, and 2 if less happened than
-was asked for.
+Without --engine, --database or --replicas it runs three phases: all on one machine, then Redis and
+PostgreSQL with one replica, then with three. Its exit status is 1 if anything was lost, doubled,
+different, cut short without a cause, left open or made twice, and 2 if less happened than was
+requested.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def main() -> int:
     setups = _setups(options)
     if absent := _absent(setups):
         sys.exit(f"Not on this machine: {', '.join(absent)}. `make machine` says how to get it.")
-    # answers and faults are shared between the phases
+    # the phases share the requested answers and faults
     load = Load(
         users=options.users,
         answers=-(-options.answers // len(setups)),
@@ -49,7 +49,7 @@ def main() -> int:
     results = []
     for number, setup in enumerate(setups, 1):
         folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-        # the accounts of PostgreSQL and nginx go through it
+        # the accounts of PostgreSQL and nginx must pass through it
         folder.chmod(0o755)
         results.append(_run(setup, load, f"{options.seed}/{number}", folder))
     print(f"\n{report.table(results)}\n")
@@ -65,7 +65,7 @@ def _run(setup: Setup, load: Load, seed: str, folder: Path) -> Result:
     async def phase() -> Result:
         task = asyncio.current_task()
         assert task is not None
-        # as Ctrl-C does: the parts are ended before this program is
+        # like Ctrl-C: the parts are ended before this program exits
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         return await run_phase(setup, load, seed=seed, folder=folder, say=_say)
 

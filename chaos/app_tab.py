@@ -1,4 +1,4 @@
-"""One tab of an app with `useChat`: what it is told, and how it stands."""
+"""One tab of an app with `useChat`: its commands, and its state."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from typing import Any
 
 from chaos.apps import Apps
 
-# a prompt is tried for a minute, and nothing legitimate takes as long as another one
+# a prompt is retried for a minute, and nothing legitimate takes another minute
 SETTLED_SECONDS = 120.0
 
 
 class AppTab:
-    """A chat of the AI SDK's alone, or kept in step with others; the names are chaos.watched's."""
+    """A chat of the AI SDK alone, or kept in step with others; for the names see chaos.watched."""
 
     def __init__(self, apps: Apps, name: str, recovered: Callable[[float], None]) -> None:
         self.name = name
@@ -41,7 +41,7 @@ class AppTab:
         return [key for key, grew_at in self._grew.items() if grew_at < since]
 
     async def begin(self, *, key: str, in_step: bool, token: str | None) -> str:
-        """Opens it; the visitor's token, which is a new one's where none is given."""
+        """Opens the tab; returns the visitor's token, a new one's if none is given."""
         self._apps.listen(self.name, self._hear)
         more = {} if token is None else {"token": token}
         found: str = await self.tell("open", key=key, inStep=in_step, **more)
@@ -52,12 +52,12 @@ class AppTab:
         self._apps.leave(self.name)
 
     async def tell(self, does: str, **options: Any) -> Any:
-        """Raises TimeoutError where it takes longer than anything legitimate."""
+        """Raises TimeoutError after longer than anything legitimate takes."""
         async with asyncio.timeout(SETTLED_SECONDS):
             return await self._apps.tell(does, self.name, **options)
 
     async def cut(self) -> int:
-        """Its connection breaks; how many it had."""
+        """Cuts its connections; returns how many it had."""
         cut: int = await self.tell("cut")
         self.disturbed_at = monotonic()
         return cut

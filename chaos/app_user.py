@@ -1,4 +1,4 @@
-"""A user of an app with `useChat`: prompts by the AI SDK, and what its state comes to show."""
+"""A user of an app with `useChat`: sends prompts by the AI SDK, and checks what its state shows."""
 
 import asyncio
 import itertools
@@ -18,15 +18,15 @@ from chaos.talk import new_prompt
 
 ANSWER_IN_USECHAT, EDIT_IN_USECHAT = "answer in useChat", "edit in useChat"
 _AGAIN_SECONDS = 0.5
-# the shares of conversations, and of answers
+# shares of conversations (the first) and of answers
 _IN_STEP, _MADE_ANEW, _EDITED = 0.6, 0.15, 0.15
 _EVENTS = {"nothing": 30, "socket cut": 30, "reload": 20, "stop": 10}
 
 
 class AppUser:
-    """Holds conversations one after the other until it is enough.
+    """Holds conversations one after another until there are enough.
 
-    A conversation is of one tab with the AI SDK's chat alone, or of two that are kept in step.
+    A conversation has one tab with only the AI SDK's chat, or two that are kept in step.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class AppUser:
         self._tabs: list[AppTab] = []
         self._conversation = ""
         self._doubt = Doubt()
-        # those in view, in their order
+        # those in view, in order
         self._prompts: list[Prompt] = []
 
     async def run(self, enough: asyncio.Event) -> None:
@@ -97,7 +97,7 @@ class AppUser:
         asked = {"id": prompt.id, "text": prompt.text, "model": prompt.model}
 
         async def again() -> Any:
-            # of a prompt that was accepted, and whose reply was lost, this makes another answer
+            # if the prompt was accepted and only the reply lost, this makes another answer
             prompt.asked += 1
             return await tab.tell("again", model=prompt.model)
 
@@ -120,18 +120,18 @@ class AppUser:
             await self._edit(tab, in_step=in_step)
 
     async def _edit(self, tab: AppTab, *, in_step: bool) -> None:
-        """Another prompt in place of one in view, whose answer and all after it leave the view."""
+        """Replaces a prompt in view; its answer and all after it leave the view."""
         at = self._chance.randrange(len(self._prompts))
         prompt = self._new_prompt()
         asked = {"text": prompt.text, "model": prompt.model}
         edit = partial(tab.tell, "edit", replaced=self._prompts[at].text, **asked)
-        # a tab in step shows what is stored again, so it has to be told the text once more
+        # a tab in step shows the stored prompt again, so it needs the text once more
         again = edit if in_step else partial(tab.tell, "again", model=prompt.model)
         self._ledger.actions[EDIT_IN_USECHAT] += 1
         if await self._accepted(prompt, await edit(), again):
             self._prompts[at:] = [prompt]
         else:
-            # it may be stored all the same, and then others have left the view
+            # the edit may be stored all the same, and then others have left the view
             self._prompts = []
             await tab.tell("undo")
         await self._settled(prompt)
@@ -144,10 +144,10 @@ class AppUser:
     async def _accepted(
         self, prompt: Prompt, reply: Any, again: Callable[[], Awaitable[Any]]
     ) -> bool:
-        """Asks again, as an app's button does, until the prompt is accepted or given up."""
+        """Retries, as an app's button does, until the prompt is accepted or given up."""
         while "refused" in reply:
             refused = reply["refused"]
-            # of the tries that the client has made some may have had no reply
+            # some of the client's own attempts may have had no reply
             prompt.uncertain = True
             self._ledger.refusals[refused["code"]] += 1
             if not refused["temporary"] or self._chance.random() < 0.2:
@@ -176,7 +176,7 @@ class AppUser:
                 self._ledger.actions[event] += await tab.tell("stop")
 
     async def _settled(self, prompt: Prompt) -> None:
-        """Waits until every tab is at rest and shows every answer to its end, also the last one."""
+        """Waits until every tab is at rest and shows every answer, also the last, to its end."""
         for tab in self._tabs:
             await tab.tell("rest", answer=prompt.answer or "")
 
@@ -199,7 +199,7 @@ class AppUser:
         parts = {one["id"]: one["parts"] for one in messages}
         place = seen["conversation"] or self._conversation
         if not place:
-            # no prompt was accepted, and there is nothing to compare with
+            # no prompt was accepted: there is nothing to compare with
             return
         read, closed = seen["read"], seen["closed"]
         self._ledger.exhibits.append(

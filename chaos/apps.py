@@ -1,4 +1,4 @@
-"""A program of Node's with many tabs of apps that have the AI SDK's `useChat`: told what to do."""
+"""A Node program with many tabs of apps with the AI SDK's `useChat`, driven by commands."""
 
 import asyncio
 import itertools
@@ -14,13 +14,13 @@ _LONGEST_LINE = 1 << 26
 
 
 class AppsEndedError(Exception):
-    """The program ended before it was told to; what it said stands on standard error."""
+    """The program ended before it was told to; its messages are on standard error."""
 
 
 class Apps:
     """An async context manager that runs the program against a Centrifugo.
 
-    careful: without it some chunks of the transport's do not reach the AI SDK.
+    careful: if False, some of the transport's chunks do not reach the AI SDK.
     """
 
     def __init__(self, port: int, *, careful: bool = True) -> None:
@@ -31,14 +31,14 @@ class Apps:
         self._ended = False
 
     def listen(self, tab: str, listener: Callable[[Any], None]) -> None:
-        """Has a listener called with how a tab stands, each time that it has changed."""
+        """Calls the listener with the state of a tab whenever it changes."""
         self._listeners[tab] = listener
 
     def leave(self, tab: str) -> None:
         del self._listeners[tab]
 
     async def tell(self, does: str, tab: str, **options: Any) -> Any:
-        """Has a tab do something, and waits for what that gives."""
+        """Sends a command to a tab, and returns its result."""
         if self._ended:
             raise AppsEndedError
         call = next(self._numbers)
@@ -80,7 +80,7 @@ class Apps:
                 if listener := self._listeners.get(reply["tab"]):
                     listener(reply["stands"])
                 continue
-            # whoever asked may have given up
+            # the caller may have given up
             if (waiting := self._calls.get(reply["call"])) and not waiting.done():
                 waiting.set_result(reply.get("gives"))
         self._ended = True

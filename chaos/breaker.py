@@ -1,4 +1,4 @@
-"""Breaks the parts of a deployment, and mends them."""
+"""Breaks the parts of a deployment, and repairs them."""
 
 import asyncio
 import math
@@ -20,20 +20,20 @@ from testbed.process import NotReady, Process
 
 _LOOK_SECONDS = 0.05
 _FEW_STARTS = 40
-# two seconds are between the checkpoints of a server; and it has to find Centrifugo again
+# a server stores checkpoints every two seconds, and first has to reconnect to Centrifugo
 _CHECKPOINTS_SECONDS = 4.0
 _FIRST_SECONDS = 1.0
 _OVERLAPPING = 0.3
 _HOSTILE_SOCKETS = 64
-# a fault that has nothing to meet for so long is none
+# a fault that affects nothing for this long does not count
 _PATIENCE_SECONDS = 2.0
 
 Break = Callable[[random.Random], Awaitable[bool]]
-"""Breaks something and mends it; whether that met anything."""
+"""Breaks something and repairs it; returns whether that affected anything."""
 
 
 class Way(NamedTuple):
-    """A kind of fault: which part it concerns, and whether others stand in for that part."""
+    """A kind of fault: the part that it concerns, and whether others stand in for that part."""
 
     part: str
     commit: Break
@@ -42,10 +42,12 @@ class Way(NamedTuple):
 
 @dataclass
 class Breaker:
-    """seed: names every decision. lease: how long one of the proxy servers lasts, in seconds.
+    """Commits faults.
 
-    Between a Centrifugo that forgot everything, or a locked database, and the end of a proxy
-    server it leaves time for checkpoints: what is shown must be somewhere.
+    seed: determines every decision.
+    lease: the lease of the proxy servers, in seconds.
+    Between the loss of Centrifugo's history, or a lock on the database, and the end of a proxy
+    server, it leaves time for checkpoints: otherwise text that was shown would be stored nowhere.
     """
 
     deployment: Deployment
@@ -57,7 +59,7 @@ class Breaker:
     _unsaved_at: float = field(default=-math.inf, init=False)
 
     def ways(self) -> dict[str, Way]:
-        """What can break in this deployment."""
+        """The faults that are possible in this deployment."""
         others = self.deployment.replicas > 1
         found = {
             "Centrifugo killed": Way("Centrifugo", self.centrifugo_killed),
@@ -83,10 +85,9 @@ class Breaker:
         return found
 
     async def run(self, enough: asyncio.Event, only: Sequence[str] | None = None) -> None:
-        """Commits each fault once in every round, until it is enough.
+        """Commits each fault once per round, until there are enough. Some overlap.
 
-        Some begin while another is on. only: these, always in this order and one at a time, in
-        place of all in one of chance.
+        only: these faults, in this order and one at a time, instead of all in random order.
         """
         ways = self.ways()
         chance = random.Random(f"{self.seed}/order")
@@ -106,15 +107,15 @@ class Breaker:
     def _may_overlap(self, one: Way, other: Way) -> bool:
         """Whether two faults may overlap.
 
-        Not a proxy server and a Centrifugo that keeps everything in memory: with both gone, the
-        text that was shown since the last checkpoint is nowhere.
+        Not a proxy server and a Centrifugo that keeps everything in memory: with both down, text
+        shown since the last checkpoint is stored nowhere.
         """
         parts = {one.part, other.part}
         forgetful = self.deployment.engine == "memory"
         return len(parts) == 2 and not (forgetful and parts == {"proxy server", "Centrifugo"})
 
     async def _commit(self, name: str, second: str | None, delay: float) -> None:
-        """second: begins after so many seconds, whether the first is mended by then or not."""
+        """second: begins after `delay` seconds, whether or not the first is repaired by then."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._break(name))
             if second is not None:
@@ -141,7 +142,7 @@ class Breaker:
 
     @contextmanager
     def _cause(self, status: str) -> Iterator[None]:
-        """Whatever lives meanwhile may end early, with that status."""
+        """Records that answers that live meanwhile may end early with that status."""
         cause = Cause(status, monotonic())
         self.ledger.causes.append(cause)
         try:
@@ -255,7 +256,7 @@ class Breaker:
         return await self._frozen(self.api, chance.choice((0.5, 2, 6)))
 
     async def hostile_user(self, chance: random.Random) -> bool:
-        """One calls a method on many sockets, eight times at once on each, as fast as he can."""
+        """Calls a method on many sockets, eight times at once on each, as fast as possible."""
         arguments = [self.deployment.url, chance.choice(METHODS), str(_HOSTILE_SOCKETS)]
         seconds = chance.uniform(1, 4)
         return await asyncio.to_thread(be_hostile, arguments, seconds)
@@ -273,7 +274,7 @@ class Breaker:
     async def _restart(
         self, process: Process, chance: random.Random, *, kill: bool, down: float
     ) -> bool:
-        """down: the longest time that it is away."""
+        """down: the longest time that it stays away."""
         await asyncio.to_thread(process.kill if kill else process.stop)
         await asyncio.sleep(chance.uniform(0, down))
         await asyncio.to_thread(_start, process)
@@ -285,7 +286,7 @@ def _start(process: Process) -> None:
         try:
             process.start()
         except NotReady:
-            # PostgreSQL's children outlive their killed parent for a moment, and hold its memory
+            # PostgreSQL's children briefly outlive their killed parent, and hold its memory
             continue
         return
     process.start()

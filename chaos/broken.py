@@ -1,4 +1,4 @@
-"""The proxy server with one of its mechanisms taken out, to see that its lack is found.
+"""The proxy server with one mechanism removed, to prove that chaos notices.
 
 python -m chaos.broken no-checkpoint | no-idempotency-key
 """
@@ -20,7 +20,7 @@ from proxy_server.store.generations import Leases
 
 
 class WithoutKeys(GrpcServerApi):
-    """Centrifugo's API, to which each publication is a new one."""
+    """Centrifugo's API, which regards each publication as new."""
 
     async def publish(self, batch: Sequence[Publish]) -> list[Published]:
         return await super().publish([one._replace(key="") for one in batch])
@@ -28,7 +28,7 @@ class WithoutKeys(GrpcServerApi):
 
 class NoCheckpoints(Checkpoints):
     async def store(self, growing: Iterable[Progress]) -> None:
-        """Forgets how far they have come."""
+        """Drops the checkpoints."""
 
 
 class AppWithoutCheckpoints(App):

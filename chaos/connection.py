@@ -17,9 +17,9 @@ Json = dict[str, Any]
 _CALL_SECONDS = 8.0
 _FIRST_DELAY = 0.1
 _LAST_DELAY = 1.5
-# closing then sends a reset and no farewell
+# close with a reset and no farewell
 _NO_LINGER = struct.pack("ii", 1, 0)
-# Centrifugo's own codes; those of the service begin at 400
+# below are Centrifugo's own codes; from here on, those of the service
 _FIRST_OWN_CODE = 400
 
 
@@ -37,12 +37,12 @@ class Refused(Exception):
 
     @property
     def without_effect(self) -> bool:
-        """Whether the service itself said no; Centrifugo's "internal" tells nothing of it."""
+        """Whether the service itself refused; Centrifugo's "internal" does not tell."""
         return self.code >= _FIRST_OWN_CODE
 
 
 def delays(chance: random.Random) -> Iterator[float]:
-    """How long to wait before each further try."""
+    """How long to wait before each further attempt."""
     delay = _FIRST_DELAY
     while True:
         yield delay * chance.uniform(0.5, 1)
@@ -50,7 +50,7 @@ def delays(chance: random.Random) -> Iterator[float]:
 
 
 def fail_loudly(task: asyncio.Task[None]) -> None:
-    """Hands a task's exception to the loop's handler, which prints it."""
+    """Passes a task's exception to the loop's handler, which prints it."""
     if not task.cancelled():
         task.result()
 
@@ -58,7 +58,7 @@ def fail_loudly(task: asyncio.Task[None]) -> None:
 class Connection:
     """`receive` gets each push with its channel, in order, from within the reader.
 
-    closed: set once nothing more comes.
+    closed: set once nothing more arrives.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Connection:
     async def call(
         self, name: str, body: Json, settle: Callable[[Json], None] | None = None
     ) -> Json:
-        """The command's result; `settle` gets it before any push that follows it.
+        """Returns the command's result; `settle` gets it before any push that follows it.
 
         Raises Refused and Unanswered.
         """
@@ -114,7 +114,7 @@ class Connection:
         body: Json,
         call: tuple[asyncio.Future[Json], Callable[[Json], None] | None] | None = None,
     ) -> None:
-        """Sends a command; whoever gives no future does not wait for its reply."""
+        """Sends a command; without a future, nobody waits for the reply."""
         number = next(self._numbers)
         if call is not None:
             if self.closed.is_set():
@@ -123,7 +123,7 @@ class Connection:
         await self._websocket.send(json.dumps({"id": number, name: body}))
 
     def cut(self) -> None:
-        """Resets the connection, as a network that is gone."""
+        """Resets the connection, as a failing network does."""
         transport = self._websocket.transport
         if (raw := transport.get_extra_info("socket")) is not None and not self.closed.is_set():
             with suppress(OSError):
@@ -133,7 +133,7 @@ class Connection:
     async def _read(self) -> None:
         try:
             async for frame in self._websocket:
-                # not splitlines(): a text may hold U+2028
+                # not splitlines(): a text may contain U+2028
                 for line in str(frame).strip("\n").split("\n"):
                     await self._take(json.loads(line))
         except websockets.ConnectionClosed:
@@ -143,7 +143,7 @@ class Connection:
             for reply, _ in self._calls.values():
                 if not reply.done():
                     reply.set_exception(Unanswered())
-                    # whoever stopped waiting does not look
+                    # a caller that stopped waiting does not look
                     reply.exception()
 
     async def _take(self, message: Json) -> None:

@@ -1,4 +1,4 @@
-"""A user with two tabs who is asked before things are done: what the first tab said counts."""
+"""A user with two tabs and answers that ask for approval: the first decision counts."""
 
 import asyncio
 import itertools
@@ -22,7 +22,7 @@ _VANISHING = (0, 0.002, 0.01, 0.03)
 
 
 class Decider:
-    """Has answers made that ask, and decides in two tabs at once, until it is enough."""
+    """Requests answers that ask for approval, and decides in two tabs at once."""
 
     def __init__(self, url: str, seed: str, ledger: Ledger) -> None:
         self._url = url
@@ -65,7 +65,7 @@ class Decider:
         if shown.status != "waiting":
             await self._check(began)
             return
-        # the servers may go and come back meanwhile
+        # meanwhile the servers may go and come back
         await asyncio.sleep(self._chance.choice((0, 0, 0.5, 2, 5)))
         if self._chance.random() < 0.15:
             decisions.left = True
@@ -79,7 +79,7 @@ class Decider:
         await self._check(began)
 
     async def _decide(self, tab: Device, name: str) -> None:
-        """Says yes or no to everything, at once or one by one, whatever the other tab says."""
+        """Approves or denies everything, at once or one by one, whatever the other tab decides."""
         calls = self._chance.sample(CALLS, len(CALLS))
         cut = self._chance.randrange(len(calls))
         for group in filter(None, (calls[:cut], calls[cut:])):
@@ -115,7 +115,7 @@ class Decider:
         await self._until_answered(tab, "ai:stop", **where)
 
     async def _until(self, status: str) -> Shown:
-        """The answer in the first tab, once both show that it waits, or that all is over."""
+        """The answer in the first tab, once both show that it waits or has ended."""
         async with asyncio.timeout(_SETTLED_SECONDS):
             for tab in self._tabs:
                 while not self._shows(tab, status):

@@ -1,4 +1,4 @@
-"""One tab of a user: it connects, follows a conversation, and comes back from whatever happens."""
+"""One tab of a user: it connects, follows a conversation, and recovers from whatever happens."""
 
 import asyncio
 import random
@@ -17,12 +17,12 @@ _FORBIDDEN = 403
 
 
 class Device:
-    """Follows one conversation at a time, exactly as the protocol's four steps say.
+    """Follows one conversation at a time, exactly by the protocol's four steps.
 
-    live: it is connected and shows all that was published.
-    away: somebody has taken it off the network.
-    home_since: when it was last put back there, or began to follow what it follows.
-    gone: the conversation that it followed was deleted.
+    live: whether it is connected and shows all that was published.
+    away: whether it was taken off the network.
+    home_since: when it was last put back there, or began to follow its conversation.
+    gone: whether the conversation that it followed was deleted.
     disturbed_at: when it last came back from a fault of its own, until it is live again.
     """
 
@@ -53,9 +53,9 @@ class Device:
         self._channel = ""
         self._epoch = ""
         self._position: Json = {}
-        # the connection that brought a position without an epoch, which holds for it alone
+        # the connection that brought a position without an epoch, which is valid only there
         self._brought_by: Connection | None = None
-        # whether the view holds all that was published up to the position
+        # whether the view contains all that was published up to the position
         self._whole = False
         self._subscribed = False
         self._connection: Connection | None = None
@@ -84,14 +84,14 @@ class Device:
         return self.conversation is None or self.gone
 
     def open(self) -> int:
-        """How many answers it shows of which more is to come."""
+        """How many unfinished answers it shows."""
         return sum(1 for _ in self.view.open())
 
     def silent(self, since: float) -> list[str]:
         return self.view.silent(since)
 
     async def call(self, method: str, **data: Any) -> Json:
-        """One try, once connected; raises Refused and Unanswered."""
+        """One attempt, once connected; raises Refused and Unanswered."""
         await self._connected.wait()
         assert self._connection is not None
         reply = await self._connection.call("rpc", {"method": method, "data": data})
@@ -99,7 +99,7 @@ class Device:
         return result
 
     async def send_and_vanish(self, method: str, pause: float, **data: Any) -> None:
-        """Sends a call and is cut off before, while or after it has its effect."""
+        """Sends a call, and is cut off before, during or after its effect."""
         await self._connected.wait()
         assert self._connection is not None
         with suppress(ConnectionClosed):
@@ -108,12 +108,12 @@ class Device:
         self.cut()
 
     def show(self, session: Json) -> None:
-        """Follows the conversation of a session that is at hand."""
+        """Follows the conversation of a given session."""
         self._turn_to(session["conversation"])
         self._begin(session, self._connection)
 
     def look_again(self) -> None:
-        """What is shown may be another version than what is in view."""
+        """Opens the conversation again: another version may be in view."""
         self._lost_track()
 
     def turn_to(self, conversation: str) -> None:
@@ -121,7 +121,7 @@ class Device:
         self._turn_to(conversation)
 
     def cut(self) -> bool:
-        """Its connection breaks, if it has one; it comes back at once."""
+        """Cuts its connection, if any; it reconnects at once."""
         connected = self._connection is not None and self._connected.is_set()
         if self._connection is not None and connected:
             self._connection.cut()
@@ -130,7 +130,7 @@ class Device:
         return connected
 
     def forget(self) -> bool:
-        """A reload: it keeps its token and which conversation it showed."""
+        """Reloads: keeps only the token and the conversation that it showed."""
         self.view.begin({"messages": [], "generation": None})
         self._whole = False
         return self.cut()
@@ -152,7 +152,7 @@ class Device:
 
     def _turn_to(self, conversation: str) -> None:
         if self._subscribed and self._connection is not None:
-            # nothing follows from its reply, and what still comes of that channel is left alone
+            # its reply does not matter, and late publications of that channel are ignored
             unsubscribe = self._connection.send("unsubscribe", {"channel": self._channel})
             self._leaving = asyncio.create_task(_quietly(unsubscribe))
         self._subscribed = self._whole = self.live = self.gone = False
@@ -219,7 +219,7 @@ class Device:
                     self._caught_up()
                     return
             except Refused as error:
-                # not where it has turned to another one meanwhile, of which this says nothing
+                # if it follows another conversation by now, this says nothing about that
                 if not error.temporary and conversation == self.conversation:
                     self.refusal = error
                     self.gone = error.code == _FORBIDDEN
@@ -227,7 +227,7 @@ class Device:
             await asyncio.sleep(next(waits))
 
     async def _open(self, connection: Connection) -> None:
-        """Asks anew for everything. What comes meanwhile belongs to what came before: left out."""
+        """Requests everything anew; ignores late publications for the old state."""
         await self._unsubscribe(connection)
         conversation, known = self.conversation, list(self.view.messages)
         data = {"conversation": conversation}
@@ -236,7 +236,7 @@ class Device:
             self._begin(session, connection, known)
 
     async def _subscribe(self, connection: Connection) -> None:
-        """Follows from the position on."""
+        """Subscribes from the position on."""
         channel = self._channel
 
         def settle(result: Json) -> None:

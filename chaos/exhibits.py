@@ -1,4 +1,4 @@
-"""What devices showed, against what is kept."""
+"""Compares what devices showed with what is stored."""
 
 from chaos.connection import Json
 from chaos.findings import DIFFERING, LEFT_OPEN, LOST, Findings, common, likest, short
@@ -7,7 +7,10 @@ from chaos.stored import Stored, mark_of, text_of
 
 
 class Exhibits:
-    """not_compared: messages that may rightly be on one side only, as a call brought no reply."""
+    """Comparisons for one phase.
+
+    not_compared: messages that may rightly be on one side only, because a call had no reply.
+    """
 
     def __init__(self, ledger: Ledger, stored: Stored, findings: Findings) -> None:
         self._ledger = ledger
@@ -40,10 +43,10 @@ class Exhibits:
                 self._read(exhibit, key, text, stored.get(key), messages)
 
     def _on_one_side(self, exhibit: Exhibit, stored: dict[str, Json]) -> None:
-        """What is only stored, or only shown, and could not have come or gone later."""
+        """What is only stored or only shown, and could not have come or gone later."""
         name, where = exhibit.device, (exhibit.user, exhibit.conversation)
         missing = [key for key in exhibit.shown if key not in stored]
-        # one that was made anew later is missing, and another stands in its place
+        # one that was regenerated later is missing, and another is in its place
         replaced = exhibit.doubt.anew and bool(missing)
         both = [key for key in exhibit.shown if key in stored]
         if both != [key for key in stored if key in exhibit.shown]:
@@ -70,7 +73,7 @@ class Exhibits:
     def _read(
         self, exhibit: Exhibit, key: str, text: str, message: Json | None, messages: list[Json]
     ) -> None:
-        """Whoever read this must find it in what is kept."""
+        """Every text that was read must be found in what is stored."""
         where = (exhibit.user, exhibit.conversation, key)
         name = f"read on the {exhibit.device}"
         row = self._stored.rows.get((exhibit.user, key))
@@ -86,7 +89,7 @@ class Exhibits:
         marks = {mark_of(text_of(m["parts"]), m["id"]) for m in messages if m["role"] == "user"}
         prompts = [(key, said) for key, (role, said, _) in exhibit.shown.items() if role == "user"]
         marks |= {mark_of(said, key) for key, said in prompts}
-        # of a conversation that was deleted, also what had left its view
+        # also messages of deleted conversations that had left the view
         known = self._ledger.prompts
         marks |= {prompt.mark for prompt in known if prompt.conversation == exhibit.conversation}
         sent = [one for mark in marks for one in self._stored.sent.get(mark, [])]

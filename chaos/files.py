@@ -1,4 +1,4 @@
-"""A file at random: brought in pieces by a network that fails, fetched again, and compared."""
+"""A random file: uploaded in pieces over a failing network, downloaded, and compared."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ _VANISHING = (0, 0.002, 0.01)
 async def bring_and_fetch(
     devices: list[Device], chance: random.Random, waits: random.Random
 ) -> str | None:
-    """Brings a file from all devices at once, and fetches it; what is wrong with it, if anything.
+    """Uploads a file from all devices at once, and downloads it; returns any defect.
 
     devices: of one user.
     """
@@ -43,7 +43,7 @@ async def bring_and_fetch(
 async def _bring(
     device: Device, upload_id: str, content: bytes, chance: random.Random, waits: random.Random
 ) -> None:
-    """Until a reply says that all is there; some pieces twice, some cut off in the middle."""
+    """Uploads until a reply says that all is there; some pieces twice, some only in part."""
     parts = -(-len(content) // _PIECE)
     left = [*range(1, parts + 1)]
     while left:
@@ -59,7 +59,7 @@ async def _bring(
         if chance.random() < 0.05:
             await device.send_and_vanish("ai:upload", chance.choice(_VANISHING), **piece)
         reply = await _answered(device, "ai:upload", piece, waits)
-        # what another device has brought need not be brought again
+        # what another device has uploaded need not be sent again
         left = [] if "url" in reply else reply["missing"]
 
 
@@ -73,7 +73,7 @@ async def _fetch(device: Device, url: str, waits: random.Random) -> bytes:
 
 
 async def _answered(device: Device, method: str, request: Json, waits: random.Random) -> Json:
-    """Raises Refused where another try cannot help."""
+    """Raises Refused if another attempt cannot help."""
     for delay in delays(waits):
         try:
             return await device.call(method, **request)

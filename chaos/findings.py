@@ -1,4 +1,4 @@
-"""What a comparison finds: texts character by character, parts one by one."""
+"""The findings of comparisons: texts character by character, parts one by one."""
 
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
@@ -13,11 +13,11 @@ LOST, DOUBLED, DIFFERING = "lost characters", "doubled characters", "differing c
 OTHER_PARTS = "answers with other parts"
 LEFT_OPEN = "messages left open"
 AROUND = 20
-"""Characters that are shown around a place."""
+"""How many characters to show around a difference."""
 
 
 class Findings:
-    """compared: characters, over all comparisons."""
+    """compared: the number of characters, over all comparisons."""
 
     def __init__(self, violations: Sequence[Violation]) -> None:
         self.violations = list(violations)
@@ -35,7 +35,7 @@ class Findings:
     def compare(
         self, expected: str, actual: str, left: str, right: str, *where: str, early: bool = False
     ) -> None:
-        """early: the actual text may end before the expected one."""
+        """early: whether the actual text may end before the expected one."""
         self.compared += len(actual)
         if expected == actual or (early and expected.startswith(actual)):
             return
@@ -61,12 +61,12 @@ class Findings:
 
 
 def likest(sent: list[Sent], text: str) -> Sent:
-    """Of all that was sent for a prompt, what this text was made from: no two begin alike."""
+    """The text, of all sent for a prompt, from which this one was made: no two begin alike."""
     return max(sent, key=lambda one: len(common(one.text, text)))
 
 
 def common(one: str, other: str) -> str:
-    """The beginning that two texts share."""
+    """The common beginning of two texts."""
     if other.startswith(one):
         return one
     for at, (a, b) in enumerate(zip(one, other, strict=False)):
@@ -76,7 +76,7 @@ def common(one: str, other: str) -> str:
 
 
 def _differences(expected: str, actual: str, *, early: bool) -> Iterator[tuple[str, int, int]]:
-    """What became of the expected text: kind, place and number of characters."""
+    """The differences from the expected text: kind, place and number of characters."""
     matcher = SequenceMatcher(None, expected, actual, autojunk=False)
     for what, begin, end, found, found_end in matcher.get_opcodes():
         if what == "delete" and early and end == len(expected):

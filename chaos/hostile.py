@@ -1,4 +1,4 @@
-"""A hostile user, in a process of his own."""
+"""A hostile user, in a separate process."""
 
 import subprocess
 import sys
@@ -9,8 +9,8 @@ from testbed.hermetic import inherited
 
 
 def be_hostile(arguments: Sequence[str], seconds: float) -> bool:
-    """Whether he got in: he may not, where another part is broken."""
-    # not by the event loop's own means: uvloop forks
+    """Whether it could connect: it may fail to if another part is broken."""
+    # not with asyncio's subprocesses: uvloop forks
     with subprocess.Popen(
         [sys.executable, "-m", "bench.peers.hostile", *arguments],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Whether all devices show what there is: waited for after a fault, and watched all the time."""
+"""Whether all devices show what is published: after each fault, and all the time."""
 
 import asyncio
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from chaos.watched import Watched
 IN_STEP_SECONDS = 10.0
 _CALM = f"nothing was broken for {IN_STEP_SECONDS:.0f} s, and nothing came"
 _LOOK_SECONDS = 0.05
-# what was on its way as a part broke may still arrive
+# what was in flight when a part broke may still arrive
 _IN_FLIGHT_SECONDS = 0.5
 _STALL_SECONDS = 1.0
 
@@ -38,7 +38,7 @@ class InStep:
         return not device.live or bool(device.silent(since))
 
     async def watch(self) -> None:
-        """Looks for whoever waits although nothing has been broken for long, until cancelled."""
+        """Looks for users who wait although nothing has been broken for long, until canceled."""
         told: set[tuple[Watched, str]] = set()
         looked_at = monotonic()
         while True:
@@ -55,21 +55,21 @@ class InStep:
 
 
 def _left_waiting(device: Watched, calm_since: float) -> list[str]:
-    """Answers that stand still for too long; the empty name where the device is not live."""
+    """Answers that have stalled for too long; an empty name if the device is not live."""
     long_ago = monotonic() - IN_STEP_SECONDS
     calm_since = max(calm_since, device.home_since, device.disturbed_at or 0)
     if device.idle or device.away or calm_since > long_ago:
         return []
     if device.live:
         return device.silent(long_ago)
-    # it may open again in this moment, for another version that came into view
+    # it may be opening again at this moment, for another version that came into view
     return [""] if device.behind_since <= long_ago else []
 
 
 def left_open(
     device: Watched, message: str, when: str, user: str = "", conversation: str = ""
 ) -> Violation:
-    """message: that is open; none where the device is not in step."""
+    """message: that is open; none if the device is not in step."""
     state = "live" if device.live else f"not live ({device.refusal})"
     where = conversation or device.conversation or ""
     return Violation(LEFT_OPEN, f"{when}; the device is {state}", user, where, message)

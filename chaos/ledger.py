@@ -1,4 +1,4 @@
-"""What happened in a phase, written down as it happens and judged at its end."""
+"""The events of a phase, recorded as they happen and judged at its end."""
 
 import math
 from collections import Counter
@@ -21,13 +21,14 @@ _MODEL_BREAKS = ("/stall", "/cut", "/half", "/not-sse", *BREAKS)
 
 @dataclass(slots=True)
 class Prompt:
-    """A prompt that a user wants answered, under the id that all its tries carry.
+    """A prompt that a user wants answered; all attempts have its id.
 
-    answer: the id of its first answer, once it was accepted; conversation: where.
-    uncertain: some try brought no reply, so it may be stored although none was accepted.
-    refused: it was given up after a refusal.
-    asked: the requests that the model may get for it.
-    model: who is to answer; the model server itself where it is empty.
+    answer: the id of its first answer, once accepted.
+    conversation: the conversation of that answer.
+    uncertain: whether an attempt had no reply, so that it may be stored although none was accepted.
+    refused: whether it was given up after a refusal.
+    asked: how many requests the model may get for it.
+    model: who answers; empty for the model server itself.
     """
 
     user: str
@@ -50,7 +51,8 @@ class Prompt:
 class Doubt(NamedTuple):
     """What calls without a reply may have done to a conversation after it was looked at.
 
-    more: a prompt may have been stored. anew: an answer may have been replaced.
+    more: a prompt may have been stored.
+    anew: an answer may have been replaced.
     """
 
     more: bool = False
@@ -61,9 +63,10 @@ class Doubt(NamedTuple):
 class Exhibit:
     """What one device showed of a conversation when its user left it.
 
-    shown: role, text and status by message; parts: its parts.
-    read: all texts that were before somebody's eyes.
-    closed: the monotonic second at which each answer was first shown to be at its end.
+    shown: role, text and status by message.
+    parts: the parts by message.
+    read: all texts that were ever shown.
+    closed: the monotonic second at which each answer was first shown as ended.
     """
 
     user: str
@@ -78,7 +81,7 @@ class Exhibit:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """What must not be. `characters` counts the characters concerned."""
+    """A violation of the contract. `characters` counts the characters concerned."""
 
     kind: str
     details: str
@@ -92,7 +95,7 @@ class Violation:
 class Fault:
     """A fault of the parts, in monotonic seconds.
 
-    borne: others stand in at once, so nobody has to wait until it is mended.
+    borne: others stand in at once, so nobody has to wait for the repair.
     """
 
     kind: str
@@ -105,7 +108,7 @@ class Fault:
 class Cause:
     """Why answers that lived in these monotonic seconds may have ended early, with that status.
 
-    conversation, message: the only ones concerned; all, where they are empty.
+    conversation, message: the only ones concerned; all if empty.
     """
 
     status: str
@@ -125,14 +128,14 @@ class Cause:
 
 
 class Life(NamedTuple):
-    """From the request to the model, or the prompt where there was none, to the end as shown."""
+    """From the request to the model, or the prompt if there was none, to the end as shown."""
 
     begin: float
     end: float
 
 
 class Stop(NamedTuple):
-    """A stop that the service said it had carried out, and when it was asked for and told."""
+    """A stop that the service confirmed, with the times of the call and of the reply."""
 
     mark: str
     message: str
@@ -143,7 +146,7 @@ class Stop(NamedTuple):
 class Recovery(NamedTuple):
     """How long it took until everybody was in step again.
 
-    borne: counted from the fault itself, for others stood in; or else from when it was mended.
+    borne: counted from the fault itself, because others stood in; otherwise from the repair.
     """
 
     seconds: float
@@ -153,10 +156,12 @@ class Recovery(NamedTuple):
 
 @dataclass(slots=True)
 class Ledger:
-    """faults: those of the parts, where they met anything. disturbances: those of users' networks.
+    """The record of a phase.
 
+    faults: those of the parts that affected anything.
+    disturbances: those of users' networks.
     deleted, titles: the conversations whose deletion or new name was acknowledged.
-    stalls: when this program had been given no time for a second or more; nor had the parts, then.
+    stalls: when this program got no time for a second or more; nor did the parts then.
     """
 
     prompts: list[Prompt] = field(default_factory=list)
@@ -182,13 +187,13 @@ class Ledger:
         return Counter(fault.kind for fault in self.faults)
 
     def breaking(self) -> list[str]:
-        """The faults of the parts that are on at the moment."""
+        """The faults of the parts that are not repaired yet."""
         return [fault.kind for fault in self.faults if math.isinf(fault.end)]
 
     def calm_since(self) -> float:
-        """Since when nobody has to wait for the end of a fault: now, where somebody has to.
+        """The time since which nobody has to wait for a repair: now, if somebody has to.
 
-        A machine that stood still is a fault as well.
+        A machine that stalled counts as a fault as well.
         """
         now = monotonic()
         ends = (fault.begin if fault.borne else min(fault.end, now) for fault in self.faults)
@@ -199,7 +204,7 @@ class Ledger:
         return not any(fault.begin <= end and begin <= fault.end for fault in self.faults)
 
     def device_recovered(self, disturbed_at: float) -> None:
-        """A device is in step again; counted where no part was broken meanwhile."""
+        """A device is in step again; counted if no part was broken meanwhile."""
         if not self.breaking():
             began = max(disturbed_at, self.calm_since())
             self.recoveries.append(Recovery(monotonic() - began, "a device came back"))

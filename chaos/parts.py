@@ -1,6 +1,6 @@
-"""The parts of a message as docs/protocol.md says they grow, as far as chaos has such answers.
+"""The parts of a message, grown by the rules of docs/protocol.md as far as chaos needs them.
 
-Written from that document alone, like the view.
+Written only from that document, like the view.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ _AS_THEY_COME = ("source-url", "source-document", "file", "reasoning-file", "cus
 
 
 class Parts:
-    """Begins with those of a session."""
+    """Begins with the parts of a session."""
 
     def __init__(self, parts: Iterable[Json] = ()) -> None:
         self._list: list[Json] = []
@@ -111,7 +111,7 @@ _STATES = {
 
 
 def comparable(part: Json) -> Json:
-    """Without the state and the id of texts, and what is read of an input that is not complete."""
+    """Without the state and id of texts, and without the parsed value of incomplete inputs."""
     left_out = {"state", "id"} if part["type"] in _TEXTS else set()
     if part.get("state") in ("input-streaming", "output-error"):
         left_out |= {"input", "rawInput"}
@@ -119,7 +119,7 @@ def comparable(part: Json) -> Json:
 
 
 def begins(whole: list[Json], parts: list[Json]) -> bool:
-    """Whether an answer that ended early holds a beginning of what it would have come to."""
+    """Whether an answer that ended early is a beginning of the complete one."""
     if len(parts) > len(whole):
         return False
     for at, (wanted, part) in enumerate(zip(whole, parts, strict=False)):
@@ -128,7 +128,7 @@ def begins(whole: list[Json], parts: list[Json]) -> bool:
         if wanted["type"] != part["type"]:
             return False
         if part["type"].startswith("data-"):
-            # put in place of it later
+            # it is replaced later
             continue
         if at < len(parts) - 1:
             return False

@@ -36,7 +36,7 @@ SETTINGS = {
     "SHUTDOWN_GRACE_SECONDS": "1.5",
     "RESPONDERS": "parts=testbed.answers:answer, approvals=testbed.approvals:answer",
 }
-"""What differs from the defaults: the silence of the model must be over within the bound, too."""
+"""Settings that differ from the defaults: the model's silence, too, must end within the bound."""
 _LEASE_SECONDS: float = Settings.model_fields["lease_seconds"].default
 _NAMES = {"memory": "memory", "redis": "Redis", "sqlite": "SQLite", "postgresql": "PostgreSQL"}
 _PROGRESS_SECONDS = 10.0
@@ -59,7 +59,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How much is to happen, at least; `seconds` bounds it however little has happened by then.
+    """How much must happen, at least; `seconds` is the limit however little has happened by then.
 
     faults: of the parts and of users' networks together. rounds: how often each kind of fault of
     the parts is to happen.
@@ -95,7 +95,7 @@ class Result:
     verdict: Verdict
     seconds: float
     missing: list[str]
-    """What was asked for and did not happen in the time that was given."""
+    """What was requested and did not happen in time."""
 
 
 async def run_phase(
@@ -120,7 +120,7 @@ async def run_phase(
     began = monotonic()
     async with Link(deployment.api_port) as api, Link(deployment.model_port) as model:
         deployment.api_link, deployment.model_link = api.port, model.port
-        # in a thread: the servers need the links, at their start and at their end
+        # in a thread: the servers need the links when they start and end
         await asyncio.to_thread(deployment.__enter__)
         try:
             breaker = Breaker(deployment, api, model, f"{seed}/faults", ledger, _LEASE_SECONDS)
@@ -200,7 +200,7 @@ async def _live(
 
 
 def _missing(load: Load, ledger: Ledger, breaker: Breaker) -> list[str]:
-    """What is asked for and has not happened yet."""
+    """What was requested and has not happened yet."""
     kinds = ledger.kinds()
     faults = kinds.total() + ledger.disturbances.total()
     return [

@@ -1,4 +1,4 @@
-"""The table of a run, its violations with all that helps to find their cause, and its JSON."""
+"""The table of a run, its violations with everything that helps to find the cause, and its JSON."""
 
 import json
 import platform
@@ -34,7 +34,7 @@ _NAMES = {100: "100, from Centrifugo: the service did not answer it"}
 
 
 def table(results: Sequence[Result]) -> str:
-    """What happened and what came of it, a column for each phase, in Markdown."""
+    """What happened and the results, one column per phase, in Markdown."""
     columns = [str(result.setup) for result in results] + ["all"] * (len(results) > 1)
     rows = [["", *columns], ["---", *["---:"] * len(columns)]]
 
@@ -80,7 +80,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def notes(seed: int, users: int, results: Iterable[Result]) -> str:
-    """What is to be known beside the table."""
+    """The remarks beside the table."""
     given = ", ".join(f"{name}={value}" for name, value in SETTINGS.items())
     parts = ", ".join(f"{name} {version}" for name, version in versions().items())
     lines = [
@@ -96,7 +96,7 @@ def notes(seed: int, users: int, results: Iterable[Result]) -> str:
 
 
 def violations_of(result: Result, kind: str) -> int:
-    """How many characters, or how many cases where no characters are concerned."""
+    """The number of characters, or of cases if no characters are concerned."""
     return sum(one.characters for one in result.verdict.violations if one.kind == kind)
 
 
@@ -105,7 +105,7 @@ def clean(results: Iterable[Result]) -> bool:
 
 
 def long_enough(results: Iterable[Result]) -> bool:
-    """Whether all happened that was asked for."""
+    """Whether all that was requested has happened."""
     return not any(result.missing for result in results)
 
 
@@ -114,7 +114,7 @@ def _seconds(recoveries: Iterable[Recovery], *, borne: bool) -> list[float]:
 
 
 def details(result: Result, folder: Path) -> str:
-    """Each violation with the lines of the servers' logs about it."""
+    """Each violation with the related lines of the servers' logs."""
     found = result.verdict.violations
     lines = []
     for one in found[:_MOST_VIOLATIONS]:
@@ -139,7 +139,7 @@ def as_json(seed: int, results: Sequence[Result]) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of the real parts; only those that this machine has."""
+    """The versions of the real parts that this machine has."""
     postgres = machine.postgres()
     commands = {
         "Centrifugo": [str(binary()), "version"],

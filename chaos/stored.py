@@ -1,4 +1,4 @@
-"""What the parts hold when all is over: the service's answers, the database, the model's record."""
+"""What the parts hold in the end: the service's answers, the database, the model's record."""
 
 import asyncio
 import json
@@ -33,7 +33,8 @@ FROM hidden_messages
 class Sent:
     """What the model sent for one request, between two monotonic seconds.
 
-    whole: it was an answer to its end. retry: the SDK made this request again by itself.
+    whole: whether it was a complete answer.
+    retry: whether the SDK made this request again by itself.
     """
 
     text: str
@@ -56,7 +57,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """conversations: messages by user and conversation, as the service gives them.
+    """conversations: messages by user and conversation, as the service returns them.
 
     titles: of conversations, as the service lists them.
     rows: answers, and prompts that have left the view, by user and message, as the database holds
@@ -72,7 +73,7 @@ class Stored:
 
 
 async def look(deployment: Deployment, tokens: dict[str, str], marks: Iterable[str]) -> Stored:
-    """Asks everybody, with fresh connections."""
+    """Reads everything, with fresh connections."""
     conversations: dict[tuple[str, str], list[Json]] = {}
     titles: dict[str, str] = {}
     busy = asyncio.Semaphore(_AT_ONCE)
@@ -88,14 +89,14 @@ async def look(deployment: Deployment, tokens: dict[str, str], marks: Iterable[s
     for _ in range(_TRIES):
         if not unfinished:
             break
-        # what is told is forgotten on the next beat
+        # published entries are removed with the next beat
         await asyncio.sleep(_AGAIN_SECONDS)
         rows, unfinished = await _rows(deployment)
     return Stored(conversations, titles, rows, unfinished, await _sent(deployment, marks))
 
 
 async def _histories(deployment: Deployment, token: str) -> dict[str, tuple[str, list[Json]]]:
-    """A user's conversations: their titles and their messages."""
+    """A user's conversations: their titles and messages."""
     for _ in range(_TRIES):
         try:
             connection = await Connection.open(deployment.url, token, lambda _channel, _push: None)
@@ -174,7 +175,7 @@ def _request(one: Json) -> Sent:
 
 
 def mark_of(prompt: str, key: str) -> str:
-    """What the model knows a prompt by; its id where it has none of its own in its text.
+    """The mark by which the model knows a prompt; its id if its text has no mark.
 
     The AI SDK's transport gives an edited prompt an id that this program does not know.
     """

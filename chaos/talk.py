@@ -1,4 +1,4 @@
-"""A user's side of a conversation: calls with as many tries as it takes, on a bad network."""
+"""A user's side of a conversation: calls with as many attempts as needed, on a bad network."""
 
 import asyncio
 import itertools
@@ -12,24 +12,26 @@ from chaos.device import Device
 from chaos.ledger import Cause, Doubt, Ledger, Prompt, Violation
 from testbed.odd_ends import ODD_ENDS
 
-# a call without a reply has its effect within this time, or none
+# a call without a reply has its effect within this time or never
 _LATE_SECONDS = 10.0
 # an interrupted answer ends within this time, and may not have begun before
 _EFFECT_SECONDS = 1.0
-# few texts, so that the model server keeps few
+# few distinct texts, so that the model server keeps few
 COUNTS = (40, 80, 120, 200, 300, 400)
-# As odd servers end, or reply with something else.
+# Streams that end like those of odd servers, or replies with something else.
 _ODD = (*ODD_ENDS, "/not-sse")
 _SEEDS = 12
 _VANISHING = (0, 0.002, 0.01, 0.03)
 
 
 class Talk:
-    """One user's calls, and what is known of the present conversation.
+    """One user's calls, and what is known about the present conversation.
 
-    chance: decides what they are; waits: how long is waited between tries.
-    name: the user, once it is known. The rest is of the present conversation. prompts: those that
-        were accepted, by their answers. doubt: what a call without a reply may have changed.
+    chance: determines what they are.
+    waits: determines the pauses between attempts.
+    name: the user, once known. The rest is about the present conversation.
+    prompts: those that were accepted, by their answers.
+    doubt: what a call without a reply may have changed.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Talk:
         self._counts = counts
 
     def begin(self) -> None:
-        """Another conversation."""
+        """Begins another conversation."""
         self.conversation, self.doubt, self.prompts = "", Doubt(), {}
 
     async def send(
@@ -63,7 +65,7 @@ class Talk:
         replaces: str | None = None,
         twice: bool = True,
     ) -> Json | None:
-        """Has a prompt accepted, with as many tries as it takes; None where it is given up."""
+        """Sends a prompt, with as many attempts as needed; returns None if it is given up."""
         prompt = self._new_prompt()
         request: dict[str, Any] = {"id": prompt.id, "text": prompt.text, "when_busy": when_busy}
         if prompt.model:
@@ -87,7 +89,7 @@ class Talk:
         return session
 
     async def until_answered(self, method: str, **request: Any) -> Json | None:
-        """The reply to one of a few tries about the present conversation."""
+        """The reply to one of a few attempts on the present conversation."""
         for delay in itertools.islice(delays(self._waits), 5):
             try:
                 return await self._device.call(method, conversation=self.conversation, **request)
@@ -117,7 +119,7 @@ class Talk:
                 self._know(prompt)
                 self.conversation = prompt.conversation = session["conversation"]
                 if not session["messages"]:
-                    # accepted by an earlier try, and another version is in view since
+                    # an earlier attempt was accepted, and another version is in view since
                     return None
                 prompt.answer = session["messages"][1]["id"]
                 self.prompts[prompt.answer] = prompt
@@ -131,7 +133,7 @@ class Talk:
         self._ledger.tokens[self.name] = self._device.token
 
     def _agreed(self, prompt: Prompt, replies: list[Json | BaseException]) -> Json:
-        """The session that all tries gave; raises what any of them raised if none gave one."""
+        """The session that all attempts returned; raises their error if none returned one."""
         sessions = [reply for reply in replies if not isinstance(reply, BaseException)]
         errors = [reply for reply in replies if isinstance(reply, BaseException)]
         if not sessions:
@@ -153,7 +155,7 @@ class Talk:
 def new_prompt(
     user: str, chance: random.Random, counts: tuple[int, ...], *, faulty: bool
 ) -> Prompt:
-    """faulty: some are not for the model to answer well."""
+    """faulty: some prompts make the model misbehave."""
     mark = uuid.UUID(int=chance.getrandbits(128), version=4).hex
     # a third of them from the responder whose answers have parts of all kinds
     by_parts = int(mark[:4], 16) % 3 == 0

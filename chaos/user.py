@@ -1,4 +1,4 @@
-"""A user at random: prompts, tabs, stops and second thoughts, on a network that fails."""
+"""A random user: prompts, tabs, stops and second thoughts, on a failing network."""
 
 import asyncio
 import itertools
@@ -12,7 +12,7 @@ from chaos.in_step import all_shown, left_open
 from chaos.ledger import Cause, Doubt, Ledger, Stop, Violation
 from chaos.talk import COUNTS, Talk
 
-# nothing legitimate takes as long: the longest answers, after the longest fault
+# nothing legitimate takes this long: the longest answers, after the longest fault
 _SETTLED_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
 _EVENTS = {
@@ -32,13 +32,14 @@ _EVENTS = {
 
 
 class User:
-    """Holds conversations one after the other until it is enough.
+    """Holds conversations one after another until there are enough.
 
-    seed: names what it does in each conversation; its waits are drawn apart from that, because how
-    many there are is a matter of time.
-    careful: its devices look at `seq`. pace: the longest pause between conversations.
-    faulty: its network fails, it stops and interrupts, and some of its prompts are not for the
-        model to answer well.
+    seed: determines its actions in each conversation; its waits are drawn separately, because their
+        number depends on timing.
+    careful: whether its devices check `seq`.
+    pace: the longest pause between conversations.
+    faulty: whether its network fails, it stops and interrupts, and some of its prompts make the
+        model misbehave.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class User:
                 self._second = None
 
     async def _meanwhile(self) -> None:
-        """Something or nothing happens in mid-answer."""
+        """Something or nothing happens during the answer."""
         if not self._faulty:
             return
         await asyncio.sleep(self._talk.chance.uniform(0, 1.2))
@@ -167,7 +168,7 @@ class User:
         elif chance < 0.22:
             await self._edit()
         elif chance < 0.26:
-            # whoever comes second is refused, or its prompt is one more version
+            # the second one is refused, or its prompt is one more version
             self._ledger.actions["two edits at once"] += 1
             prompts = self._shown_prompts()
             await asyncio.gather(*(self._edit(prompts, twice=False) for _ in range(2)))
@@ -178,7 +179,7 @@ class User:
         return [key for key, m in self._device.view.messages.items() if m.role == "user"]
 
     async def _edit(self, prompts: list[str] | None = None, *, twice: bool = True) -> None:
-        """prompts: of which one is edited, by default those that are shown."""
+        """prompts: of which one is edited; by default those that are shown."""
         shown = self._shown_prompts() if prompts is None else prompts
         if not shown or self._device.gone:
             return
@@ -193,7 +194,7 @@ class User:
             self._device.look_again()
 
     async def _choose(self) -> None:
-        """Another version of something comes into view, and every device learns of it."""
+        """Brings another version into view, and checks that every device follows."""
         session = await self._talk.until_answered("ai:open")
         messages = session["messages"] if session is not None else []
         versions = [
@@ -251,7 +252,7 @@ class User:
         prompt = self._talk.prompts[answers[-1]]
         prompt.asked += 1
         try:
-            # named: a device that has missed a prompt may take another answer for the last
+            # by name: a device that missed a prompt may regard another answer as the last
             session = await self._device.call(
                 "ai:regenerate", conversation=self._talk.conversation, message=answers[-1]
             )

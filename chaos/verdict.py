@@ -46,17 +46,18 @@ KINDS = (
     *(TWO_DECISIONS, NOT_AS_DECIDED, NOT_WHOLE),
 )
 _STOP_SECONDS = 1.0
-# the service's clock beside the monotonic one
+# the service's clock may differ from the monotonic one
 _CLOCKS_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """statuses: how the answers ended. compared: characters of answers, over all comparisons.
+    """statuses: how the answers ended.
 
-    not_compared: messages that may rightly be on one side only, as a call brought no reply.
-    model_faults: how often the model, as the prompt had asked, fell silent or broke off.
-    stops: after how many seconds the model had learned of each stop, where nothing was broken.
+    compared: characters of answers, over all comparisons.
+    not_compared: messages that may rightly be on one side only, because a call had no reply.
+    model_faults: how often the model fell silent or broke off, as the prompt had requested.
+    stops: the seconds until the model learned of each stop, if nothing was broken.
     """
 
     violations: list[Violation]
@@ -68,12 +69,12 @@ class Verdict:
 
 
 def judge(ledger: Ledger, stored: Stored) -> Verdict:
-    """Each answer against the model's record, the database and every device; each prompt too.
+    """Compares each answer with the model's record, the database and every device; each prompt too.
 
-    An answer that is complete is exactly what the model sent, to its end, in the store and on every
-    device. One that ended early had a cause to, is a beginning of what was sent, the same in the
-    store and on every device, and holds all that anybody ever had before their eyes. So is what
-    was seen of one that was removed later, which is a beginning of what the model sent.
+    A complete answer must be exactly what the model sent, to its end, in the store and on every
+    device. One that ended early must have had a cause, be a beginning of what was sent, be the same
+    in the store and on every device, and contain all that was ever shown. The text that was seen of
+    an answer that was removed later must also be a beginning of what the model sent.
     """
     return _Judge(ledger, stored).verdict()
 
@@ -198,7 +199,7 @@ class _Judge:
             self._findings.add(WITHOUT_CAUSE, during, *where)
 
     def _stop(self, stop: Stop) -> None:
-        """Whether the provider's request ended within a second; only where nothing was broken."""
+        """Whether the provider's request ended within a second; only if nothing was broken."""
         if not self._ledger.calm(stop.asked_at, stop.told_at + _STOP_SECONDS):
             return
         for one in self._stored.sent.get(stop.mark, ()):

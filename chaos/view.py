@@ -1,6 +1,6 @@
-"""What one device shows of a conversation, as docs/protocol.md says it comes about.
+"""What one device shows of a conversation, by the rules of docs/protocol.md.
 
-Written from that document alone: the product's own client library has no part in it.
+Written only from that document, without the product's own client library.
 """
 
 from collections import defaultdict
@@ -37,10 +37,9 @@ class Shown:
 class View:
     """The messages of one conversation, grown by publications and replaced by sessions.
 
-    careful: without it `seq` is not looked at, which the protocol demands.
-    read: the texts a reader had before their eyes, by message: of those that begin alike the
-        longest.
-    closed: the monotonic second at which each answer was first shown to be at its end.
+    careful: whether `seq` is checked, as the protocol demands.
+    read: the texts that were shown, by message; of those that begin alike, only the longest.
+    closed: the monotonic second at which each answer was first shown as ended.
     """
 
     def __init__(self, *, careful: bool = True) -> None:
@@ -55,8 +54,8 @@ class View:
     def begin(self, session: Json, known: Iterable[str] = ()) -> None:
         """Shows a session in place of all that is shown.
 
-        known: what was shown when the session was asked for. What it leaves out of that was
-            removed, and nothing more of it is to be shown.
+        known: what was shown when the session was requested. Any of it that the session leaves out
+            was removed, and nothing more of it may be shown.
         """
         self.remember()
         self.messages = {}
@@ -64,14 +63,14 @@ class View:
         self._gone |= set(known) - set(self.messages)
 
     def add(self, session: Json) -> None:
-        """Shows what a session has that is not shown yet."""
+        """Adds what a session has that is not shown yet."""
         generation = session["generation"] or {}
         for message in session["messages"]:
             seq = generation["seq"] if generation.get("message") == message["id"] else 0
             self._join(message, seq)
 
     def leave_from(self, key: str) -> bool:
-        """Takes out a message and all behind it, as its user asked; False where it is not shown."""
+        """Removes a message and all after it, at its user's request; False if it is not shown."""
         shown = [*self.messages]
         if key not in self.messages:
             return False
@@ -79,7 +78,7 @@ class View:
         return True
 
     def apply(self, publication: Json) -> bool:
-        """Takes a publication; False where something before it is missing."""
+        """Applies a publication; False if something before it is missing."""
         match publication["type"]:
             case "message":
                 return self._follow(publication["message"], publication.get("after"))
@@ -96,13 +95,13 @@ class View:
                 _remember(self.read[key], text)
 
     def open(self) -> Iterator[tuple[str, Shown]]:
-        """The answers of which more is to come."""
+        """The unfinished answers."""
         return ((key, message) for key, message in self.messages.items() if message.open)
 
     def silent(self, since: float) -> list[str]:
-        """The answers to come of which nothing was heard since then.
+        """The unfinished answers of which nothing has arrived since then.
 
-        Of a queued one nothing is heard while others come before it, so what is heard of those
+        Nothing arrives for a queued answer while others are before it, so what arrives for those
         counts for it.
         """
         heard = {key: max(m.grew_at, self._known[key]) for key, m in self.messages.items()}
@@ -123,7 +122,7 @@ class View:
         self._note(message["id"], shown)
 
     def _follow(self, message: Json, after: str | None) -> bool:
-        """Shows a message that joined behind another one; False where that is not shown."""
+        """Adds a message after another one; False if that is not shown."""
         if message["id"] in self.messages:
             return True
         if after is not None and after not in self.messages:
@@ -132,7 +131,7 @@ class View:
         return True
 
     def _sought(self, after: str) -> bool:
-        """Once is enough: what is not there after opening again has left."""
+        """Once is enough: what is still missing after opening again has left the view."""
         known = after in self._missed
         self._missed.add(after)
         return known
@@ -148,7 +147,7 @@ class View:
         return self._grow(key, seq, publication["chunks"])
 
     def _remove_behind(self, key: str) -> None:
-        """The answer to that prompt is made anew: what stood behind it has left."""
+        """The answer to that prompt is being regenerated: what was after it has left the view."""
         shown = [*self.messages]
         self._remove(shown[shown.index(key) + 1 :])
 
@@ -183,7 +182,7 @@ class View:
         return True
 
     def _note(self, key: str, message: Shown) -> None:
-        """When it was first known, and when it was first known to be at its end."""
+        """Records when it was first known, and when it was first known to have ended."""
         self._known.setdefault(key, monotonic())
         if not message.open:
             self.closed.setdefault(key, monotonic())

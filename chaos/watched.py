@@ -1,4 +1,4 @@
-"""What the faults wait for, and what is looked at all the time: whoever shows a conversation."""
+"""The interface of what shows a conversation: faults wait for it, and it is always checked."""
 
 from typing import Protocol
 
@@ -6,9 +6,11 @@ from typing import Protocol
 class Watched(Protocol):
     """A device, or a tab of an app.
 
-    live: it is connected and shows all that was published; if not, it is behind since then.
-    away: somebody has taken it off the network; it is home since then.
-    idle: it shows no conversation.
+    live: whether it is connected and shows all that was published.
+    behind_since: since when it is not live.
+    away: whether it was taken off the network.
+    home_since: since when it is back there.
+    idle: whether it shows no conversation.
     disturbed_at: when it last came back from a fault of its own, until it is live again.
     refusal: why it cannot follow.
     """
@@ -31,7 +33,7 @@ class Watched(Protocol):
     def refusal(self) -> Exception | None: ...
 
     def open(self) -> int:
-        """How many answers it shows of which more is to come."""
+        """How many unfinished answers it shows."""
 
     def silent(self, since: float) -> list[str]:
-        """Those of them of which nothing was heard since then."""
+        """Those of them of which nothing has arrived since then."""

@@ -1,4 +1,4 @@
-"""What the channels carried, held against the contract: each `seq` of a message once."""
+"""Checks what the channels carried against the contract: each `seq` of a message once."""
 
 from typing import Any, NamedTuple
 
@@ -22,9 +22,9 @@ class Repeat(NamedTuple):
 class Wire:
     """Finds pieces that were published twice, which a careful client does not show.
 
-    Only within one epoch: a Centrifugo that forgot its history forgot its idempotency keys too.
-    A piece that comes after a later one is no repeat: where a server cannot reach Centrifugo,
-    another one tells the end, and clients that meet the hole open again.
+    Only within one epoch: a Centrifugo that lost its history has also lost its idempotency keys. A
+    piece that comes after a later one is no repeat: if a server cannot reach Centrifugo, another
+    one publishes the end, and clients that see the gap open again.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Wire:
         seen = self._seen.get(message)
         if seen is None or seen.epoch != epoch:
             seen = self._seen[message] = _Seen(epoch, {})
-        # a lower or the same offset: history that is read once more
+        # a lower or equal offset is history that is read again
         if seen.at.setdefault(seq, offset) < offset:
             chunks = publication["chunks"]
             text = "".join(c["delta"] for c in chunks if c["type"] == "text-delta")

@@ -1,7 +1,7 @@
-"""A responder whose answers hold parts of all kinds: what the model server sends, and more between.
+"""A responder whose answers have parts of all kinds: the model server's text, and more between.
 
 RESPONDERS="parts=testbed.answers:answer"; the prompt is the model server's. Every fifth token is a
-number, and behind it comes what `chunks_at` says: so whoever has the text knows the parts.
+number, followed by what `chunks_at` returns for it: so the text determines the parts.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ async def answer(turn: Turn) -> AsyncIterator[str | Json]:
 
 
 def chunks_at(number: int) -> Iterator[Json]:
-    """What comes behind that number."""
+    """The chunks after that number."""
     call = f"call-{number}"
     match number // 5 % 8:
         case 0:
@@ -73,7 +73,7 @@ def _call(call: str, number: int, more: Json) -> Iterator[Json]:
 
 
 def chunks_of(text: str) -> Iterator[Json]:
-    """All of an answer that has this text, as chunks; its text as those of one id at a time."""
+    """All chunks of an answer with this text; the text itself as deltas of one id at a time."""
     key = 0
     open_ = False
     for piece in _NUMBER.split(text):
@@ -90,9 +90,9 @@ def chunks_of(text: str) -> Iterator[Json]:
 
 
 def begins_part(chunks: Iterable[Json], number: int) -> bool:
-    """Whether text goes on in a part of its own behind them: a part was added in between."""
+    """Whether text after these chunks is a part of its own, because a part was added between."""
     first = next(iter(chunks))
-    # the first one adds the part, and those after it change that
+    # the first one adds the part, and later ones change it
     return first["type"] != "data-progress" or number == _FIRST_PROGRESS
 
 
@@ -100,7 +100,7 @@ _FIRST_PROGRESS = 14
 
 
 async def _texts(prompt: str) -> AsyncIterator[str]:
-    """The text of the model server's answer as it comes; raises where that breaks off."""
+    """The text of the model server's answer as it arrives; raises if that breaks off."""
     url = f"{os.environ['OPENAI_BASE_URL']}/chat/completions"
     asked = {"model": "test", "stream": True, "messages": [{"role": "user", "content": prompt}]}
     async with (
@@ -119,7 +119,7 @@ async def _texts(prompt: str) -> AsyncIterator[str]:
 
 
 async def _in_time(reading: Coroutine[Any, Any, bytes]) -> bytes:
-    """Counts beats and not seconds: a process that is stopped for a while has missed nothing."""
+    """Counts beats rather than seconds: a process that was paused has missed nothing."""
     task = asyncio.ensure_future(reading)
     try:
         for _ in range(_SILENT_BEATS):

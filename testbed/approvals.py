@@ -8,7 +8,7 @@ from proxy_server import Turn
 
 CALLS = ("one", "two", "three")
 ASKED, DONE = "May I? ", "That was all."
-# so that it is met by faults in the middle
+# so that faults happen in the middle
 _BETWEEN_SECONDS = 0.05
 
 

@@ -1,4 +1,4 @@
-"""A certificate that no authority signed, for this machine."""
+"""A self-signed certificate for this machine."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A Centrifugo client over a raw websocket, as plain as the JSON protocol allows."""
+"""A minimal Centrifugo client over a raw websocket, with the JSON protocol."""
 
 import asyncio
 import itertools
@@ -33,11 +33,11 @@ class Client:
         await self._reader
 
     def stop_reading(self) -> None:
-        """Leaves in the socket what comes from now on."""
+        """From now on, leaves what arrives in the socket."""
         self._socket.transport.pause_reading()
 
     async def read_to_the_end(self) -> None:
-        """Reads what waits, until the connection is closed by the other side."""
+        """Reads what waits, until the other side closes the connection."""
         self._socket.transport.resume_reading()
         await asyncio.wait_for(self._socket.wait_closed(), WAIT)
 
@@ -48,7 +48,7 @@ class Client:
         return await asyncio.wait_for(reply, WAIT)
 
     async def rpc(self, method: str, **data: Any) -> Json:
-        """The reply's data, or `{"error": …}`."""
+        """Returns the reply's data, or `{"error": …}`."""
         reply = await self.command("rpc", {"method": method, "data": data})
         result: Json = {"error": reply["error"]} if "error" in reply else reply["rpc"]["data"]
         return result
@@ -88,7 +88,7 @@ class Client:
     async def _read(self) -> None:
         try:
             async for frame in self._socket:
-                # not splitlines(): a text may hold U+2028
+                # not splitlines(): a text may contain U+2028
                 for line in str(frame).strip("\n").split("\n"):
                     await self._take(json.loads(line))
         except websockets.ConnectionClosedError:
@@ -101,8 +101,7 @@ class Client:
         if not message:
             await self._socket.send("{}")
         elif "id" in message:
-            # Here, and not where the reply is awaited: a publication may follow it in the same
-            # frame.
+            # Here, not where the reply is awaited: a publication may follow in the same frame.
             for publication in message.get("subscribe", {}).get("publications", []):
                 self.publications.put_nowait(publication["data"])
             if not (reply := self._replies.pop(message["id"])).done():

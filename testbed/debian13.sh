@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The README's test command in Debian 13 with its Python 3.13, which is the image's: in a folder of
-# its own, so that any Debian can do it. As root: debootstrap and chroot ask for that.
+# Runs the README's test command in Debian 13 with the image's Python 3.13, in a separate folder, on
+# any Debian. Needs root, for debootstrap and chroot.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=${DEBIAN13:-$PWD/.cache/debian13}
 [ "$(id -u)" = 0 ] || { echo "This needs root, for chroot."; exit 1; }
 command -v go >/dev/null || { echo "Go is needed: Debian 13's own is too old to build Centrifugo."; exit 1; }
-# in a mount namespace of its own: whatever ends this, nothing of this machine stays mounted below
+# in its own mount namespace: however this ends, nothing of this machine stays mounted below
 [ -n "${MOUNTS_ARE_OURS:-}" ] || MOUNTS_ARE_OURS=1 exec unshare --mount testbed/debian13.sh
 command -v debootstrap >/dev/null || apt-get install -qq --yes debootstrap >/dev/null
 
@@ -17,7 +17,7 @@ if [ ! -e "$root/.made" ]; then
   touch "$root/.made"
 fi
 
-# the network, the certificates and the registries are this machine's; so is Go, as Debian's is too old
+# network, certificates, registries and Go are this machine's; Debian's Go is too old
 go=$(go env GOROOT)
 modules=$(go env GOMODCACHE)
 mkdir -p "$root$go" "$root$modules" "$root/root/.config"
@@ -27,7 +27,7 @@ for file in /etc/pip.conf /etc/npmrc /usr/etc/npmrc "$HOME/.npmrc" "$HOME/.confi
   [ ! -e "$file" ] || install -D -m 600 "$file" "$root/${file/#$HOME//root}"
 done
 
-# its root is a mount as well: tests that mount something ask for that
+# its root is a mount as well: tests that mount something need that
 mount --bind "$root" "$root"
 for folder in /proc /dev /dev/pts /dev/shm "$go" "$modules"; do
   mount --bind "$folder" "$root$folder"

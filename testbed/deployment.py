@@ -18,7 +18,7 @@ from testbed.process import Process
 
 API_KEY = "api-key-of-the-testbed"
 CREDENTIAL = "credential-of-the-testbed"
-# a long answer's record is as long
+# a long answer has a long record
 _ANSWER_SECONDS = 30
 SIGNING_SECRET = "signing-secret-of-the-testbed"
 
@@ -27,13 +27,13 @@ SIGNING_SECRET = "signing-secret-of-the-testbed"
 class Deployment:
     """A context manager that starts the parts and ends those that still run.
 
-    folder: where logs and SQLite's file are.
+    folder: for logs and SQLite's file.
     replicas: with more than one, nginx spreads Centrifugo's calls over them; with none, the caller
-        starts what `server` makes.
-    settings: of the proxy servers, over the defaults here.
+        starts what `server` returns.
+    settings: of the proxy servers; these override the defaults here.
     api_link, model_link: ports of testbed.link.Link objects to go through; their targets are
         `api_port` and `model_port`.
-    module: what each replica runs in place of the server's own main module, with its arguments.
+    module: what each replica runs in place of the server's main module, with its arguments.
     """
 
     folder: Path
@@ -91,13 +91,13 @@ class Deployment:
         }
 
     async def connect(self, **data: str) -> Client:
-        """A visitor's connection; a new visitor unless `token` says otherwise."""
+        """A visitor's connection; a new visitor's unless `token` is given."""
         return await Client.connect(self.url, dict[str, Json | str](data))
 
     def server(self, number: int = 1, **settings: str) -> Process:
-        """A replica that is not started yet, with other settings where some are given.
+        """A replica that is not started yet, optionally with other settings.
 
-        Without a balancer it is number 1 that Centrifugo calls.
+        Without a balancer, Centrifugo calls number 1.
         """
         at_the_door = self.replicas <= 1 and number == 1
         port = self.door_port if at_the_door else free_port()
@@ -159,11 +159,11 @@ class Deployment:
         }
 
     async def sent(self, mark: str) -> list[Json]:
-        """What the model server sent for a prompt, as testbed.model_server says."""
+        """What the model server sent for a prompt; see testbed.model_server."""
         return await self._told("sent", mark=mark)
 
     async def asked(self, **mark: str) -> list[Json]:
-        """The requests that the model server got: all, or those for a prompt with that `mark`."""
+        """The requests to the model server: all, or those for a prompt with that `mark`."""
         return await self._told("asked", **mark)
 
     async def _told(self, path: str, **parameters: str) -> list[Json]:

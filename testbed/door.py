@@ -15,9 +15,9 @@ KNOWN: Metadata = (("x-centrifugo-credential", CREDENTIAL),)
 
 
 class Door:
-    """A context manager that holds the connection.
+    """A context manager for the connection.
 
-    certificate: the chain to trust; with it the connection is TLS, for the name `localhost`.
+    certificate: the chain to trust; with it the connection uses TLS, for the name `localhost`.
     """
 
     def __init__(self, port: int, *, certificate: bytes | None = None) -> None:
@@ -35,7 +35,7 @@ class Door:
         await self._channel.close()
 
     async def serves(self, service: str = "") -> bool:
-        """What gRPC's health check says of one service, or of the whole server."""
+        """The result of gRPC's health check for one service, or for the whole server."""
         check = self._channel.unary_unary(
             "/grpc.health.v1.Health/Check",
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
@@ -45,7 +45,7 @@ class Door:
         return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
 
     async def services(self) -> list[str]:
-        """The names that server reflection gives."""
+        """The names from server reflection."""
         reflect = self._channel.stream_stream(
             "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
             request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
@@ -59,7 +59,7 @@ class Door:
         ]
 
     async def rpc(self, user: str, method: str, **data: Any) -> dict[str, Any]:
-        """The reply's data, or `{"error": {"code", "message", "temporary"}}`."""
+        """Returns the reply's data, or `{"error": {"code", "message", "temporary"}}`."""
         return await self.raw(user, method, json.dumps(data).encode())
 
     async def raw(self, user: str, method: str, data: bytes) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Door:
         return result
 
     async def subscribe(self, user: str, channel: str) -> dict[str, Any]:
-        """Empty where it is granted, or `{"error": …}`."""
+        """Empty if granted, or `{"error": …}`."""
         request = proxy_pb2.SubscribeRequest(user=user, channel=channel)
         reply = await self.stub.Subscribe(request, metadata=KNOWN)
         return {"error": _error(reply.error)} if reply.HasField("error") else {}

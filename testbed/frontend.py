@@ -1,4 +1,4 @@
-"""The npm package and the page, built once for all processes of a run of tests."""
+"""The npm package and the page, built once for all processes of a test run."""
 
 import fcntl
 import os
@@ -11,13 +11,13 @@ _BUILT_BY = ["make", "--silent", "--no-print-directory", "page"]
 
 
 def build() -> None:
-    """Builds what is older than its sources, and waits while another process does.
+    """Builds what is older than its sources; waits while another process does so.
 
-    A build empties its folder, so it must never happen while somebody serves or loads from there.
+    A build empties its folder, so it must never run while the folder is served or loaded from.
     """
     lock = ROOT / ".cache" / "frontend.lock"
     lock.parent.mkdir(exist_ok=True)
-    # `make test` hands its own options down
+    # `make test` passes its own options down
     environment = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

@@ -11,14 +11,14 @@ SOURCES = Path(__file__).parent.parent / "examples" / "clients" / "go"
 
 
 def built() -> Path:
-    """Beside the built Centrifugo, so that what keeps that between runs keeps this too."""
+    """Stored beside the built Centrifugo, so that both are kept between runs."""
     state = hashlib.sha256()
     for source in [*sorted(SOURCES.glob("*.go")), SOURCES / "go.mod", SOURCES / "go.sum"]:
         state.update(source.read_bytes())
     target = build.BUILT.with_name(f"go-client-{state.hexdigest()[:16]}")
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        # built beside the target and moved, so that no other run sees half a binary
+        # built beside the target and moved, so that no other run sees an incomplete binary
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             made = Path(scratch) / "client"
             command = [

@@ -1,4 +1,4 @@
-"""The environment without what a developer's shell may say about the parts under test."""
+"""The environment without a developer's settings for the parts under test."""
 
 import os
 
@@ -11,7 +11,7 @@ _KEPT = ("CENTRIFUGO_BIN",)
 
 
 def inherited() -> dict[str, str]:
-    """What a part may see of the present environment, besides what it is given."""
+    """The part of the present environment that the parts may see."""
     return {name: value for name, value in os.environ.items() if not _configures(name)}
 
 

@@ -1,4 +1,4 @@
-"""A TCP link to one server on which things go wrong when told to."""
+"""A TCP link to one server, with faults on demand."""
 
 import asyncio
 from typing import Self
@@ -10,14 +10,14 @@ _READ_BYTES = 1 << 16
 
 
 class Link:
-    """Listens on `port` and passes bytes to and from `target`, until told otherwise.
+    """Listens on `port` and passes bytes to and from `target`.
 
-    refusing: new connections are closed at once, as by a server that is away.
+    refusing: new connections are closed at once, as by a server that is down.
     frozen: bytes in both directions wait, as in a network that drops packets.
-    losing_replies: requests arrive and have their effect; at the first byte of an answer the
+    losing_replies: requests arrive and have their effect; at the first byte of a reply the
         connection is cut.
     left: how many of the swallowed connections the target has closed.
-    lost_replies, held: how often that happened, and how often bytes had to wait.
+    lost_replies, held: how often replies were lost, and how often bytes had to wait.
     """
 
     def __init__(self, target: int) -> None:
@@ -47,16 +47,16 @@ class Link:
             self._passing.set()
 
     def swallow(self) -> int:
-        """Loses what the present connections carry from now on; how many there were.
+        """Silently drops all traffic of the present connections; returns how many there were.
 
-        As a middlebox that forgot them: neither end is told, not even that the other has closed,
-        and new connections pass.
+        Like a middlebox that forgot them: neither end is notified, not even that the other has
+        closed; new connections pass.
         """
         self._lost |= self._open
         return len(self._open) // 2
 
     def cut(self) -> int:
-        """Resets every connection; how many there were."""
+        """Resets every connection; returns how many there were."""
         writers = list(self._open)
         for writer in writers:
             writer.transport.abort()
@@ -70,8 +70,8 @@ class Link:
         assert self._server is not None
         self.refusing = True
         self._passing.set()
-        # Again and again: one that is on its way to the target is not open yet. And asyncio leaks a
-        # connection that it has just accepted when its server is closed.
+        # Repeatedly: a connection to the target that is still being made is not open yet. Besides,
+        #     asyncio leaks a connection that it has just accepted when its server is closed.
         while True:
             self.cut()
             await asyncio.sleep(_QUIET_SECONDS)

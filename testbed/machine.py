@@ -1,4 +1,4 @@
-"""The programs that no language registry brings: found on the machine, or installed by apt-get."""
+"""Programs that no language registry has: found on the machine, or installed by apt-get."""
 
 import ctypes.util
 import os
@@ -27,7 +27,7 @@ def nginx() -> Path | None:
 
 
 def postgres() -> Path | None:
-    """The folder with initdb, pg_ctl and postgres; Debian keeps it off PATH."""
+    """The folder with initdb, pg_ctl and postgres; Debian does not put it on PATH."""
     if initdb := _find("initdb"):
         return initdb.resolve().parent
     installed = Path("/usr/lib/postgresql").glob("*/bin/initdb")
@@ -39,11 +39,11 @@ def pgbouncer() -> Path | None:
 
 
 def openmp() -> bool:
-    """GCC's OpenMP library, which the local model's wheel for Linux expects."""
+    """GCC's OpenMP library, which the local model's wheel for Linux needs."""
     return sys.platform != "linux" or ctypes.util.find_library("gomp") is not None
 
 
-# Debian's package, and what finds what is in it
+# Debian's package, and a function that finds the program in it
 _PACKAGES: dict[str, Callable[[], object]] = {
     "chromium": chromium,
     "redis-server": redis_server,
@@ -77,7 +77,7 @@ def _find(command: str) -> Path | None:
 
 
 def _may_install() -> bool:
-    # Not on Debian's relatives: Ubuntu's package of Chromium is a stub that installs a snap.
+    # Not on Debian's relatives: Ubuntu's Chromium package is a stub that installs a snap.
     try:
         debian = platform.freedesktop_os_release()["ID"] == "debian"
     except OSError:
@@ -87,7 +87,7 @@ def _may_install() -> bool:
 
 def _install(packages: list[str]) -> None:
     print(f"Installing {', '.join(packages)} with apt-get …", file=sys.stderr)
-    # without its recommended packages Chromium has no font to draw with
+    # without its recommended packages, Chromium has no font
     fonts = ["fonts-liberation"] if "chromium" in packages else []
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     with _no_services():
@@ -104,7 +104,7 @@ def _install(packages: list[str]) -> None:
 
 @contextmanager
 def _no_services() -> Iterator[None]:
-    """Debian's packages start their servers as they are installed, unless this file says no."""
+    """Debian's packages start their servers on installation unless this file forbids it."""
     if _POLICY.exists():
         yield
         return

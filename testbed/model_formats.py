@@ -1,4 +1,4 @@
-"""What the model server sends for a text, in each API that it speaks."""
+"""The bytes that the model server sends for a text, in each API that it speaks."""
 
 import json
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class ChatCompletions:
     """All events before those of the text."""
 
     def contents(self, asked: dict[str, Any]) -> list[Any]:
-        """What the messages of a request say: a string each, or a list of parts."""
+        """The contents of a request's messages: a string each, or a list of parts."""
         return [message.get("content") for message in asked["messages"]]
 
     def text(self, text: str) -> bytes:
@@ -43,7 +43,7 @@ class ChatCompletions:
         return event({"reasoning_content": text})
 
     def end(self, finish: str) -> bytes:
-        """All events behind those of the text, for that finish reason of chat completions."""
+        """All events after those of the text, for that finish reason of chat completions."""
         usage = {"prompt_tokens": 7, "completion_tokens": 9}
         return event(None, finish) + _data({"choices": [], "usage": usage}) + DONE
 
@@ -71,7 +71,7 @@ class Responses:
 
 
 class UiMessages:
-    """Of a route, as the AI SDK answers `useChat`."""
+    """A route's reply, as the AI SDK answers `useChat`."""
 
     begin = b"".join(
         _data(chunk)
@@ -114,7 +114,7 @@ def event(delta: dict[str, Any] | None, finish: str | None = None) -> bytes:
 
 @cache
 def pieces(count: int, seed: int, size: int, spoken: Format = CHAT) -> tuple[Piece, ...]:
-    """So many tokens of testbed.text, `size` of them in each event."""
+    """`count` tokens of testbed.text, `size` of them in each event."""
     return tuple(Piece(text, spoken.text(text)) for text in _texts(tokens(count, seed), size))
 
 

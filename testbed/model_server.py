@@ -1,26 +1,25 @@
-"""A server of OpenAI's two APIs, and a route of the AI SDK's, `/api/chat`.
+"""A server of OpenAI's two APIs, and of an AI SDK route, `/api/chat`.
 
-The prompt chooses what it does, and it knows what it sent. The last message is
-`/command [count] [name=value …]`; anything else is answered with five tokens, or with a title where
-it asks for one:
+The prompt decides what it does, and it records what it sent. The last message is
+`/command [count] [name=value …]`; anything else gets five tokens, or a title if it asks for one:
 
-    /tokens 60           that many tokens of testbed.text, 100 in a second
+    /tokens 60           that many tokens of testbed.text, 100 per second
       finish=length      the finish reason
-      rate=50            tokens in a second; 0: as fast as the reader reads
+      rate=50            tokens per second; 0: as fast as the reader reads
       after=0.5          the seconds before the first
       seed=3             another text
-      vary=1             yet another each time the same mark is asked for
+      vary=1             yet another one for each request with the same mark
       size=20            that many tokens' text in each chunk
-      mark=abc           under which name /sent keeps what was sent; default: the prompt
+      mark=abc           the name under which /sent returns what was sent; default: the prompt
     /stall 5, /cut 5, /half 5      then nothing more, a closed connection, half an event
-    /split 5, /error 5, /abort 5, /done 5, /gzip 5      ends as odd servers make them: odd_ends.py
+    /split 5, /error 5, /abort 5, /done 5, /gzip 5      odd ends: see odd_ends.py
     /silent, /empty, /not-sse, /crlf, /bytes, /surrogates, /reasoning, /hostile, /status 429 3
-    /call NAME {"some": "arguments"}   a call of that tool; then it says what the tool gave
+    /call NAME {"some": "arguments"}   a call of that tool; then it repeats the tool's output
 
-GET /sent?mark=… answers [{"text", "times", "began_at", "ended_at", "whole", "retry"}, …], one for
-each request: the text written, the monotonic second of each chunk, of the request and of its end,
+GET /sent?mark=… returns [{"text", "times", "began_at", "ended_at", "whole", "retry"}, …], one for
+each request: the text written, the monotonic seconds of each chunk, of the request and of its end,
 whether the reader stayed to the end, and which of the SDK's own retries it was (0: none).
-GET /asked answers with the bodies of these requests; without a mark, of all of them.
+GET /asked?mark=… returns the bodies of these requests; without a mark, of all requests.
 """
 
 import asyncio
@@ -69,7 +68,7 @@ class Sent:
 
 
 def prompt_of(content: Any) -> str:
-    """The last prompt: behind others where those had no answer, and with images beside it."""
+    """The last prompt: after others if those had no answer; images may accompany it."""
     if not isinstance(content, str):
         content = "\n".join(part["text"] for part in content if part["type"] in _TEXTS)
     before, _, last = content.rpartition("\n")
@@ -77,7 +76,7 @@ def prompt_of(content: Any) -> str:
 
 
 def command_for(words: str) -> str:
-    """What a prompt without a command gets."""
+    """The command for a prompt without one."""
     return "/title" if "a title of at most" in words else "/tokens"
 
 
@@ -148,7 +147,7 @@ class Model:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         if command == "/gzip":
             response.enable_compression(web.ContentCoding.gzip)
-            # the paced pieces go past what compresses
+            # the paced pieces bypass compression
             options["rate"] = "0"
         await response.prepare(request)
         if spoken.begin:
@@ -180,7 +179,7 @@ class Model:
 
 @cache
 def oddities(spoken: Format) -> dict[str, list[bytes]]:
-    """What some commands are answered with."""
+    """The replies to some unusual commands."""
     half = spoken.text("no")
     return {
         "/empty": [DONE],
@@ -215,11 +214,11 @@ async def stream(
     record.pieces = pieces(count, int(options.get("seed", 0)), size, spoken)
     if after := float(options.get("after", 0)):
         await pause(request, after)
-    # the first takes the headers along; the paced ones go past the response, which has no more
-    # to add to them than the frame of a chunk
+    # the first piece goes with the headers; the paced ones bypass the response object, which would
+    # only add the chunk framing
     at_once = record.pieces[:1] if rate else record.pieces
     for piece in at_once:
-        # before the write: what is recorded is never less than what was read
+        # before the write: the record never has less than what was read
         record.times.append(time.monotonic())
         await response.write(piece.event)
     if rate and len(record.pieces) > 1:
@@ -228,9 +227,9 @@ async def stream(
 
 
 class Pacer:
-    """Writes the pieces of one answer when they are due: one timer, and no task is woken.
+    """Writes the pieces of one answer when they are due: with one timer, waking no task.
 
-    It holds back while its reader does not read.
+    It pauses while its reader does not read.
     """
 
     def __init__(self, transport: asyncio.Transport, record: Sent, interval: float) -> None:

@@ -1,4 +1,4 @@
-"""Calls of tools, as a chat completion streams them, and what the model says of their outputs."""
+"""Tool calls as a chat completion streams them, and the model's reply to their outputs."""
 
 import json
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ class Call(NamedTuple):
 
 
 def call_of(prompt: str) -> Call | None:
-    """Of `/call NAME {"some": "arguments"} mark=abc`."""
+    """Parses `/call NAME {"some": "arguments"} mark=abc`."""
     command, _, words = prompt.partition(" ")
     if command != "/call":
         return None
@@ -25,7 +25,7 @@ def call_of(prompt: str) -> Call | None:
 def said_with_tools(
     messages: list[dict[str, Any]], call: Call, number: int
 ) -> tuple[list[dict[str, Any]], str]:
-    """Deltas with the call, or with what its tool gave, and the finish reason."""
+    """Deltas with the call, or with the tool's output, and the finish reason."""
     if messages[-1]["role"] != "tool":
         return [{"content": "Let me look. "}, *_pieces(call, f"call_{number}")], "tool_calls"
     words = f"It says: {_outputs(messages)}".split(" ")
@@ -44,7 +44,7 @@ def _pieces(call: Call, key: str) -> list[dict[str, Any]]:
 
 
 def prompt_above(asked: dict[str, Any]) -> Any:
-    """The prompt that tools were called for; None where the last message is no tool's output."""
+    """The prompt for which tools were called; None if the last message is not a tool's output."""
     messages = asked.get("messages", [{"role": "user"}])
     if messages[-1]["role"] != "tool":
         return None
@@ -52,7 +52,7 @@ def prompt_above(asked: dict[str, Any]) -> Any:
 
 
 def _outputs(messages: list[dict[str, Any]]) -> str:
-    """What the tools gave, at the end of the conversation."""
+    """The outputs of the tools, at the end of the conversation."""
     given: list[str] = []
     for message in reversed(messages):
         if message["role"] != "tool":

@@ -1,6 +1,6 @@
-"""Breaks the core in one place at a time, and counts how often the tests notice.
+"""Mutation tests: breaks the core in one place at a time, and counts what the tests notice.
 
-What is not noticed is printed: a test that is missing, or code that does not matter.
+What is not noticed is printed: a test is missing, or the code does not matter.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from testbed.hermetic import inherited
 ROOT = Path(__file__).parent.parent
 PACKAGE = "proxy_server"
 _INTERLEAVINGS = ("tests/answers/test_interleavings.py",)
-# by module: the tests that notice at once, and those that are asked where these do not
+# by module: the tests to run first, and those to run if they notice nothing
 TESTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "delivery/publisher.py": (("tests/delivery",), _INTERLEAVINGS),
     "answers/progress.py": (("tests/answers/test_progress.py",), _INTERLEAVINGS),
@@ -36,7 +36,7 @@ TESTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "responders/model/time_limit.py": (("tests/responders/model/test_time_limit.py",), ()),
 }
 _MOST_SECONDS = 900
-# what tests import must not be found in the tree itself
+# tests must import these from the copy, not from the tree itself
 _COPIED = (PACKAGE, "tests", "testbed", "chaos", "bench", "centrifugo", "run")
 _OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq,
@@ -54,7 +54,7 @@ _OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change of a module: its source as it is then."""
+    """One change of a module, as its complete changed source."""
 
     module: str
     line: int
@@ -80,7 +80,7 @@ def mutants(module: str) -> Iterator[Mutant]:
 
 
 def _changes(node: ast.AST) -> list[str]:
-    """What can be done to a node."""
+    """The possible changes of a node."""
     match node:
         case ast.Compare(ops=[operator]) if type(operator) in _OPPOSITES:
             return ["the other comparison"]
@@ -133,7 +133,7 @@ def _shown(node: ast.AST) -> str:
 
 
 class Copy:
-    """The tree in a folder of its own, in which one module at a time is another."""
+    """A copy of the tree in which one module at a time is changed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -145,7 +145,7 @@ class Copy:
                 (folder / entry.name).symlink_to(entry)
 
     def notices(self, mutant: Mutant) -> bool:
-        """Whether a test fails, the quick ones first."""
+        """Whether a test fails; runs the quick ones first."""
         file = self._folder / PACKAGE / mutant.module
         intact = file.read_text()
         file.write_text(mutant.source)

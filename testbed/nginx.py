@@ -12,7 +12,7 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 def nginx(port: int, http: str, folder: Path) -> Process:
-    """What stands in `http { … }` is given; it must listen on `port`."""
+    """`http` is the content of `http { … }`; it must listen on `port`."""
     program = machine.nginx()
     if program is None:
         raise FileNotFoundError("nginx is not installed on this machine")

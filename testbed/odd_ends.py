@@ -1,4 +1,4 @@
-"""How odd servers end a chat completion: what they write behind the text."""
+"""How odd servers end a chat completion: what they write after the text."""
 
 import json
 from typing import NamedTuple
@@ -9,7 +9,10 @@ _ERROR = {"error": {"message": "the engine died", "type": "server_error", "code"
 
 
 class OddEnd(NamedTuple):
-    """whole: whether that is an end, and no failure. cut: the connection breaks behind it."""
+    """whole: whether this is a valid end rather than a failure.
+
+    cut: whether the connection breaks after it.
+    """
 
     said: bytes
     whole: bool = False
@@ -23,5 +26,5 @@ ODD_ENDS = {
     "/done": OddEnd(event(None, "stop") + b"data:[done]\r\n\r\n", whole=True),
     "/gzip": OddEnd(event(None, "stop") + DONE, whole=True),
 }
-"""By the command that asks for them; `/gzip` is also how all of it comes, unasked."""
+"""By command; `/gzip` also compresses the whole body, unrequested."""
 BREAKS = tuple(command for command, end in ODD_ENDS.items() if not end.whole)

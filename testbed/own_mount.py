@@ -1,13 +1,13 @@
-"""File systems that one process alone sees: a test may fill them, or forbid to write."""
+"""Mounts that only one process sees: tests can fill them, or make them read-only."""
 
 import os
 from pathlib import Path
 
 
 def own_mount(folder: Path, *commands: str) -> list[str]:
-    """What stands before a command: it then runs with these mounts on `folder`, named `$0` there.
+    """A command prefix: the command runs with these mounts on `folder`, which is `$0` in them.
 
-    An account that is not root becomes one for itself alone, where the system lets it.
+    A user other than root becomes root in its own namespace, if the system permits.
     """
     namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-r", "--mount"]
     return [*namespace, "sh", "-c", " && ".join([*commands, 'exec "$@"']), str(folder)]
@@ -21,5 +21,5 @@ READ_ONLY = 'mount -o bind "$0" "$0" && mount -o remount,bind,ro "$0"'
 
 
 def seen_by(pid: int, file: Path) -> Path:
-    """The path of what a process with a mount of its own calls `file`."""
+    """The path of a file as seen by a process with its own mounts."""
     return Path(f"/proc/{pid}/root{file}")

@@ -19,7 +19,7 @@ from testbed.process import Process
 
 def centrifugo(port: int, environment: Mapping[str, str], folder: Path) -> Process:
     command = [str(binary()), "-c", str(CENTRIFUGO / "config.json")]
-    # elsewhere than here: it would take the developer's .env for its own
+    # in another folder: it would read the developer's .env here
     return Process(
         "Centrifugo", command, port, folder / "centrifugo.log", environment, folder=folder
     )
@@ -38,9 +38,9 @@ def proxy_server(
     number: int = 1,
     module: str = "proxy_server",
 ) -> Process:
-    """One replica. module: what is run in place of the server's own main module.
+    """One replica.
 
-    Arguments may follow the module's name.
+    module: what is run in place of the server's main module; arguments may follow the name.
     """
     return Process(
         f"proxy server {number}",
@@ -52,17 +52,17 @@ def proxy_server(
 
 
 def redis(port: int, folder: Path) -> Process:
-    """Keeps its data in an append-only file, so that a restart forgets nothing."""
+    """Stores its data in an append-only file, so that a restart loses nothing."""
     command = [_found(redis_server(), "redis-server"), "--bind", "127.0.0.1", "--port", str(port)]
     command += ["--dir", str(folder), "--save", "", "--appendonly", "yes"]
     return Process("Redis", command, port, folder / "redis.log")
 
 
 def postgresql(port: int, folder: Path) -> Process:
-    """A cluster of its own in `folder`, which is empty, with a superuser `postgres`.
+    """A new cluster in the empty `folder`, with a superuser `postgres`.
 
-    PostgreSQL refuses to run as root; the folder then goes to the account `postgres`, and must
-    stand where that account may enter.
+    PostgreSQL refuses to run as root. So if we are root, the account `postgres` gets the folder,
+    which must be where that account has access.
     """
     programs = Path(_found(postgres_folder(), "postgresql"))
     account = _another_than_root()
@@ -96,7 +96,7 @@ def postgresql(port: int, folder: Path) -> Process:
 
 
 def _another_than_root() -> list[str]:
-    """What a command begins with to run as the account `postgres`, where it would run as root.
+    """A command prefix that runs the command as the account `postgres` if we are root.
 
     Not `subprocess.run(user=…)`: that forks, and a child forked beside gRPC's threads may crash.
     """
@@ -106,7 +106,7 @@ def _another_than_root() -> list[str]:
 
 
 def pgbouncer(port: int, database_port: int, folder: Path) -> Process:
-    """PgBouncer in transaction mode before PostgreSQL, with fewer connections than ask for one."""
+    """PgBouncer in transaction mode before PostgreSQL, with fewer connections than clients."""
     own = folder / f"pgbouncer-{port}"
     own.mkdir()
     config = own / "pgbouncer.ini"

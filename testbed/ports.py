@@ -1,19 +1,19 @@
-"""Ports of the loopback that nobody holds, each given out once."""
+"""Free loopback ports, each returned once."""
 
 import os
 import random
 import socket
 
-# Below the range from which the kernel takes the ports of outgoing connections: a server that is
-# killed and started again must find its port as it left it.
+# Below the kernel's range for outgoing connections: a server that is killed and started again must
+# find its port still free.
 _FIRST, _LAST = 11_000, 32_000
-# Tests that run side by side have ports of their own: one that is free now may be taken by another
+# Tests that run side by side use separate ranges: a port that is free now could be taken by another
 # process before its server listens, or while that is down.
 _SHARES = 4
 _share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
 _size = (_LAST - _FIRST) // _SHARES
 _range = range(_FIRST + _share * _size, _FIRST + (_share + 1) * _size)
-# to those who have not begun to listen
+# returned to callers that may not listen yet
 _given: set[int] = set()
 
 

@@ -21,17 +21,17 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class NotReady(Exception):
-    """A process ended at its start, or does not listen in time; the message holds its last log."""
+    """A process ended at its start, or did not listen in time; the message has its last log."""
 
 
 @dataclass
 class Process:
-    """One server; a context manager that starts it and ends it.
+    """One server; a context manager that starts and ends it.
 
-    ready: says whether it serves; by default, that it listens on `port`.
+    ready: checks whether it serves; by default, whether it listens on `port`.
     end: the signal that asks it to end in order.
     cores: the processors it may use; all of them by default.
-    folder: where it starts; here by default.
+    folder: the working directory; by default the present one.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Process:
         return self
 
     def launch(self) -> None:
-        """Starts it and does not wait."""
+        """Starts it without waiting."""
         assert self._running is None or self._running.poll() is not None
         with self.log.open("ab") as output:
             self._log_began = output.tell()
@@ -88,7 +88,7 @@ class Process:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """SIGKILL: nothing is said, nothing is stored."""
+        """SIGKILL: it can neither publish nor store anything more."""
         self._signal(signal.SIGKILL)
         self._wait()
 
@@ -102,7 +102,7 @@ class Process:
         self._signal(self.end)
 
     def stop(self) -> int:
-        """Asks it to end and waits; its exit status."""
+        """Asks it to end and waits; returns its exit status."""
         self._signal(signal.SIGCONT)
         self.ask_to_end()
         try:
@@ -116,7 +116,7 @@ class Process:
         return self._running is not None and self._running.poll() is None
 
     def cpu_seconds(self) -> float:
-        """User and system time that it used so far."""
+        """User and system time used so far."""
         return time.clock_gettime(cpu_clock(self.pid))
 
     def resident_bytes(self) -> int:
@@ -131,11 +131,11 @@ class Process:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def log_since_start(self) -> str:
-        """Without what earlier ones wrote to the same file."""
+        """Without the output of earlier processes to the same file."""
         return self.log.read_bytes()[self._log_began :].decode(errors="replace")
 
     def events(self, **fields: object) -> list[Json]:
-        """The lines of its log since its start, as JSON, that have these values."""
+        """The JSON lines of its log since its start that have these values."""
         lines = (line for line in self.log_since_start().splitlines() if line.startswith("{"))
         return [
             event
@@ -164,5 +164,5 @@ class Process:
 
 
 def cpu_clock(pid: int) -> int:
-    """The clock of another process's CPU time: what clock_getcpuclockid(3) gives on Linux."""
+    """The CPU time clock of another process, as clock_getcpuclockid(3) returns on Linux."""
     return ~pid << 3 | 2

@@ -1,7 +1,7 @@
-"""A responder whose answers hold one part of each kind, for those who look at the page.
+"""A responder whose answers have one part of each kind, for tests of the page.
 
-RESPONDER=testbed.shown_parts:answer; a prompt that is the path of a file keeps the answer in the
-middle of a call's input until that file is there.
+RESPONDER=testbed.shown_parts:answer. If the prompt is a file's path, the answer pauses in the
+middle of a call's input until that file exists.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ def _asking(name: str) -> Iterator[Json]:
 
 
 def picture(width: int, height: int) -> str:
-    """A PNG with a slope from one colour to another, as a URL."""
+    """A PNG with a gradient from one color to another, as a data URL."""
     pixels = (
         (29 + 200 * x // width, 106, 89 + 120 * y // height) for y, x in _places(width, height)
     )

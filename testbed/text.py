@@ -1,16 +1,16 @@
-"""The text that the model server streams, which anybody can compute for comparison."""
+"""The text that the model server streams; tests can compute it for comparison."""
 
 import random
 from functools import cache
 
-# more bytes than characters, more UTF-16 units than characters, what JSON and SSE must escape,
-# what some take for the end of a line
+# more bytes than characters, more UTF-16 units than characters, characters that JSON and SSE must
+# escape, and some that look like line ends
 _WORDS = (
     *("Gr", "üße", " 🌍", "日本", "语 ", "end. ", " the", " of"),
     *('"', "\\", "\n", "\r", "\u2028"),
 )
 
-# Markdown that would run scripts and fetch from elsewhere, where it could
+# Markdown that would run scripts and load from elsewhere if it could
 HOSTILE = """<img src=x onerror="globalThis.broken = 1"> [a](javascript:globalThis.broken=1)
 <script>globalThis.broken = 1</script> <a href="javascript:globalThis.broken=1">b</a>
 ![c](https://elsewhere.example/pixel.png) <svg onload="globalThis.broken = 1"></svg>

@@ -1,4 +1,4 @@
-"""Versions of this program as its repository has them, to run beside the present one."""
+"""Earlier versions from the repository, to run beside the present one."""
 
 import io
 import shutil
@@ -19,13 +19,13 @@ from prometheus_client import REGISTRY
 _PACKAGE = "proxy_server"
 ROOT = Path(__file__).parent.parent
 BEFORE = "679235aa70362a9bb4afc6c1bc4c5c59abefab8c"
-"""The version that the present one replaces: what servers run while they are updated."""
+"""The previous version: what servers run while they are updated."""
 FIRST = "cd22ffa9a6e74c8969a1469793a7ea629e6887d3"
-"""One with another schema and other rooms."""
+"""A version with another schema and other rooms."""
 
 
 def sources(commit: str) -> Path:
-    """The folder in which that version's package is."""
+    """The folder that has that version's package."""
     folder = ROOT / ".cache" / "versions" / commit
     if not folder.exists():
         archive = _archive(commit)
@@ -74,7 +74,7 @@ def _ours() -> list[str]:
 
 @contextmanager
 def _set_apart() -> Iterator[None]:
-    """Without this process's own modules, and afterwards with them alone."""
+    """Hides this process's own modules, and restores them afterwards."""
     own = {name: sys.modules.pop(name) for name in _ours()}
     try:
         yield
@@ -86,7 +86,7 @@ def _set_apart() -> Iterator[None]:
 
 @contextmanager
 def _metrics_set_apart() -> Iterator[None]:
-    """Prometheus takes each name once."""
+    """Prometheus accepts each metric name once."""
     before = {*REGISTRY._collector_to_names}
     for collector in before:
         REGISTRY.unregister(collector)

@@ -1,4 +1,4 @@
-"""How long anything is waited for, and how."""
+"""Waiting for conditions, with limits."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ _T = TypeVar("_T")
 
 
 async def until(condition: Callable[[], Awaitable[_T | None]]) -> _T:
-    """Waits for something that comes true by itself, and gives it."""
+    """Waits until a condition holds; returns its value."""
     async with asyncio.timeout(WAIT):
         while not (found := await condition()):
             await asyncio.sleep(0.05)
