@@ -1,1 +1,1 @@
-"""What this costs and how fast it is, against what else one would build."""
+"""What this costs and how fast it is, compared with the alternatives."""

@@ -1,7 +1,7 @@
-"""The command `python -m bench`: measures the figures, prints a table and keeps it.
+"""The command `python -m bench`: measures the figures, prints a table and stores it.
 
-`scale` measures replicas in place of that, and `sizes` writes the tables of docs/scaling.md from
-the two reports.
+`scale` measures replicas instead, and `sizes` writes the tables of docs/scaling.md from the two
+reports.
 """
 
 import argparse
@@ -49,7 +49,7 @@ FIGURES: dict[str, Callable[[Site], list[Row]]] = {
     "searches": searches.searches,
     "transport": transport.transport,
 }
-# what is no whole run must not take the place of one
+# an incomplete run must not replace the report of a complete one
 _TRIALS = Path(".cache/bench")
 _LONGEST_ANSWER_SECONDS = 15
 _EXACT = "Every text that a load showed was compared with what the model sent."
@@ -93,7 +93,7 @@ def _figures(names: list[str], *, quick: bool) -> Report:
                 rows += FIGURES[name](site)
             except LoadFailedError as error:
                 rows.append(Row(name, f"no result: {error}"))
-                # answers that were begun go on beside what is measured next
+                # answers that have begun would run beside the next measurement
                 time.sleep(_LONGEST_ANSWER_SECONDS)
     cores = len(os.sched_getaffinity(0))
     notes = [

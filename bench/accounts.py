@@ -1,4 +1,4 @@
-"""What PostgreSQL, Redis and the loopback have counted: read before and after a run."""
+"""The counters of PostgreSQL, Redis and the loopback, read before and after a run."""
 
 import socket
 import time
@@ -11,7 +11,7 @@ import uvloop
 
 from proxy_server.store.database import Store
 
-# its sessions report what they did once a second, at most
+# its sessions report statistics once a second, at most
 _STATISTICS_SECONDS = 2.0
 _POSTGRESQL = sa.text("""
 SELECT pg_current_wal_insert_lsn() - '0/0' AS wal_bytes,
@@ -40,7 +40,7 @@ class Accounts:
 
     @contextmanager
     def counted(self) -> Iterator[dict[str, float]]:
-        """Gives what came to each counter meanwhile, once it is over."""
+        """Yields a dict that has the increase of each counter once the context ends."""
         time.sleep(_STATISTICS_SECONDS)
         before = self._read()
         counts: dict[str, float] = {}
@@ -72,7 +72,7 @@ def _redis(port: int) -> dict[str, float]:
 
 
 def _loopback_bytes() -> float:
-    """With the headers of all layers, of everything that talks on this machine."""
+    """With the headers of all layers, for all programs on this machine."""
     for line in Path("/proc/net/dev").read_text().splitlines():
         name, _, counters = line.strip().partition(":")
         if name == "lo":

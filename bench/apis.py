@@ -1,4 +1,4 @@
-"""What a token costs by the other ways to an answer, each beside chat completions in its turn."""
+"""The cost of a token by the other ways to an answer, each in turn with chat completions."""
 
 import statistics
 
@@ -30,7 +30,7 @@ def apis(site: Site) -> list[Row]:
 
 
 def _beside(figure: str, site: Site, other: Site, most: float | None = None) -> list[Row]:
-    """In turns, because the machine changes too: a ratio is of one turn."""
+    """In turns, because the machine changes too: each ratio is from one turn."""
     load = Load(streams=100, tokens=100 if site.quick else 500)
     with other:
         other.run(_WARM_UP)

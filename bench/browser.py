@@ -1,4 +1,4 @@
-"""A Centrifugo client that costs little: thousands of them share one core with all they load."""
+"""A cheap Centrifugo client: thousands of them share a core with the rest of the load."""
 
 import asyncio
 import itertools
@@ -67,13 +67,13 @@ _encode = msgspec.json.encode
 
 
 class RefusedError(Exception):
-    """Centrifugo, or who it asked, answered a command with an error."""
+    """Centrifugo, or its backend, answered a command with an error."""
 
 
 class Browser:
-    """One connection. `received` is called for each publication, with when its frame came.
+    """One connection. `received` is called for each publication, with its frame's arrival time.
 
-    `bytes` counts the live publications as they came over the wire.
+    `bytes` counts the live publications as sent over the wire.
     """
 
     def __init__(self, received: Callable[[Data, float], None] = lambda *_: None) -> None:
@@ -89,9 +89,9 @@ class Browser:
         tasks: asyncio.TaskGroup,
         token: str | None = None,
     ) -> Raw:
-        """Gives the reply's data, which has the visitor's token.
+        """Connects; returns the reply's data, with the visitor's token.
 
-        Reads in a task of the group: whatever goes wrong there ends the whole run.
+        Reads in a task of the group: any error there ends the whole run.
         """
         self._socket = await session.ws_connect(url, max_msg_size=0)
         tasks.create_task(self._read())

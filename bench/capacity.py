@@ -12,14 +12,14 @@ from bench.report import Row
 from bench.runs import Run, percentiles
 from bench.site import Site
 
-# prompts cost more than tokens do: not too many of them at once
+# prompts cost more than tokens: limit how many come at once
 _PROMPTS_PER_SECOND = 150
-# for peers that take long over each: the cost of an answer's request is a hundredth of these
+# for slow peers: the cost of the request is a hundredth of that of these tokens
 _FEW_TOKENS = 200
 
 
 def capacity(site: Site) -> list[Row]:
-    """Tokens a second that one process delivers exactly, raising streams until it falls behind."""
+    """Tokens per second that one process delivers exactly; raises streams until it falls behind."""
     streams, count = ((400, 800), 250) if site.quick else ((400, 600, 800, 1000, 1200), 750)
     best = saturated(site.run, streams, count).best
     with site.peer("sse", site.model_url) as peer:
@@ -58,7 +58,7 @@ def capacity(site: Site) -> list[Row]:
 
 @dataclass
 class Saturation:
-    """The run with the highest rate; and with how many streams prompts failed, if any did."""
+    """The run with the highest rate; and the number of streams at which prompts failed, if any."""
 
     best: Run
     failed_at: int | None = None
@@ -70,7 +70,7 @@ def saturated(
     tokens: int,
     prompts_per_second: float = _PROMPTS_PER_SECOND,
 ) -> Saturation:
-    """Raises streams until it, or the model, falls behind, or a prompt fails."""
+    """Raises streams until it or the model falls behind, or a prompt fails."""
     found: Saturation | None = None
     for count in streams:
         load = Load(streams=count, tokens=tokens, spread=max(2.0, count / prompts_per_second))
@@ -80,7 +80,7 @@ def saturated(
             if found is None:
                 raise
             found.failed_at = count
-            # what was begun goes on to its end, beside whatever is measured next
+            # answers that have begun would run beside the next measurement
             time.sleep(load.tokens / load.rate)
             break
         if found is None or (last.pace.steady and last.rate > found.best.rate):
@@ -92,7 +92,7 @@ def saturated(
 
 
 def cores_of(run: Run) -> str:
-    """What share of a core each process used while all streams ran."""
+    """The share of a core that each process used while all streams ran."""
     return ", ".join(f"{name} {share:.0%}" for name, share in run.cores.items())
 
 

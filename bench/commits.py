@@ -1,4 +1,4 @@
-"""What it costs that a prompt is on the disk before it is replied to: SQLITE_SYNCHRONOUS."""
+"""The cost of writing a prompt to disk before the reply: SQLITE_SYNCHRONOUS."""
 
 import statistics
 from pathlib import Path
@@ -13,7 +13,7 @@ _WARM_UP = Load(streams=10, tokens=20, spread=0.1)
 
 
 def commits(site: Site) -> list[Row]:
-    """What it costs that a prompt is on the disk before it is replied to."""
+    """The cost of writing a prompt to disk before the reply."""
     load = Load(streams=100 if site.quick else 600, tokens=2, spread=0.5 if site.quick else 2)
     rows = []
     for synchronous in ("full", "normal"):
@@ -37,7 +37,7 @@ def commits(site: Site) -> list[Row]:
 
 
 def _file_system(folder: Path) -> str:
-    """The kind of the one that the folder is on: in some, nothing is ever written to a disk."""
+    """The type of the folder's file system: some never write to a disk."""
     mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
     found = [mount for mount in mounts if folder.is_relative_to(mount[1])]
     return max(found, key=lambda mount: len(mount[1]))[2]

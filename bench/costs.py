@@ -1,4 +1,4 @@
-"""What tokens, answers, subscriptions and streams cost in CPU time and memory."""
+"""The CPU time and memory of tokens, answers, subscriptions and streams."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def long_load(site: Site) -> Load:
 def tokens(site: Site) -> list[Row]:
     """CPU per token at 200 streams: all that the process used, divided by all tokens.
 
-    The floor, ours and SSE in turns, because the machine changes too: the ratios are of one turn.
+    The floor, ours and SSE in turns, because the machine changes too: each ratio is from one turn.
     """
     load = long_load(site)
     turns = [_turn(site, load) for _ in range(1 if site.quick else 3)]
@@ -93,7 +93,7 @@ def _ratio(figure: str, ratios: list[float], peer: float, most: float, paces: li
 
 
 def answers(site: Site) -> list[Row]:
-    """What an answer costs besides its tokens, of which these have two."""
+    """The cost of an answer besides its tokens; these answers have two."""
     first = Load(streams=250 if site.quick else 1000, tokens=2, spread=1 if site.quick else 4)
     later = Load(
         streams=50 if site.quick else 500, tokens=2, spread=0.2 if site.quick else 2, turns=5
@@ -156,7 +156,7 @@ async def _subscription_cost(server: Process) -> float:
             lambda: proxy.Subscribe(wanted, metadata=known),
         ]
         beyond = []
-        # one right after the other: what else the machine does changes slower than that
+        # one right after the other: the rest of the machine's load changes slower than that
         for _ in range(_PAIRS):
             without, with_check = [await _cost(server, call) for call in calls]
             beyond.append(with_check - without)
@@ -174,7 +174,7 @@ async def _cost(server: Process, call: _Call) -> float:
 
 
 def memory(site: Site) -> list[Row]:
-    """The most memory at 1,000 streams beyond the most at 100, and what holds it."""
+    """The peak memory at 1,000 streams beyond the peak at 100, and what holds it."""
     few = Load(streams=100, tokens=60, rate=5, spread=1)
     many = Load(streams=1000, tokens=60, rate=5, spread=8)
     site.run(few)
@@ -207,7 +207,7 @@ def memory(site: Site) -> list[Row]:
 
 
 def _idle_memory(site: Site, few: int, many: int) -> int:
-    """What a process grows by that holds streams in which nothing happens."""
+    """How much a process grows by idle streams."""
     command = [sys.executable, "-m", "bench.peers.idle", site.model_url]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
@@ -257,7 +257,7 @@ def growth(site: Site) -> list[Row]:
 
 
 def start(site: Site) -> list[Row]:
-    """From the start of the process, on a new database each time, until it says that it serves."""
+    """From the start of the process, with a new database each time, until it serves."""
     seconds = []
     for number in range(1, _STARTS + 1):
         server = site.another_server(f"start {number}")

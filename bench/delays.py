@@ -1,4 +1,4 @@
-"""What this adds to the time that the model takes."""
+"""What this adds to the model's time."""
 
 import asyncio
 import statistics
@@ -29,7 +29,7 @@ def delays(site: Site) -> list[Row]:
         spread=5 if site.quick else 15,
         after=0.2,
     )
-    # an answer takes as long as a sixth of the spread, so 50 of them run
+    # an answer takes a sixth of the spread, so 50 of them run at once
     many = Load(
         streams=300,
         tokens=50 if site.quick else 250,
@@ -70,7 +70,7 @@ def _row(figure: str, seconds: list[float], half: float, most: float | None = No
 
 
 def calls(site: Site) -> list[Row]:
-    """An `ai:send` into a conversation that exists, beside a call that does nothing."""
+    """An `ai:send` into an existing conversation, compared with a call that does nothing."""
     with site.metered("ai:send and echo, one after another"):
         sends, echoes = asyncio.run(_calls(site.deployment.url, 50 if site.quick else 300))
     send, echo = statistics.median(sends) * 1e3, statistics.median(echoes) * 1e3
@@ -86,7 +86,7 @@ def calls(site: Site) -> list[Row]:
 
 
 def send_seconds(site: Site) -> list[float]:
-    """How long the replies of `ai:send` took, one after another."""
+    """How long the replies to `ai:send` took, one after another."""
     return asyncio.run(_calls(site.deployment.url, 50 if site.quick else 300))[0]
 
 
@@ -108,7 +108,7 @@ async def _calls(url: str, count: int) -> tuple[list[float], list[float]]:
         await browser.command("subscribe", where)
         for _ in range(count):
             await ended.wait()
-            # what still goes on after an answer's end is not part of the next call
+            # the work after an answer's end must not count for the next call
             await asyncio.sleep(0.02)
             echoes.append(await _timed(browser, "echo"))
             await asyncio.sleep(0.005)

@@ -1,6 +1,6 @@
 """`RESPONDER=bench.fast:answer`: yields as fast as it is asked, and never waits.
 
-The file BENCH_BEGAN gets a line for each answer: its seed, and when it began.
+For each answer, a line goes to the file BENCH_BEGAN: its seed, and when it began.
 """
 
 import os
@@ -21,7 +21,7 @@ def _note_begin(seed: str) -> None:
 
 
 async def answer(turn: Turn) -> AsyncIterator[str]:
-    """What the model server would send for the prompt."""
+    """Yields what the model server would send for the prompt."""
     _, count, *options = turn.text.split()
     seed = next(option.partition("=")[2] for option in options if option.startswith("seed="))
     _note_begin(seed)

@@ -1,4 +1,4 @@
-"""What others notice while one user calls as fast as he can."""
+"""What others notice while one user makes calls as fast as possible."""
 
 import json
 import os
@@ -25,12 +25,12 @@ _SOCKETS = 64
 _REPLY_TIMES, _TOKEN_TIMES = 3.0, 2.0
 _GROWN_BYTES = 64 << 20
 _STEADY_SECONDS = 3.0
-# answers that were begun go on beside what is measured next
+# answers that have begun would run beside the next measurement
 _SETTLED_SECONDS = 10.0
 
 
 class Shape(TypedDict, total=False):
-    """What of a deployment differs from the usual one."""
+    """How a deployment differs from the usual one."""
 
     replicas: int
     engine: Literal["memory", "redis"]
@@ -40,7 +40,7 @@ class Shape(TypedDict, total=False):
 def hostile(site: Site) -> list[Row]:
     """One user with many sockets, each method in turn, while 50 others chat.
 
-    All have the limits that users have by default.
+    All have the default limits for users.
     """
     load = Load(streams=50, tokens=30 if site.quick else 100, spread=1)
     methods = ("ai:open", "ai:send") if site.quick else METHODS
@@ -118,7 +118,7 @@ def _rows(
 
 
 def _waits(run: Run) -> tuple[float, float]:
-    """What one of a hundred users waits for the reply, and for the first token, in seconds."""
+    """How long one of a hundred users waits for the reply and for the first token, in seconds."""
     replies = [one.replied_at - one.asked_at for one in run.shown]
     tokens = [one.arrivals[0][0] - one.asked_at for one in run.shown]
     return percentiles(replies)[1], percentiles(tokens)[1]
@@ -126,7 +126,7 @@ def _waits(run: Run) -> tuple[float, float]:
 
 @contextmanager
 def _hostile_user(url: str, method: str) -> Iterator[dict[str, int]]:
-    """Calls meanwhile; gives what it was granted and refused, once it is over."""
+    """Makes calls during the context; then has the numbers granted and refused."""
     command = [sys.executable, "-m", "bench.peers.hostile", url, method, str(_SOCKETS)]
     counts: dict[str, int] = {}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -134,7 +134,7 @@ def _hostile_user(url: str, method: str) -> Iterator[dict[str, int]]:
         try:
             if process.stdout.readline() != "ready\n":
                 raise RuntimeError("the hostile user could not connect")
-            # what is asked for in the first moment is a burst, and not what goes on
+            # skip the first moments, which are a burst rather than the steady state
             time.sleep(_STEADY_SECONDS)
             yield counts
             process.send_signal(signal.SIGTERM)

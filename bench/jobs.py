@@ -1,4 +1,4 @@
-"""What a load process is told to do, and what it says of it."""
+"""The job of a load process, and its results."""
 
 import random
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from msgspec import Struct
 from testbed.text import tokens
 
 _PADDING = "ignored=" + 760 * "x"
-"""Makes a prompt as long as the answer to it."""
+"""Makes a prompt as long as its answer."""
 
 Way = Literal["centrifugo-llm", "channel", "sse"]
 
 
 class Stream(Struct):
-    """One answer to ask for: the prompt tells the model server what to send.
+    """One answer to request: the prompt tells the model server what to send.
 
-    after: seconds after the beginning. history: prompts of the conversation that were answered
-    before that.
+    after: seconds after the beginning.
+    history: prompts of the conversation that were answered before.
     """
 
     prompt: str
@@ -27,7 +27,7 @@ class Stream(Struct):
 
 
 class Job(Struct):
-    """way: a prompt as an RPC, an HTTP request whose answer comes in a channel, or all by HTTP."""
+    """way: a prompt as an RPC, an HTTP request with the answer in a channel, or all by HTTP."""
 
     way: Way
     centrifugo: str
@@ -36,27 +36,27 @@ class Job(Struct):
 
 
 class Shown(Struct):
-    """What one stream's user saw; seconds are of the clock that all processes share."""
+    """What one stream's user saw; times are in seconds of the clock that all processes share."""
 
     text: str
     asked_at: float
     replied_at: float
     ended_at: float
     arrivals: list[tuple[float, int]]
-    """When the text had grown, and to how many characters."""
+    """When the text grew, and to how many characters."""
     publications: int
     bytes: int
     end: str = ""
-    """The type of its last chunk, where it has one."""
+    """The type of its last chunk, if it has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """So many answers of so many tokens, begun within `spread` seconds.
+    """`streams` answers of `tokens` tokens each, begun within `spread` seconds.
 
     after: what the model takes before its first token, in seconds.
-    at_random: they begin when it happens, not at even distances.
-    turns: so many turns of some 1,600 characters stand in the conversation before.
+    at_random: they begin at random times, not at even intervals.
+    turns: the number of earlier turns in the conversation, of some 1,600 characters each.
     """
 
     streams: int

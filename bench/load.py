@@ -1,7 +1,7 @@
-"""The load client: asks for answers as browsers do, and says what came when.
+"""The load client: requests answers as browsers do, and reports what arrived when.
 
-It reads a job, says `ready` once its connections stand, begins at `go`, says `done`, and gives
-what was shown.
+It reads a job, prints `ready` once its connections are open, begins at `go`, prints `done`, and
+then the results.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class Reader:
 
 
 class User(ABC):
-    """Whoever asks for one answer; `ask` gives what was shown."""
+    """A user who asks for one answer; `ask` returns what was shown."""
 
     def __init__(
         self,
@@ -109,14 +109,14 @@ class User(ABC):
 
     @abstractmethod
     async def ask(self) -> Shown:
-        """Asks, and gives what was shown once the answer has ended."""
+        """Asks, and returns what was shown once the answer has ended."""
 
     async def close(self) -> None:
         await self.browser.close()
 
 
 class Prompter(User):
-    """Sends its prompt as an RPC and follows the conversation's channel."""
+    """Sends its prompt as an RPC and subscribes to the conversation's channel."""
 
     conversation = ""
 
@@ -147,7 +147,7 @@ class Prompter(User):
 
 
 class Follower(User):
-    """Follows a channel of its own choosing and posts its prompt over HTTP."""
+    """Subscribes to a channel of its own choice and posts its prompt over HTTP."""
 
     async def connect(self) -> None:
         await super().connect()
@@ -170,10 +170,10 @@ class Requester(User):
     """Posts its prompt over HTTP and reads the answer from the response."""
 
     async def connect(self) -> None:
-        """Nothing: the request brings its connection."""
+        """Does nothing: the request opens its connection."""
 
     async def close(self) -> None:
-        """Nothing, as well."""
+        """Does nothing, either."""
 
     async def ask(self) -> Shown:
         reader, received, rest = self.reader, 0, b""

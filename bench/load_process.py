@@ -11,11 +11,11 @@ from bench.jobs import Job, Shown
 
 
 class LoadFailedError(Exception):
-    """A user of the load met an error; the process has said which."""
+    """A user of the load met an error; the process has reported it."""
 
 
 class LoadProcess:
-    """A context manager that starts it and ends it."""
+    """A context manager that starts and ends it."""
 
     def __init__(self, job: Job) -> None:
         self._process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What the bench ran on: the processor and the versions of all that matters."""
+"""What the bench ran on: the processor and all relevant versions."""
 
 import os
 import platform
@@ -34,7 +34,7 @@ def machine() -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Of the parts that this machine has, and of the packages."""
+    """The versions of the parts on this machine, and of the packages."""
     packages = {name: version(name) for name in _PACKAGES}
     return {**parts_versions(), **packages, **_in_the_browser()}
 

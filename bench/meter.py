@@ -1,4 +1,4 @@
-"""The CPU time of running processes, sampled: what each used in all and between two moments."""
+"""The CPU time of running processes, sampled: in total and between two moments."""
 
 import os
 import threading
@@ -15,9 +15,9 @@ _SAMPLE_SECONDS = 0.25
 
 
 class Meter:
-    """A context manager that samples the processes, given by name; their children count with them.
+    """A context manager that samples processes by name, including their children.
 
-    `used` holds the CPU seconds of each, once it has ended.
+    `used` has the CPU seconds of each once the context has ended.
     """
 
     def __init__(self, pids: Mapping[str, int]) -> None:
@@ -69,10 +69,10 @@ def resident_bytes(pid: int) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of a process, of those that it started, and of those of them that have ended."""
+    """Of a process and its children, including those that have ended."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     living = sum(_of_child(int(child)) for child in children)
-    # after the name, which may hold spaces: the 14th and 15th field, of 1/100 s
+    # after the name, which may contain spaces: the 14th and 15th field, in 1/100 s
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ended = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
     return time.clock_gettime(cpu_clock(pid)) + ended + living
@@ -82,5 +82,5 @@ def _of_child(pid: int) -> float:
     try:
         return cpu_seconds(pid)
     except OSError:
-        # ended since it was listed: its parent's own figures hold it from now on
+        # ended since it was listed: its parent's figures now include it
         return 0.0

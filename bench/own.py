@@ -1,4 +1,4 @@
-"""What answers of somebody's own Python cost: one that never waits, and an agent of PydanticAI."""
+"""The cost of answers of an operator's Python: one that never waits, and a PydanticAI agent."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,9 +11,9 @@ from bench.report import Row
 from bench.runs import Run
 from bench.site import Site
 
-# The longest that an answer may be is 200,000 characters with the usual settings.
+# The longest answer by default is 200,000 characters.
 _FAST = Load(streams=20, tokens=20_000, spread=2)
-# As many answers a second as where the model's own first tokens are measured.
+# As many answers per second as where the model's own first tokens are measured.
 _FIRST = Load(streams=300, tokens=250, spread=30, at_random=True)
 _AGENT_STREAMS = 40
 
@@ -101,7 +101,7 @@ def serving(
     models: bool = True,
     model_of: Site | None = None,
 ) -> Site:
-    """Parts of its own, with a server of those settings."""
+    """Separate parts, with a server of those settings."""
     folder = Path(site.folder) / name
     folder.mkdir()
     return Site(folder, site.quick, settings, models=models, model_of=model_of)

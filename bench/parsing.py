@@ -1,6 +1,6 @@
 """CPU per token of reading a model's stream, for both APIs in one run: `python -m bench.parsing`.
 
-The reads are given from memory, so that neither sockets nor the kernel are in the numbers.
+The reads come from memory, so neither sockets nor the kernel are in the numbers.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _ENVELOPE = {"item_id": "msg_68a1f0c2d4e8819e", "output_index": 0, "content_inde
 
 
 class Reads(Source):
-    """A body in reads of so many events."""
+    """A body in reads of `size` events."""
 
     def __init__(self, events: list[bytes], size: int) -> None:
         self._reads = [b"".join(events[at : at + size]) for at in range(0, len(events), size)]

@@ -12,7 +12,7 @@ from bench.runs import Pace, Run
 
 
 class Row(Struct, omit_defaults=True):
-    """One figure: what was measured and, where there is one, its target and whether it is met."""
+    """One figure: what was measured and, if there is one, its target and whether it is met."""
 
     figure: str
     measured: str
@@ -31,7 +31,7 @@ class Row(Struct, omit_defaults=True):
         one_by_one: bool = False,
         **values: float,
     ) -> "Row":
-        """paces: the model's in the runs that this comes from; it must have kept them."""
+        """paces: the model's in the runs behind this figure; it must have kept them."""
         said, met = target or ("", None)
         if not all(pace.steady for pace in paces):
             worst = min(pace.kept for pace in paces)
@@ -43,7 +43,7 @@ class Row(Struct, omit_defaults=True):
 
 
 class Used(Struct, omit_defaults=True):
-    """The CPU seconds of each process in a run, and how well the model kept its pace there."""
+    """The CPU seconds of each process in a run, and how well the model kept its pace."""
 
     run: str
     tested: list[str]
@@ -92,7 +92,7 @@ def read(path: Path) -> Report:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Markdown that is a table to the eye as well."""
+    """A Markdown table with aligned columns."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     rule = ["-" * width for width in widths]
     padded = (
@@ -138,7 +138,7 @@ def _used(used: Sequence[Used]) -> str:
 
 
 def _grouped(one: Used) -> Mapping[str, float]:
-    """With one sum for what is tested, and one for the load's processes."""
+    """With one sum for the programs under test, and one for the load's processes."""
     cpu = {"under test": sum(one.cpu_seconds[name] for name in one.tested)}
     for name, seconds in one.cpu_seconds.items():
         if name not in one.tested:

@@ -1,4 +1,4 @@
-"""One load on running parts: what was shown, checked, and what each part used meanwhile."""
+"""One load on running parts: results, checks, and what each part used."""
 
 import http.client
 import itertools
@@ -18,15 +18,15 @@ _SETTLED_SECONDS = 1.0
 
 
 class WrongTextError(Exception):
-    """A user was shown what the model did not say, or the model's text was not read whole."""
+    """A user saw text that the model did not send, or the model's text was not read completely."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How well the model server kept to the rate that it was asked for.
+    """How well the model server kept to the requested rate.
 
-    kept: the share of that rate. writes: for each token; one that is late writes some together,
-    which are cheaper to read.
+    kept: the share of that rate.
+    writes: per token; a late server writes several together, which are cheaper to read.
     """
 
     kept: float
@@ -45,13 +45,13 @@ class Pace:
 
     @property
     def one_by_one(self) -> bool:
-        """Whether tokens came alone, as they must where the cost of reading them is compared."""
+        """Whether tokens came alone, as they must if the cost of reading them is compared."""
         return self.steady and self.writes >= _STEADY
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a load showed its users, and the CPU time of each process meanwhile.
+    """What a load's users saw, and the CPU time of each process meanwhile.
 
     written: when the model wrote each token of each answer.
     """
@@ -86,7 +86,7 @@ class Run:
 
     @property
     def window(self) -> tuple[float, float]:
-        """While all streams ran, without the first second, which has the prompts' backlog."""
+        """The time while all streams ran, without the first second, which clears the backlog."""
         begin = max(one.arrivals[0][0] for one in self.shown) + _SETTLED_SECONDS
         end = min(one.arrivals[-1][0] for one in self.shown)
         if end > begin:
@@ -95,7 +95,7 @@ class Run:
 
     @property
     def rate(self) -> float:
-        """Tokens a second that were delivered in the window."""
+        """Tokens per second that were delivered in the window."""
         begin, end = self.window
         characters = sum(_length(one, end) - _length(one, begin) for one in self.shown)
         per_token = sum(len(one.text) for one in self.shown) / self.load.all_tokens
@@ -119,7 +119,7 @@ class Run:
         )
 
     def delays(self, begin: float, end: float) -> tuple[list[float], list[float]]:
-        """Of the tokens written between two moments, in seconds: each answer's first, the rest."""
+        """For tokens written between two moments, in seconds: each answer's first, and the rest."""
         first: list[float] = []
         later: list[float] = []
         for number, times in enumerate(self.written):
@@ -139,10 +139,10 @@ def measure(
     *,
     processes: int = 1,
 ) -> Run:
-    """Runs the job in so many load processes and checks each text; raises WrongTextError.
+    """Runs the job in several load processes and checks each text; raises WrongTextError.
 
-    parts: process ids by name; those that they started count with them.
-    model_port: of the model server; None where it has no part in the answers.
+    parts: process ids by name; their children are included.
+    model_port: of the model server; None if it has no part in the answers.
     """
     jobs = [
         Job(job.way, job.centrifugo, job.http, job.streams[i::processes]) for i in range(processes)
@@ -167,7 +167,7 @@ def measure(
 
 
 def written(model_port: int, load: Load) -> list[list[float]]:
-    """When the model wrote each token of each answer of the last such load, as it says itself."""
+    """When the model wrote each token of each answer of the last such load, by its own record."""
     connection = http.client.HTTPConnection("127.0.0.1", model_port)
     times = []
     for number in range(load.streams):
@@ -178,7 +178,7 @@ def written(model_port: int, load: Load) -> list[list[float]]:
 
 
 def percentiles(values: Sequence[float]) -> tuple[float, float]:
-    """The median, and what one of a hundred exceeds."""
+    """The median and the 99th percentile."""
     hundredths = statistics.quantiles(values, n=100, method="inclusive")
     return hundredths[49], hundredths[98]
 
@@ -190,7 +190,7 @@ def _length(one: Shown, moment: float) -> int:
 
 
 def _arrivals(tokens: Sequence[str], one: Shown) -> Iterator[float]:
-    """When each token had been shown whole."""
+    """When each token was completely shown."""
     arrivals = iter(one.arrivals)
     at, length, end = 0.0, 0, 0
     for token in tokens:

@@ -1,4 +1,4 @@
-"""One, two and three replicas behind nginx, on PostgreSQL and Redis, as fast as they go."""
+"""One, two and three replicas behind nginx, on PostgreSQL and Redis, at full speed."""
 
 import os
 import statistics
@@ -25,16 +25,16 @@ from testbed.process import Process
 _REPLICAS = (1, 2, 3)
 _STREAMS = (300, 450, 600, 750, 900)
 _TOKENS = 750
-# all parts share the machine: more prompts than it can take would be what is measured
+# all parts share the machine: too many prompts would dominate the measurement
 _PROMPTS_PER_SECOND = 75
 _FULL = 0.9
 HEADERS = 66
-"""Of a frame on the loopback, as on an Ethernet: that, IP and TCP with its timestamps."""
+"""Of a frame on the loopback, as on Ethernet: that, IP, and TCP with timestamps."""
 
 
 @dataclass
 class Measured:
-    """The runs with one number of replicas: the fastest, and what each cost."""
+    """The runs with one number of replicas: the fastest, and the costs of each."""
 
     replicas: list[str]
     fastest: Saturation = field(init=False)
@@ -96,7 +96,7 @@ def _limit(measured: Measured) -> str:
 
 
 def _costs(one: Measured) -> list[Row]:
-    """What an answer takes of each part, from the fullest run that one replica kept up with."""
+    """The cost of an answer for each part, from the fullest run that one replica kept up with."""
     run = max((run for run in one.runs if run.keeps_up), key=_streams, default=one.best)
     load, counts = run.load, one.counts[run.name]
     share = {name: value / load.streams for name, value in counts.items()}
@@ -205,7 +205,7 @@ def _with_replicas(count: int, *, quick: bool) -> Measured:
 
 @contextmanager
 def _site(count: int) -> Iterator[tuple[Deployment, Sequence[Process], Process]]:
-    """The parts with so many replicas; nginx stands before a single one as well."""
+    """The parts with so many replicas; nginx is in front of a single one as well."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         site = Deployment(

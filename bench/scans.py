@@ -1,4 +1,4 @@
-"""What each replica's look at all answers costs PostgreSQL, where there are many answers."""
+"""The cost for PostgreSQL of each replica's regular look at all answers, with many answers."""
 
 import tempfile
 from functools import partial
@@ -19,7 +19,7 @@ from testbed.process import Process
 ANSWERS = (1_000, 10_000)
 _ANSWER_SECONDS = 15
 _MINUTE = 60
-"""For so long the limit on prompts remembers each."""
+"""How long the limit on prompts remembers each."""
 _LOOKS = 20
 _WARM = 8
 _FILL = sa.text("""

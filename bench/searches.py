@@ -1,4 +1,4 @@
-"""What it costs to find words among a user's messages, and to keep them so that they are found."""
+"""The cost of searching a user's messages, and of keeping them searchable."""
 
 import random
 import statistics
@@ -50,7 +50,7 @@ _QUERIES = {
 
 
 def searches(site: Site) -> list[Row]:
-    """Both databases, with the messages of others among those of the user who looks."""
+    """Both databases, with others' messages between those of the user who searches."""
     count = _MESSAGES // 10 if site.quick else _MESSAGES
     rows = []
     for name, database in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
@@ -79,7 +79,7 @@ async def _measure(name: str, url: str, count: int) -> list[Row]:
     texts = _Texts()
     for first in range(0, count, _STEP):
         await store.write(partial(_fill, texts, range(first, first + _STEP)))
-    # as the database does by itself, a little later
+    # the database does this by itself a little later
     await store.write(lambda connection: connection.execute(sa.text("ANALYZE")))
     rows = []
     for what, query in _QUERIES.items():
@@ -107,7 +107,7 @@ async def _measure(name: str, url: str, count: int) -> list[Row]:
 
 
 class _Texts:
-    """Prompts and answers in turn, and what is indexed of them for each user."""
+    """Prompts and answers in turn, with the words to index for each user."""
 
     def __init__(self) -> None:
         chance = random.Random(1)
@@ -124,7 +124,7 @@ class _Texts:
 
 
 def _fill(texts: _Texts, numbers: range, connection: sa.Connection) -> None:
-    """A user's messages of so many numbers, and among them as many of others."""
+    """Stores a user's messages of these numbers, and as many of others between them."""
     owned = [
         (user, number)
         for number in numbers
@@ -172,7 +172,7 @@ def _message(texts: _Texts, user: str, number: int) -> dict[str, object]:
 
 
 def _text(chance: random.Random, characters: int) -> str:
-    """Words as they are spread in a language: a few of them make half of a text."""
+    """Words distributed as in a language: a few of them make half of a text."""
     words, length = [], 0
     while length < characters:
         rank = int(chance.paretovariate(0.9))
@@ -200,7 +200,7 @@ async def _look(store: Store, text: str) -> float:
 
 
 async def _writes(store: Store, texts: _Texts) -> tuple[float, float]:
-    """The time of a transaction that stores an answer, with its words and without, in turns."""
+    """The time of a transaction that stores an answer, with and without its words, in turns."""
     seconds: dict[bool, list[float]] = {True: [], False: []}
     for number in range(_WRITES):
         for words, user in ((True, "writer"), (False, "other-writer")):

@@ -1,4 +1,4 @@
-"""Everything that the runs share: the parts, the load on them and what each part used."""
+"""What the runs share: the parts, the load on them and what each part used."""
 
 import os
 import subprocess
@@ -48,11 +48,10 @@ class Floor:
 class Site:
     """A context manager that starts what all runs share.
 
-    The program under test has a core of its own where there are two or more; everything else
-    shares the others.
-
-    models: whether the answers come of the model server, which says when it wrote what.
-    model_of: the site whose model server that is, where it is not its own.
+    With two or more cores, the program under test has one of its own; everything else shares the
+    others.
+    models: whether the answers come from the model server, which records what it wrote when.
+    model_of: the site whose model server to use, if not its own.
     """
 
     folder: Path
@@ -71,7 +70,7 @@ class Site:
             if len(cores) > 1:
                 os.sched_setaffinity(0, set(cores[1:]))
                 stack.callback(os.sched_setaffinity, 0, set(cores))
-            # before Centrifugo, which would wait longer and longer to reach it
+            # before Centrifugo, whose attempts to reach it would get rarer and rarer
             self.echo = stack.enter_context(self.peer("echo"))
             self.deployment = stack.enter_context(
                 Deployment(
@@ -81,9 +80,9 @@ class Site:
                     centrifugo_settings={
                         "CENTRIFUGO_RPC_PROXY_ENDPOINT": f"grpc://127.0.0.1:{self.echo.port}",
                         "CENTRIFUGO_RPC_WITHOUT_NAMESPACE_PROXY_ENABLED": "true",
-                        # pages come from ports that are chosen at random
+                        # pages are served from random ports
                         "CENTRIFUGO_CLIENT_ALLOWED_ORIGINS": "http://127.0.0.1:*",
-                        # the peers' channels are anybody's
+                        # anybody may use the peers' channels
                         "CENTRIFUGO_CHANNEL_WITHOUT_NAMESPACE_ALLOW_SUBSCRIBE_FOR_CLIENT": "true",
                     },
                 )
@@ -124,7 +123,7 @@ class Site:
         return self.pinned(Process(name, command, port, self.folder / f"{name}.log"))
 
     def another_server(self, database: str) -> Process:
-        """A proxy server that is not started, with a database of its own of that name."""
+        """A proxy server that is not started yet, with a separate database of that name."""
         settings = {
             **self.deployment.server_settings,
             "DATABASE_URL": f"sqlite:///{self.folder}/{database}.db",
@@ -138,7 +137,7 @@ class Site:
         return self._answered[load]
 
     def run(self, load: Load, way: Way = "centrifugo-llm", peer: Process | None = None) -> Run:
-        """Asks for the answers and checks each text; raises WrongTextError."""
+        """Requests the answers and checks each text; raises WrongTextError."""
         tested = peer or self.server
         http = f"http://127.0.0.1:{peer.port}/ask" if peer else ""
         job = Job(way, self.deployment.url, http, load.streams_in_time())
@@ -156,7 +155,7 @@ class Site:
         return run
 
     def floor(self, load: Load, program: str = "floor") -> Floor:
-        """What it costs a program of bench.peers to read the same streams and throw them away."""
+        """The cost for a program of bench.peers of reading the same streams and discarding them."""
         prompts = [(stream.prompt, stream.after) for stream in load.streams_in_time()]
         command = [sys.executable, "-m", f"bench.peers.{program}", self.model_url]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -176,7 +175,7 @@ class Site:
 
     @contextmanager
     def metered(self, name: str) -> Iterator[None]:
-        """Keeps what the parts use meanwhile, under that name."""
+        """Records what the parts use during the context, under that name."""
         with Meter(self._parts(self.server)) as meter:
             yield
         self.used.append(Used(name, [self.server.name], meter.used))

@@ -1,7 +1,7 @@
 """The tables of the documents and the README, from the reports.
 
-Those of docs/scaling.md say what many answers at once take. Every line is a measured cost times a
-number of answers. What is no measurement is a constant here.
+Those of docs/scaling.md show the needs of many answers at once: each line is a measured cost times
+a number of answers. Anything that is not measured is a constant here.
 """
 
 import sys
@@ -19,7 +19,7 @@ END = "<!-- end of {name} -->\n"
 
 ANSWERS = (10_000, 100_000, 1_000_000)
 FULL = 0.7
-"""How much of a core is to be used."""
+"""The share of a core to use."""
 CELL = 20_000
 """The answers that one database serves."""
 HISTORY_SECONDS = 600
@@ -111,7 +111,7 @@ def _size(costs: Costs, answers: int) -> dict[str, str]:
 
 
 def _rounded(value: float) -> str:
-    """Two digits: no more is known."""
+    """Rounds to two digits: the measurements are not more exact."""
     return f"{float(f'{value:.2g}'):,.0f}"
 
 
@@ -120,7 +120,7 @@ def _gigabits(octets: float) -> str:
 
 
 def targets_table(bench: Report) -> str:
-    """The rows that have a target, and those that they continue."""
+    """The rows that have a target, and the rows that these continue."""
     answers = {True: "yes", False: "no", None: ""}
     rows = [
         (row.figure, row.measured, row.target, answers[row.met])

@@ -1,4 +1,4 @@
-"""What the AI SDK's chat costs a browser over Centrifugo, beside its own transport over HTTP."""
+"""The browser's cost of the AI SDK's chat over Centrifugo, beside its own transport over HTTP."""
 
 import statistics
 import subprocess
@@ -45,7 +45,7 @@ def transport(site: Site) -> list[Row]:
 
 
 def _build(into: Path) -> None:
-    """The page, with all packages in it, as an app would be built."""
+    """Builds the page with all packages, as an app would be built."""
     command = [
         str(_FRONTEND / "node_modules" / ".bin" / "esbuild"),
         *("client/bench/page.ts", f"--outfile={into}/page.js", "--bundle", "--minify"),
@@ -76,7 +76,7 @@ def _cpu(site: Site, peer: Process, browser: Browser) -> list[Row]:
     session = browser.new_browser_cdp_session()
     runs: dict[Way, list[_Cost]] = {way: [] for way in get_args(Way)}
     for number in range(1 if site.quick else _ROUNDS):
-        # each is first once: what else the machine does falls on all of them
+        # each is first once, so that other load on the machine affects all of them
         for way in [*runs][number:] + [*runs][:number]:
             with _page(site, peer, browser) as page:
                 runs[way].append(_answer(site, page, session, way, load))
@@ -91,7 +91,7 @@ def _cpu(site: Site, peer: Process, browser: Browser) -> list[Row]:
 
 @dataclass(frozen=True)
 class _Cost:
-    """CPU seconds of one answer: of the page's process, and of all that Chromium has."""
+    """CPU seconds of one answer: of the page's process, and of all Chromium processes."""
 
     load: Load
     renderer: float
@@ -124,9 +124,9 @@ def _row(
 
 
 def _answer(site: Site, page: Page, session: CDPSession, way: Way, load: Load) -> _Cost:
-    """One answer in a page that has shown a short one before: what it cost."""
+    """The cost of one answer in a page that has shown a short one before."""
     page.evaluate("([way, prompt]) => answer(way, prompt)", [way, _WARM])
-    # what the page's start has left to do
+    # lets the page finish its start
     time.sleep(_SETTLED_SECONDS)
     before = _processes(session)
     shown = page.evaluate("([way, prompt]) => answer(way, prompt)", [way, load.prompt(0)])
@@ -148,7 +148,7 @@ def _answer(site: Site, page: Page, session: CDPSession, way: Way, load: Load) -
 
 
 def _processes(session: CDPSession) -> dict[int, tuple[str, float]]:
-    """All that Chromium has: what kind each is, and its CPU seconds so far."""
+    """All Chromium processes: their types, and their CPU seconds so far."""
     processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
     return {one["id"]: (one["type"], time.clock_gettime(cpu_clock(one["id"]))) for one in processes}
 

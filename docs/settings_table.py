@@ -1,4 +1,4 @@
-"""The table of settings, made from the code."""
+"""The table of settings, generated from the code."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ def table() -> str:
 
 
 def written(document: str) -> str:
-    """The document's text with the table of today between its markers."""
+    """The document's text with the current table between its markers."""
     before, _, rest = document.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{table()}{END}{after}"

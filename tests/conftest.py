@@ -19,10 +19,10 @@ from testbed.deployment import Deployment
 from testbed.text import text
 
 hermetic.forget()
-# not the wall clock but pytest's own time limit says what takes too long, on any machine
+# no deadline by the wall clock: pytest's own time limit applies, on any machine
 settings.register_profile("tests", deadline=None, print_blob=True)
 settings.load_profile("tests")
-# structlog's own choice draws tracebacks with rich where that is installed, for a minute each
+# structlog's default renders tracebacks with rich if that is installed, a minute each
 structlog.configure(
     processors=[structlog.processors.format_exc_info, structlog.dev.ConsoleRenderer(colors=False)]
 )
@@ -40,16 +40,16 @@ SETTINGS = {
 
 
 def needs(**found: object) -> None:
-    """Leaves a test out where a part is missing that no language registry has.
+    """Skips a test if a part is missing that no language registry has.
 
-    Somebody without root on another system runs the rest; in CI a test that was left out fails.
+    Without root on another system, the rest runs; in CI, a skipped test fails.
     """
     for name, program in found.items():
         if program is None:
             pytest.skip(f"{name} is not installed on this machine")
 
 
-# What takes a minute or more goes first: begun last, it would be waited for alone.
+# Tests of a minute or more go first: begun last, they would run alone at the end.
 _LONGEST = (
     "tests/programs/test_chaos.py",
     "tests/answers/test_two_versions.py",
@@ -59,7 +59,7 @@ _LONGEST = (
     "tests/answers/test_versions_interleaved.py",
     "tests/whole/",
 )
-# tests of these start parts by themselves
+# these tests start parts by themselves
 _PROGRAMS = ("tests/programs", "tests/page", "tests/clients", "tests/whole")
 _SERVERS = {"deployment", "infrastructure"}
 
@@ -70,7 +70,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-# last: pytest's own order keeps together what shares servers
+# last: pytest's own order keeps tests together that share servers
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=_place)
@@ -121,7 +121,7 @@ def infrastructure(
 
 @pytest.fixture
 def empty(infrastructure: Deployment, tmp_path: Path) -> Callable[[], Awaitable[str]]:
-    """Makes databases with nothing in them, and gives their addresses."""
+    """Creates empty databases; returns their addresses."""
 
     async def make() -> str:
         name = f"empty_{uuid.uuid4().hex}"
@@ -141,7 +141,7 @@ def empty(infrastructure: Deployment, tmp_path: Path) -> Callable[[], Awaitable[
 
 @pytest.fixture
 async def store(infrastructure: Deployment) -> AsyncIterator[Store]:
-    """Its database, as a process opens it."""
+    """The store of a database, as a process opens it."""
     opened = Store(infrastructure.server_settings["DATABASE_URL"])
     await migrate(opened)
     yield opened
@@ -150,7 +150,7 @@ async def store(infrastructure: Deployment) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def undisturbed(deployment: Deployment) -> AsyncIterator[None]:
-    """Somebody else's answer goes on beside the test, and comes whole."""
+    """Checks that another user's answer runs beside the test and arrives complete."""
     other = await deployment.connect()
     following = asyncio.create_task(other.follow(await other.rpc("ai:send", text="/tokens 20")))
     yield

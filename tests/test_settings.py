@@ -1,4 +1,4 @@
-"""Settings: what is refused at the start and how that is said, and what nobody is shown."""
+"""Settings: what is refused at the start and with which message, and what stays secret."""
 
 import errno
 import os
@@ -27,7 +27,7 @@ Make = Callable[..., Settings]
 
 @pytest.fixture
 def make(monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Settings from these variables alone, beside the one that has no default."""
+    """Settings only from these variables, plus the one that has no default."""
 
     def made(**variables: str) -> Settings:
         for name in Settings.model_fields:

@@ -1,4 +1,4 @@
-"""Prompts as the store is given them."""
+"""Prompts as passed to the store."""
 
 import uuid
 from dataclasses import replace
@@ -10,7 +10,7 @@ from proxy_server.protocol.turns import Turn
 
 
 def new_turn(user: str, in_conversation: str | None = None, **given: Any) -> Turn:
-    """One that goes on in that conversation, or begins one; `given` are fields that differ."""
+    """A turn in that conversation, or in a new one; `given` are the fields that differ."""
     turn = Turn(
         user=user,
         conversation_id=in_conversation or f"c-{uuid.uuid4().hex}",

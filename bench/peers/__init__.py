@@ -1,1 +1,1 @@
-"""What else one would build: each serves the same answers, at the cost of its own design."""
+"""The alternatives: each serves the same answers, at the cost of its own design."""

@@ -1,6 +1,6 @@
-"""PydanticAI alone: runs the agent of bench.pydantic_agent and throws its events away.
+"""PydanticAI alone: runs the agent of bench.pydantic_agent and discards its events.
 
-It says the CPU seconds that this took, and the characters of each answer.
+It prints the CPU seconds that this took, and the characters of each answer.
 """
 
 import asyncio

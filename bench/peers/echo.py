@@ -1,4 +1,4 @@
-"""The echo peer: a proxy endpoint that gives every call its own data back."""
+"""The echo peer: a proxy endpoint that returns every call's data."""
 
 import asyncio
 import sys

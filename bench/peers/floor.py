@@ -1,6 +1,6 @@
-"""The floor: reads the model's streams with aiohttp and throws them away.
+"""The floor: reads the model's streams with aiohttp and discards them.
 
-It says the CPU seconds that this took, and the bytes of each stream.
+It prints the CPU seconds that this took, and the bytes of each stream.
 """
 
 import asyncio

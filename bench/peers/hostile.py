@@ -1,7 +1,7 @@
-"""The hostile user: calls one method on a conversation of its own, as fast as it is answered.
+"""The hostile user: calls one method on a conversation of its own, as fast as replies arrive.
 
-It prints `ready` once it calls on all its sockets, and at SIGTERM how many calls were granted and
-how many refused. Arguments: Centrifugo's address, the method, the number of sockets.
+It prints `ready` once it makes calls on all its sockets, and at SIGTERM how many calls were granted
+and refused. Arguments: Centrifugo's address, the method, the number of sockets.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ METHODS = (
     "ai:delete",
 )
 _AT_ONCE = 8
-"""Calls on each socket: as many as Centrifugo lets one client have."""
+"""Calls on each socket: as many as Centrifugo allows one client."""
 
 
 async def main(url: str, method: str, sockets: int) -> None:

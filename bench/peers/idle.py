@@ -1,7 +1,7 @@
-"""The idle peer: holds streams of the model over the proxy server's transport, and nothing else.
+"""The idle peer: holds streams of the model over the proxy server's transport, nothing else.
 
-What it grows by is what a connection to the provider takes in memory. It prints its resident bytes
-with each number of streams that a line of its input asks for.
+Its growth is the memory of a connection to the provider. For each number of streams that it reads
+from its input, it prints its resident bytes with them.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""How the peers are served: uvicorn as `uvicorn[standard]` and so FastAPI install it."""
+"""How the peers are served: by uvicorn as `uvicorn[standard]`, and so FastAPI, installs it."""
 
 import uvicorn
 from starlette.applications import Starlette

@@ -1,6 +1,6 @@
-"""The HTTP peer of the transport: a route that streams an answer as the AI SDK's chat reads it.
+"""The HTTP peer of the transport: a route that streams an answer for the AI SDK's chat.
 
-It serves the page that asks, too.
+It also serves the page that asks.
 """
 
 import sys

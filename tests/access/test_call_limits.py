@@ -1,4 +1,4 @@
-"""Limits in memory: a refusal costs next to nothing, and one who is refused harms nobody else."""
+"""Limits in memory: a refusal is cheap, and a refused user harms nobody else."""
 
 import asyncio
 import uuid

@@ -20,7 +20,7 @@ async def test_answers_of_one_user_at_once(infrastructure: Deployment) -> None:
             assert all(error["temporary"] for error in refused)
             assert all("Try again when one has ended" in error["message"] for error in refused)
             assert len((await door.rpc(user, "ai:list"))["conversations"]) == 2
-            # nobody else is concerned
+            # nobody else is affected
             other = await door.rpc(str(uuid.uuid4()), "ai:send", text="/tokens 3")
             assert other["generation"]["status"] == "streaming"
 
@@ -38,7 +38,7 @@ async def test_prompts_of_one_user_in_a_minute(infrastructure: Deployment) -> No
             when = re.search(r"Try again in (\d+) seconds", error["message"])
             assert when is not None
             assert 1 <= int(when[1]) <= 61
-            # the same prompt once more is no new one
+            # a repeated prompt is not a new one
             repeated = await door.rpc(user, "ai:send", **prompt)
             assert repeated["conversation"] == accepted[0]["conversation"]
             assert len((await door.rpc(user, "ai:list"))["conversations"]) == 3

@@ -1,4 +1,4 @@
-"""A channel's name says whose it is, and cannot be made up."""
+"""A channel's name proves its owner, and cannot be forged."""
 
 from hypothesis import given
 from hypothesis import strategies as st

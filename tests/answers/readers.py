@@ -1,4 +1,4 @@
-"""Who looks on while answers are made: readers that come, open, and leave at any moment."""
+"""Readers that open, follow and leave at any moment while answers are made."""
 
 import json
 
@@ -27,7 +27,7 @@ class Readers(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, READERS - 1))
     def reader_is_answered(self, which: int) -> None:
-        """`ai:open` asks for the position first and for the messages then: much may lie between."""
+        """`ai:open` reads the position first and the messages later: much may happen between."""
         reader = self.centrifugo.readers[which]
         if reader.connected and reader.position is None and reader.asked is not None:
             reader.position = self.open(reader, reader.asked)

@@ -1,4 +1,4 @@
-"""Answers whose server dies, of responders that say that they may run twice, and of others."""
+"""Answers whose server dies, with responders that may run twice, and with others."""
 
 import asyncio
 from typing import Any
@@ -21,7 +21,7 @@ def server(infrastructure: Deployment, number: int, run: str, responder: str = "
 
 
 async def begun(client: Client) -> tuple[Json, list[Json]]:
-    """The session of an answer, and its publications until something of it is shown."""
+    """The session of an answer, and its publications until some of it is shown."""
     session = await client.rpc("ai:send", text="Hi", key="mine", data={"page": 1})
     assert "error" not in session, session
     await client.subscribe(session["channel"], session["since"])
@@ -36,7 +36,7 @@ def chunks_of(publications: list[Json]) -> list[Json]:
 
 
 async def closed(door: Door, user: str, conversation: str, *, but: str = "") -> Json:
-    """The last message, once nothing is being made and it is another than `but`."""
+    """The last message, once nothing is being made and it is not `but`."""
 
     async def last() -> Json | None:
         opened = await door.rpc(user, "ai:open", conversation=conversation)
@@ -63,7 +63,7 @@ async def test_it_is_made_anew_by_another_server(infrastructure: Deployment) -> 
     assert answer["parts"] == [{"type": "text", "text": "run last whole"}]
     assert answer["metadata"]["status"] == "complete"
 
-    # what was shown is closed, then it leaves, and the new one joins with its prompt
+    # what was shown is closed, then it leaves, and the new answer joins with its prompt
     kinds = [one["type"] for one in seen]
     ended = next(at for at, one in enumerate(seen) if chunks_of([one])[-1:] == [interrupted(seen)])
     left = kinds.index("removed")
@@ -83,7 +83,7 @@ def interrupted(seen: list[Json]) -> Json:
 
 @pytest.mark.parametrize("responder", ["once", "again"])
 async def test_it_stays_interrupted(infrastructure: Deployment, responder: str) -> None:
-    """One that says nothing, and one whose end was asked for."""
+    """Of a responder without `retry`, and of an answer that was to be stopped."""
     with (
         server(infrastructure, 1, "first", responder) as first,
         server(infrastructure, 2, "last", responder) as second,
@@ -96,7 +96,7 @@ async def test_it_stays_interrupted(infrastructure: Deployment, responder: str) 
             if responder == "again":
                 await door.rpc(user, "ai:stop", conversation=conversation)
             message = await closed(door, user, conversation)
-            # a prompt behind it is answered as ever
+            # a prompt after it is answered as usual
             await door.rpc(user, "ai:send", conversation=conversation, text="Again")
             following = await closed(door, user, conversation, but=message["id"])
         await client.close()

@@ -1,4 +1,4 @@
-"""What the model is asked: the conversation in order, within a budget, in the form it expects."""
+"""What the model is asked: the conversation in order, within a budget, in the expected form."""
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -24,7 +24,7 @@ class Chat:
     conversation: str | None = None
 
     async def asked(self, prompt: str, *images: Json, **options: str) -> Json:
-        """Says that and waits for the answer; what the model was asked for it."""
+        """Sends a prompt and waits for the answer; returns what the model was asked for it."""
         mark = uuid.uuid4().hex
         parts = [{"type": "text", "text": f"{prompt} mark={mark}"}, *images]
         if self.conversation is not None:
@@ -39,7 +39,7 @@ class Chat:
 
 @pytest.fixture(scope="module")
 def choosy(infrastructure: Deployment) -> Iterator[Deployment]:
-    """With a server that has all the settings of what the model is asked."""
+    """With a server that has all the settings on what the model is asked."""
     settings = {
         "SYSTEM_PROMPT": SYSTEM["content"],
         "CONTEXT_CHARACTERS": str(BUDGET),
@@ -76,7 +76,7 @@ async def test_the_model_is_asked_with_all_that_was_said_before(chat: Chat) -> N
     said = [*second["messages"], {"role": "assistant", "content": text(4, 1)}]
     assert third["messages"] == [*said, prompt_of(third)]
 
-    # what the model thought to itself is not told to it again
+    # the model's earlier reasoning is not sent to it again
     fourth = await chat.asked("/tokens 1")
     said = [*third["messages"], {"role": "assistant", "content": "so"}]
     assert fourth["messages"] == [*said, prompt_of(fourth)]
@@ -89,11 +89,11 @@ async def test_the_model_is_asked_with_all_that_was_said_before(chat: Chat) -> N
 async def test_the_oldest_messages_are_left_out_beyond_the_budget(chat: Chat) -> None:
     long = "x" * (BUDGET + 1)
     await chat.asked("/tokens 3")
-    # a prompt is always there, however long
+    # the prompt is always sent, however long
     second = await chat.asked(f"/tokens 4 note={long}")
     assert second["messages"] == [SYSTEM, prompt_of(second)]
 
-    # and an answer whose prompt is left out is left out as well: models want the user first
+    # an answer whose prompt is left out is left out too: models want the user first
     third = await chat.asked("/tokens 5")
     assert third["messages"] == [SYSTEM, prompt_of(third)]
     fourth = await chat.asked("/tokens 3")

@@ -1,4 +1,4 @@
-"""One end for an answer, which can only come nearer."""
+"""An answer's deadline, which can only move closer."""
 
 import asyncio
 

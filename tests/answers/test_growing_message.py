@@ -1,4 +1,4 @@
-"""Whatever way a text is cut, published and checkpointed, its pieces give it back."""
+"""However a text is cut, published and checkpointed, its pieces add up to it."""
 
 import json
 from collections.abc import Sequence
@@ -89,7 +89,7 @@ def test_no_more_is_taken_than_there_is_room_for(said: list[Said], room: int) ->
     whole = "".join(piece.text for piece in said)
     assert whole.startswith("".join(piece.text for piece in fitting))
     if fitting is not said:
-        # what was left out would not have fitted, with its parts
+        # what was left out would not have fit, with its parts
         assert len(whole.encode()) + len(said) * 40 > room
 
 

@@ -1,4 +1,4 @@
-"""How long leases are trusted, with and without a database that answers."""
+"""How long leases are trusted, with a database that answers or does not."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -15,7 +15,7 @@ SECONDS = 10.0
 
 
 class Database:
-    """What leases are renewed in: it answers, fails or hangs."""
+    """A database for leases: it answers, fails or hangs."""
 
     seconds = SECONDS
 
@@ -111,7 +111,7 @@ async def test_without_the_database_answers_go_on_and_nothing_is_taken_over(
         database.away = False
         await heartbeat.renew(["m"])
         time.passes(SECONDS - 1)
-        # others must have had the time to renew theirs
+        # others must have had the time to renew their leases
         assert not heartbeat.may_take_over()
         time.passes(1)
         assert heartbeat.may_take_over()
@@ -126,6 +126,6 @@ async def test_a_database_that_hangs_is_one_that_is_away(monkeypatch: pytest.Mon
         time.passes(0.9 * SECONDS)
         with pytest.raises(StoreUnavailable):
             await renewing
-        # from when that was known: they go on for one more lease
+        # the time counts from then: they go on for one more lease
         assert heartbeat.alive() is None
         assert not heartbeat.may_take_over()

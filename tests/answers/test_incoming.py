@@ -1,4 +1,4 @@
-"""What a responder may say as chunks, in which order clients get it, and how it ends."""
+"""Which chunks a responder may yield, in which order clients get them, and how they end."""
 
 import json
 from itertools import chain
@@ -122,7 +122,7 @@ def test_no_tool_is_at_work_in_a_message_that_has_ended(
     chunks_at_end, parts = growing.ended(status)
     [part] = json.loads(encode(parts))
     assert part["state"] == (whole if status == "complete" else cut)
-    # who replays the end comes to the same, and finds nothing more to end
+    # replaying the end gives the same, with nothing more to end
     growing.replay(chunks_at_end)
     assert growing.ended(status)[0] == []
 

@@ -1,9 +1,9 @@
-"""However publications, checkpoints, reconnects, restarts and takeovers fall, the text is exact.
+"""The text is exact, however publications, checkpoints, reconnects and takeovers interleave.
 
-Two servers are the real service, all but its door, each on an event loop
-that runs when a rule says so: one that is paused is a loop that does not run. Time is the test's,
-for the database too. Centrifugo's edge and the model's are simulated, because what is tried here is
-in which order their calls arrive; the reader is the one of the chaos program.
+The two servers are the real service without its door, each on an event loop that runs when a rule
+says so: a paused server is a loop that does not run. The test controls time, for the database too.
+The edges to Centrifugo and the model are simulated, because the test varies the order in which
+their calls arrive. The reader is that of the chaos program.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ TAKEN_OVER_SECONDS = 12.0
 class Deployment(Readers):
     owners: str | None = None
     others: str | None = None
-    """The versions of the two servers: the present one, or that of a commit."""
+    """The version of the other server: the present one, or that of a commit."""
 
     @initialize(dies_at_last=st.booleans())
     def begin(self, *, dies_at_last: bool) -> None:
@@ -46,7 +46,7 @@ class Deployment(Readers):
         if self.others is None:
             self.owner, self.other = self.server(self.owners), self.server(None)
         else:
-            # the older one first: the other migrates what it has made
+            # the older one first: the other migrates its database
             self.other, self.owner = self.server(self.others), self.server(None)
         self.alive = self.awake = True
         self.said: list[str] = []
@@ -70,7 +70,7 @@ class Deployment(Readers):
         return await self.owner.app.chat.send("anna", prompt)
 
     def servers(self) -> list[Server]:
-        """Those that run at present."""
+        """The running servers."""
         return [self.owner, self.other] if self.alive and self.awake else [self.other]
 
     def pass_time(self, seconds: float) -> None:
@@ -80,20 +80,20 @@ class Deployment(Readers):
                 server.run(asyncio.sleep(0))
 
     def found(self, statement: sa.Select[Any]) -> Any:
-        """The first value that the database has for it."""
+        """The first value of the query's result."""
         return self.other.run(
             self.other.app.store.read(lambda found: found.execute(statement).scalar())
         )
 
     def is_published(self) -> bool:
-        """Whether nothing is being made any more, and no end is to be published."""
+        """Whether nothing is being made, and no end remains to be published."""
         return not any(
             self.found(sa.select(sa.func.count()).select_from(table))
             for table in (generations, outbox)
         )
 
     def is_kept(self) -> bool:
-        """Whether the checkpoint holds all that the channel has forgotten."""
+        """Whether the checkpoint has all that the channel has dropped."""
         seq = self.found(sa.select(generations.c.seq).where(generations.c.message == self.answer))
         return bool(seq is None or seq >= self.forgotten_seq)
 
@@ -125,7 +125,7 @@ class Deployment(Readers):
     @precondition(lambda self: self.alive and self.awake and not self.ending)
     @rule(pieces=st.integers(1, 8))
     def answer_grows(self, pieces: int) -> None:
-        """Where nothing goes wrong for a while."""
+        """Lets an answer grow undisturbed for a while."""
         for _ in range(pieces):
             self.model_speaks([Text])
             self.publication_arrives(owners=True, request=True, reply=True)
@@ -138,13 +138,13 @@ class Deployment(Readers):
         self.second = self.owner.run(self._send(SECOND, self.conversation)).messages[1].id
         self.alive = not dies
         if dies:
-            # with it stored, and nothing published
+            # stored, but not published
             self.owner.edge.waiting.clear()
 
     @precondition(lambda self: self.second)
     @rule(dies=st.booleans())
     def second_answer_is_stopped(self, *, dies: bool) -> None:
-        """Through the other server, which may not come to tell of it: then any does, later."""
+        """By the other server, which may die before it publishes the end: any server does later."""
         app = self.other.app
         if dies:
             self.other.run(app.turns.stop("anna", self.conversation, self.second))
@@ -153,7 +153,7 @@ class Deployment(Readers):
 
     @rule(owners=st.booleans(), request=st.sampled_from([True, True, False]), reply=st.booleans())
     def publication_arrives(self, *, owners: bool, request: bool, reply: bool) -> None:
-        """Whoever sent it: it may be dead by then, or paused."""
+        """Whichever server sent it: it may be dead by then, or paused."""
         server = self.owner if owners else self.other
         if server.edge.waiting:
             server.edge.arrive(request=request, reply=reply)
@@ -167,7 +167,7 @@ class Deployment(Readers):
     @precondition(lambda self: len(self.said) >= LONG and self.alive and self.is_kept())
     @rule()
     def owner_dies(self) -> None:
-        """What it had sent may arrive all the same."""
+        """What it had sent may still arrive."""
         self.alive = False
 
     @precondition(lambda self: len(self.said) >= LONG and self.alive and self.awake)
@@ -185,7 +185,7 @@ class Deployment(Readers):
     @precondition(lambda self: (self.alive and self.awake) or self.is_published())
     @rule(entries=st.integers(1, 30))
     def history_is_cut_or_lost(self, entries: int) -> None:
-        """Not where the owner is gone: then the checkpoint is all that there is."""
+        """Not if the owner is gone: then the checkpoint is all that is left."""
         self.forgotten_seq = self.centrifugo.last_seq
         if entries < CUT:
             self.centrifugo.cut(self.centrifugo.channel, entries)
@@ -209,7 +209,7 @@ class Deployment(Readers):
             shutil.rmtree(self.folder)
 
     def everybody_agrees(self) -> None:
-        """At the end all readers show what is kept, and that holds whatever any of them read."""
+        """In the end all readers show what is stored, and it contains all that any of them read."""
         if self.dies_at_last and self.is_kept():
             self.alive = False
         if self.alive:

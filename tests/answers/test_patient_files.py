@@ -1,4 +1,4 @@
-"""The files of an accepted prompt are waited for, as its history is."""
+"""An accepted prompt waits for its files, as it does for its history."""
 
 from proxy_server.answers.patient_files import PatientFiles
 from proxy_server.errors import StoreUnavailable

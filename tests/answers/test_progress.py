@@ -1,4 +1,4 @@
-"""The numbers of an answer, and checkpoints that are of one moment."""
+"""The numbers of an answer's publications, and consistent checkpoints."""
 
 import json
 from dataclasses import replace

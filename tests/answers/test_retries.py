@@ -1,4 +1,4 @@
-"""What is tried again, and what a client is told of an answer that was taken over."""
+"""What is retried, and what a client is told about an answer that was taken over."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -43,7 +43,7 @@ async def test_another_error_is_not_tried_again() -> None:
 
 
 class Silent:
-    """A responder that never says anything."""
+    """A responder that never yields anything."""
 
     @asynccontextmanager
     async def answer(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Sequence[Event]]]:
@@ -60,7 +60,7 @@ class Silent:
 
 @asynccontextmanager
 async def taken_over(folder: Path) -> AsyncIterator[tuple[App, Session]]:
-    """An answer that another server has taken over, and has not stored the end of."""
+    """An answer that another server has taken over, and whose end it has not stored."""
     given = {
         "signing_secrets": "a secret of this test",
         "database_url": f"sqlite:///{folder}/test.db",

@@ -1,4 +1,4 @@
-"""A takeover against an owner that goes on without its database, with Centrifugo far away."""
+"""A takeover from an owner that goes on without its database, with a distant Centrifugo."""
 
 import asyncio
 import sqlite3
@@ -38,7 +38,7 @@ PACE = 0.04
 
 
 class FarCentrifugo(InMemoryCentrifugo):
-    """Centrifugo behind a network that takes its time."""
+    """Centrifugo behind a slow network."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class FarCentrifugo(InMemoryCentrifugo):
 
 
 class ForgetfulCentrifugo(FarCentrifugo):
-    """One that comes back without its history once it was asked for that."""
+    """One that restarts without its history on demand."""
 
     async def history(
         self, channel: str, since: Position | None = None, limit: int = -1
@@ -69,7 +69,7 @@ class ForgetfulCentrifugo(FarCentrifugo):
 
 
 async def owner(publisher: Publisher, channels: Channels, assignment: Assignment) -> None:
-    """Publishes piece after piece, whoever has the lease."""
+    """Publishes piece after piece, whoever holds the lease."""
     transcript, seq = GrowingMessage(), 0
     metadata = Metadata(0, "streaming", "test")
     while True:
@@ -111,7 +111,7 @@ async def stored(store: Store, assignment: Assignment) -> list[Part]:
 
 
 def until_the_end(published: Sequence[bytes]) -> list[Part]:
-    """What a client shows: nothing that comes after the closing piece."""
+    """What a client shows: nothing after the closing piece."""
     shown = GrowingMessage()
     for data in published:
         publication = published_chunks(data)

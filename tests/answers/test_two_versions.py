@@ -1,4 +1,4 @@
-"""However it all falls, the text is exact, also where one of the two servers is an older one."""
+"""With an older version as one of the two servers, the text is exact, however events interleave."""
 
 import pytest
 from hypothesis import settings

@@ -1,4 +1,4 @@
-"""Edits, new answers and choices by two servers, published late, twice or never to who looks."""
+"""Edits, new answers and choices by two servers, published late, twice or never to a reader."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ class Versions(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1), place=st.integers(0, 5), dies=st.booleans())
     def prompt_comes(self, which: int, place: int, *, dies: bool) -> None:
-        """A new one, or a new version of one: also of one that has left the view."""
+        """A new prompt, or a new version of one, also of one that has left the view."""
         which = self.living(which)
         replaces = self.prompts[-place] if 0 < place <= len(self.prompts) else None
         try:
@@ -108,7 +108,7 @@ class Versions(RuleBasedStateMachine):
         return which if self.alive[which] else 1
 
     def may_die(self, which: int, *, dies: bool) -> None:
-        """The first of the servers may, with all stored and nothing published."""
+        """The first server may die, with everything stored and nothing published."""
         if dies and which == 0:
             self.alive[0] = False
             self.servers[0].edge.waiting.clear()
@@ -120,7 +120,7 @@ class Versions(RuleBasedStateMachine):
         count=st.integers(1, 4),
     )
     def publications_arrive(self, which: int, count: int, *, request: bool, reply: bool) -> None:
-        """Whoever sent them: it may be dead by then."""
+        """Whichever server sent them: it may be dead by then."""
         server = self.servers[which]
         for _ in range(count):
             if server.edge.waiting:
@@ -130,7 +130,7 @@ class Versions(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1))
     def answers_end(self, which: int) -> None:
-        """Of one server, whose publications all arrive for a while."""
+        """Lets one server's answers end, and all its publications arrive for a while."""
         server = self.servers[which]
         for _ in range(6):
             while server.edge.waiting:
@@ -171,7 +171,7 @@ class Versions(RuleBasedStateMachine):
 
     @invariant()
     def what_is_shown_is_one_way(self) -> None:
-        """Prompts and answers by turns, and each is among its own versions."""
+        """Prompts and answers alternate, and each is among its own versions."""
         if not hasattr(self, "conversation"):
             return
         for place, message in enumerate(self.shown().messages):
@@ -205,7 +205,7 @@ class Versions(RuleBasedStateMachine):
             }
 
     def is_published(self) -> bool:
-        """Whether nothing is being made any more, and nothing is to be published."""
+        """Whether nothing is being made, and nothing remains to be published."""
         store = self.servers[1].app.store
 
         def left(connection: sa.Connection) -> bool:

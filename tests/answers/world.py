@@ -1,4 +1,4 @@
-"""What stands around the servers of the interleaving machine, on a clock of its own."""
+"""The environment of the servers in the interleaving machine, with a clock of its own."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ from testbed.versions import Modules
 LEASE_SECONDS = 5.0
 READERS = 2
 FEW = 20
-"""More rounds of the loop and the database than any call takes that does not wait for the clock."""
+"""More rounds of the loop and the database than any call takes, unless it waits for the clock."""
 MOMENT = 0.06
 """Seconds."""
 FIRST, SECOND = "first", "second"
@@ -50,7 +50,7 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 class Centrifugo(InMemoryCentrifugo):
-    """With connections to one channel, and what was published of one answer."""
+    """Centrifugo with connections to one channel, and the record of one answer's publications."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Centrifugo(InMemoryCentrifugo):
 
 
 class Reader:
-    """A connection with the chaos program's view; None as position: it has to open again."""
+    """A connection with the chaos program's view; without a position, it has to open again."""
 
     def __init__(self, centrifugo: "Centrifugo") -> None:
         self.centrifugo = centrifugo
@@ -110,7 +110,7 @@ class Reader:
 
 
 class Edge:
-    """Centrifugo's server API as one server reaches it: publications wait until a rule has them."""
+    """Centrifugo's server API for one server: publications wait until a rule delivers them."""
 
     def __init__(self, centrifugo: Centrifugo, version: Modules) -> None:
         self._centrifugo = centrifugo
@@ -137,7 +137,7 @@ class Edge:
     async def close(self) -> None: ...
 
     def arrive(self, *, request: bool, reply: bool) -> None:
-        """What was sent first arrives, or is lost; and so is the reply to it."""
+        """The first waiting publication arrives or is lost; and so is its reply."""
         batch, answer = self.waiting.pop(0)
         positions: list[Published] = [self._centrifugo.take(one) for one in batch if request]
         if answer.done():
@@ -189,7 +189,7 @@ class Provider:
 
 
 class Server:
-    """The whole service but its door."""
+    """The whole service without its door."""
 
     def __init__(
         self, folder: Path, centrifugo: Centrifugo, clock: Clock, version: Modules
@@ -221,7 +221,7 @@ class Server:
     def _set_clock(self, connection: sa.Connection) -> None:
         driver = connection.connection.driver_connection
         assert driver is not None
-        # the database's clock is the test's
+        # the database uses the test's clock
         driver.create_function("julianday", 1, lambda _: self._clock.now / 86400 + 2440587.5)
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
@@ -233,7 +233,7 @@ class Server:
                 if not asked.done():
                     await self._settle()
             while not asked.done():
-                # it waits for what may come in a moment, and moments pass by the clock alone
+                # it waits for something imminent, and only the clock makes moments pass
                 self._clock.now += MOMENT
                 await self._settle()
             for _ in range(4):
@@ -245,7 +245,7 @@ class Server:
     async def _settle(self) -> None:
         for _ in range(8):
             await asyncio.sleep(0)
-        # the database has one thread: this waits for all that was asked of it before
+        # the database has one thread: this waits for all earlier work
         await self.app.store.read(lambda _: None)
 
     def view(self, conversation: str) -> ConversationView:
@@ -268,6 +268,6 @@ class Server:
 
 
 def texts(message: Message) -> str:
-    """Of any version's message."""
+    """Of a message of any version."""
     parts = json.loads(encode(message.parts))
     return "".join(part["text"] for part in parts if part["type"] == "text")

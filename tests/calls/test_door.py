@@ -1,4 +1,4 @@
-"""The gRPC port: who may call, TLS, health, reflection, and prompts that are none."""
+"""The gRPC port: who may call, TLS, health, reflection, and malformed prompts."""
 
 import asyncio
 import json
@@ -78,7 +78,7 @@ async def test_secrets_rotate_one_server_after_the_other(infrastructure: Deploym
             assert "error" not in await b.rpc(user, "ai:open", **where)
             assert await b.subscribe(user, session["channel"]) == {}
 
-            # a token that was shown once more in the meantime outlasts the old secret
+            # a token that was renewed meanwhile outlasts the old secret
             assert (await welcome(c, again["token"]))["user"] == user
             assert (await welcome(c, visitor["token"]))["user"] != user
             assert (await c.rpc(user, "ai:open", **where))["error"]["code"] == 403
@@ -86,7 +86,7 @@ async def test_secrets_rotate_one_server_after_the_other(infrastructure: Deploym
 
 
 async def welcome(door: Door, token: str | None = None) -> Json:
-    """What a visitor is told who connects, with a token where it has one."""
+    """The welcome of a connecting visitor, with a token or without."""
     request = proxy_pb2.ConnectRequest(data=json.dumps({"token": token}).encode())
     reply = await door.stub.Connect(request, metadata=KNOWN)
     told: Json = json.loads(reply.result.data)
@@ -128,7 +128,7 @@ async def test_a_renewed_certificate_needs_no_restart(
         before = chain.read_bytes()
         async with Door(server.port, certificate=before) as door:
             assert (await door.rpc(user, "ai:list"))["conversations"] == []
-            # in the moment of being replaced the files do not fit, and what is known goes on
+            # while they are being replaced, the files do not match, and the old ones stay in use
             chain.unlink()
             async with Door(server.port, certificate=before) as meanwhile:
                 assert (await meanwhile.rpc(user, "ai:list"))["conversations"] == []
@@ -138,7 +138,7 @@ async def test_a_renewed_certificate_needs_no_restart(
             async with Door(server.port, certificate=before) as outdated:
                 with pytest.raises(grpc.aio.AioRpcError):
                     await outdated.rpc(user, "ai:list")
-            # connections that stand go on
+            # open connections go on
             assert (await door.rpc(user, "ai:list"))["conversations"] == []
 
 
@@ -200,7 +200,7 @@ async def test_a_prompt_of_a_megabyte(deployment: Deployment) -> None:
 async def test_half_a_character_of_a_prompt_is_no_reason_to_refuse_it(
     deployment: Deployment,
 ) -> None:
-    """JavaScript sends one where a text was cut."""
+    """JavaScript sends one if it cuts a text inside a character."""
     async with Door(deployment.servers[0].port) as door:
         session = await door.raw("anna", "ai:send", b'{"text": "/tokens 1 \\ud83d"}')
         assert session["messages"][0]["parts"] == [{"type": "text", "text": "/tokens 1 \ufffd"}]

@@ -1,4 +1,4 @@
-"""Ten thousand malformed requests: each is refused in a plain sentence, and that is all."""
+"""Ten thousand malformed requests: each is only refused, with a plain sentence."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ CODES = {400, 401, 403, 404, 413}
 INTERNALS = ("Traceback", "proxy_server", "sqlalchemy", "msgspec", ".py", "Error(", "0x", "SELECT")
 STRANGERS = ("bert", "", "\0", "a" * 5000, "ü\u2028")
 
-# what no field may hold, and what each may not hold beside
+# what no field may contain, and what each field may not contain besides
 NO_TEXT: tuple[object, ...] = (-1, 1e308, 2**63, 2**70, "\0", [], {}, [[]], True)
 OTHERS = (*NO_TEXT, "\ud800")
 IMAGE: Json = {"type": "file", "mediaType": "image/png", "url": "https://example.com/a.png"}
@@ -56,14 +56,14 @@ WRONG: Mapping[str, Sequence[object]] = {
 
 
 def assert_plain(message: str) -> None:
-    """One sentence for a person, with nothing of how we are made in it."""
+    """One sentence for a user, without any internals."""
     assert 0 < len(message) < 200
     assert message.endswith(".")
     assert not any(internal in message for internal in INTERNALS)
 
 
 async def test_ten_thousand_malformed_requests(infrastructure: Deployment) -> None:
-    """None crashes the server, is answered with its internals, or makes it ask the model."""
+    """None crashes the server, gets its internals in a reply, or makes it ask the model."""
     with infrastructure.server(2, LOG_LEVEL="error") as server:
         async with Door(server.port) as door:
             user = str(uuid.uuid4())
@@ -73,7 +73,7 @@ async def test_ten_thousand_malformed_requests(infrastructure: Deployment) -> No
             for _ in range(REQUESTS // AT_ONCE):
                 await asyncio.gather(*(attacker.attempt() for _ in range(AT_ONCE)))
             assert attacker.refused.total() == REQUESTS
-            # each has been entered by its owner, with one field wrong
+            # the owner has called each method with one wrong field
             assert all(attacker.refused[method] > REQUESTS // 30 for method in attacker.valid)
             assert await stored(door, user, owned) == before
             assert await infrastructure.asked() == asked
@@ -101,11 +101,11 @@ async def stored(door: Door, user: str, session: Json) -> tuple[Any, Any]:
 
 
 class Attacker:
-    """Sends what is malformed, from what is nearly right to what is nothing at all.
+    """Sends malformed requests, from nearly valid ones to garbage.
 
-    user: the owner of the conversation in `session`; for it nothing but the mistake stands
-        between a request and its effect.
-    refused: how often each method or call was.
+    user: the owner of the conversation in `session`, so that only the mistake prevents the effect
+        of a request.
+    refused: how often each method or call was refused.
     """
 
     def __init__(self, door: Door, port: int, user: str, session: Json) -> None:
@@ -157,7 +157,7 @@ class Attacker:
         await self._rpc(self._user, method, json.dumps(request | wrong).encode())
 
     async def _broken_bytes(self) -> None:
-        """Changed at random after two fields were: one of them stays wrong."""
+        """Changes random bytes after two wrong fields: one of these stays wrong."""
         method, request = self._chance.choice([*self.valid.items()])
         data = json.dumps(request | self._wrong(method, 2)).encode()
         user = self._chance.choice([self._user, *STRANGERS])
@@ -195,7 +195,7 @@ class Attacker:
             self._judge("ai:list", await self._door.stub.RPC(rpc, metadata=KNOWN))
 
     async def _no_protobuf(self) -> None:
-        """A field that is longer than what is left of the message: gRPC refuses it by itself."""
+        """A field that is longer than the rest of the message: gRPC itself refuses it."""
         call = self._chance.choice(["Connect", "Subscribe", "RPC"])
         async with grpc.aio.insecure_channel(f"127.0.0.1:{self._port}") as channel:
             send: Any = channel.unary_unary(f"{SERVICE}/{call}")
@@ -216,7 +216,7 @@ class Attacker:
         return wrong
 
     def _broken(self, data: bytes) -> bytes:
-        """Cut, doubled, with bytes changed, or nothing like it."""
+        """Cut, doubled, with changed bytes, or garbage."""
         chance = self._chance
         match chance.randrange(5):
             case 0:

@@ -1,4 +1,4 @@
-"""What is taken of a prompt's parts, and what a decision may hold."""
+"""What is kept of a prompt's parts, and what a decision may contain."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Uploads as clients call them: what is refused, in one plain sentence, and what is let through."""
+"""Uploads as clients call them: what is refused, in one plain sentence, and what is accepted."""
 
 import asyncio
 import uuid
@@ -133,7 +133,7 @@ async def test_of_an_upload_what_is_stored_counts(door: Door) -> None:
 
 
 async def test_a_name_in_a_prompt_is_cleaned_as_that_of_an_upload(door: Door) -> None:
-    """The title of a conversation may be that name, and PostgreSQL takes no NUL."""
+    """A conversation's title may be that name, and PostgreSQL accepts no NUL."""
     file = {"type": "file", "mediaType": "image/png", "url": "https://a.example/b"}
     for name, kept in (("C:\\Users\\anna\\a\0\n.png", {"filename": "a.png"}), ("\0/", {})):
         session = await door.rpc(str(uuid.uuid4()), "ai:send", parts=[file | {"filename": name}])
@@ -154,7 +154,7 @@ async def test_all_files_of_a_user_have_a_limit(door: Door) -> None:
 
 
 async def test_a_file_passes_faster_than_calls_may_come(door: Door) -> None:
-    """Its pieces are counted by their bytes, and leave the calls of the user alone."""
+    """Its pieces are counted by bytes, and do not count as the user's calls."""
     user, content = str(uuid.uuid4()), b"x" * 2_400_000
 
     async def some(parts: range) -> None:

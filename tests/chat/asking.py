@@ -1,4 +1,4 @@
-"""A conversation of which an answer may wait, as whoever looks on sees it."""
+"""A conversation with answers that may wait, as another tab sees it."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ Serve = Callable[..., AbstractAsyncContextManager[App]]
 
 
 class Chat:
-    """One conversation of a user's, as whoever looks on sees it."""
+    """One conversation of a user, as another tab sees it."""
 
     def __init__(self, app: App, user: str, session: Session) -> None:
         self.app = app
@@ -85,7 +85,7 @@ class Chat:
         return await self.app.chat.send(self.user, prompt)
 
     async def check_published(self, centrifugo: InMemoryCentrifugo) -> None:
-        """All that is stored of the answer comes to be published, by numbers without a gap."""
+        """All that is stored of the answer gets published, with numbers without a gap."""
 
         async def published() -> bool:
             shown = await self.shown()
@@ -108,7 +108,7 @@ class Chat:
 
 
 def states(message: Message) -> Json:
-    """The states of an answer's tools, by their calls."""
+    """The states of an answer's tools, by call."""
     parts = json.loads(encode(message.parts))
     return {part["toolCallId"]: part["state"] for part in parts if "toolCallId" in part}
 

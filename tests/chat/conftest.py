@@ -30,7 +30,7 @@ def user() -> str:
 async def serve(
     infrastructure: Deployment, centrifugo: InMemoryCentrifugo, user: str
 ) -> AsyncIterator[Serve]:
-    """A replica of the service, all but its door; all of them share Centrifugo and a database."""
+    """A replica of the service without its door; all replicas share Centrifugo and a database."""
     shop.seen.clear()
     database = infrastructure.server_settings["DATABASE_URL"]
 
@@ -48,7 +48,7 @@ async def serve(
             yield app
 
     yield served
-    # what was not at its end is not for the servers of other tests
+    # unfinished answers must not reach the servers of other tests
     store = Store(database)
     gone = sa.delete(generations).where(generations.c.owner == user)
     await store.write(lambda connection: connection.execute(gone))

@@ -1,4 +1,4 @@
-"""Responders that wait for somebody, as an operator would write them."""
+"""Responders that wait for the user, as an operator would write them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -13,18 +13,18 @@ seen: list[Turn] = []
 
 
 def called(call: str, tool: str = "order", **given: Any) -> list[Chunk]:
-    """A call of a tool."""
+    """A tool call."""
     return [{"type": "tool-input-available", "toolCallId": call, "toolName": tool, "input": given}]
 
 
 def asked(call: str) -> list[Chunk]:
-    """A call of a tool for which somebody has to agree."""
+    """A tool call that needs an approval."""
     request = {"type": "tool-approval-request", "toolCallId": call, "approvalId": f"ask-{call}"}
     return [*called(call, item=call), request]
 
 
 async def shop(turn: Turn) -> AsyncIterator[Said]:
-    """Does what the prompt says: `order a b` needs approvals, `locate` a tool of the client's."""
+    """Does what the prompt says: `order a b` needs approvals, `locate` is a client tool."""
     seen.append(turn)
     if turn.trigger == "continue":
         for decision in turn.decisions:

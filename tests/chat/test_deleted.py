@@ -1,4 +1,4 @@
-"""What is left of a conversation that is deleted while another server writes in it."""
+"""What remains of a deleted conversation while another server writes to it."""
 
 import sqlalchemy as sa
 

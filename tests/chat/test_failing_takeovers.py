@@ -1,4 +1,4 @@
-"""Answers of a server that is gone, of which some cannot be closed as others are."""
+"""Answers of a dead server, of which some cannot be closed like the others."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ async def change(store: Store, statement: sa.Update) -> None:
 
 
 async def until_closed(store: Store, turn: Turn) -> tuple[str, str | None]:
-    """The parts of an answer at its end as they are stored, and its status."""
+    """The stored parts and status of an answer at its end."""
     row = (
         sa.select(messages.c.parts, messages.c.metadata)
         .outerjoin(generations, generations.c.message == messages.c.id)

@@ -1,4 +1,4 @@
-"""Whatever fails behind the commit of a turn, its answer is made."""
+"""Whatever fails after the commit of a turn, its answer is made."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -80,7 +80,7 @@ async def test_what_is_adopted_is_neither_crashed_nor_on_its_way_nor_taken_over(
         raise RuntimeError("a defect of ours")
 
     async def later(self: Leases, known: Sequence[str]) -> list[Assignment]:
-        # asked for before that turn was admitted, and read once it is stored
+        # requested before that turn was admitted, and read once it is stored
         if not sending:
             monkeypatch.setattr(Turns, "accept", slow)
             prompt = NewPrompt([TextPart("Hi")])

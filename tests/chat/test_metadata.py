@@ -1,4 +1,4 @@
-"""Metadata that a responder gives: kept through checkpoints, waiting, takeover and the store."""
+"""A responder's metadata: kept through checkpoints, waiting, takeover and the store."""
 
 import asyncio
 import json

@@ -17,7 +17,7 @@ from tests.chat.asking import Chat, Serve
 
 @asynccontextmanager
 async def answered(app: App, *users: str) -> AsyncIterator[list[Chat]]:
-    """A conversation of each with an answer that is whole."""
+    """A conversation of each with a complete answer."""
     chats = [await Chat.begin(app, user, "Hi slowly") for user in users]
     for chat in chats:
         await chat.until("complete")
@@ -45,7 +45,7 @@ async def test_an_id_that_anothers_answer_has_is_refused_while_it_has_it(
         whose, left = (mine, theirs) if begun.conversation == mine.id else (theirs, mine)
         whose.answer = answer
         await whose.until("complete")
-        # what was refused has changed nothing
+        # the refusal has changed nothing
         assert (await left.shown()).metadata.status == "complete"
 
 

@@ -1,4 +1,4 @@
-"""What a turn may do while another is under way, and what it may not change."""
+"""What a turn may do while another one is running, and what it must not change."""
 
 import asyncio
 import json
@@ -146,7 +146,7 @@ async def test_a_deletion_is_published_after_a_crash(infrastructure: Deployment)
         async def is_gone() -> bool:
             return not await published(infrastructure, session["channel"])
 
-        # the texts leave Centrifugo's history as well, once its followers have heard of it
+        # the texts leave Centrifugo's history as well, once its subscribers are told
         await until(is_gone)
 
 
@@ -162,7 +162,7 @@ async def test_a_prompt_is_published_after_a_crash(infrastructure: Deployment) -
                     found = await published(infrastructure, listed["channel"])
                     return bool(found) and found[-1]["conversation"]["status"] == "complete"
 
-                # what is still on its way would tell the server that Centrifugo is away
+                # anything in flight would tell the server that Centrifugo is down
                 await until(is_settled)
                 link.refusing = True
                 link.cut()
@@ -262,7 +262,7 @@ async def test_a_queued_prompt_that_was_unpublished_comes_with_its_cancel(
 
 @asynccontextmanager
 async def dead_server(running: Deployment) -> AsyncIterator[tuple[Turns, Versions]]:
-    """What it stores stands, and it says nothing of it any more."""
+    """What it stores is kept, but it publishes nothing any more."""
     store = Store(running.server_settings["DATABASE_URL"])
     parts = store, Leases(store, "dead", 1.0), Limits(10, 100)
     yield Turns(*parts), Versions(*parts)
@@ -270,7 +270,7 @@ async def dead_server(running: Deployment) -> AsyncIterator[tuple[Turns, Version
 
 
 def seen(session: Json, publications: Sequence[Json], stored: Json) -> View:
-    """What a tab shows that has followed since that session, and opens again where it must."""
+    """What a tab shows that has followed since that session, and opens again if necessary."""
     view = View()
     view.begin(session)
     for publication in publications:
@@ -280,7 +280,7 @@ def seen(session: Json, publications: Sequence[Json], stored: Json) -> View:
 
 
 async def published(running: Deployment, channel: str) -> list[Json]:
-    """All that the channel's history holds."""
+    """All that the channel's history has."""
     api = server_api(running.server_settings["CENTRIFUGO_API_URL"], API_KEY)
     entries = (await api.history(channel)).entries
     await api.close()

@@ -1,4 +1,4 @@
-"""Edited prompts, answers made anew, and the way back: what is in view, here and in other tabs."""
+"""Edited prompts, regenerated answers, and the way back: the view here and in other tabs."""
 
 import asyncio
 import uuid
@@ -16,14 +16,14 @@ from testbed.waiting import until
 
 @dataclass
 class Talk:
-    """A user in one conversation, whose answers are waited for."""
+    """A user in one conversation, who waits for the answers."""
 
     door: Door
     user: str
     conversation: str = ""
 
     async def say(self, text: str = "/tokens 2", **more: str) -> tuple[str, str]:
-        """The ids of the prompt and its answer."""
+        """Returns the ids of the prompt and its answer."""
         where = {"conversation": self.conversation} if self.conversation else {}
         session = await self.door.rpc(self.user, "ai:send", text=text, **where, **more)
         assert "error" not in session, session
@@ -38,7 +38,7 @@ class Talk:
         )
 
     async def anew(self, message: str) -> str:
-        """The id of the answer in place of another."""
+        """Returns the id of the answer that replaces another."""
         [answer] = (await self.call("regenerate", message=message))["messages"]
         await self.rest()
         found: str = answer["id"]
@@ -127,7 +127,7 @@ async def test_a_choice_brings_the_newest_that_followed(infrastructure: Deployme
             answer: [answer, newer],
         }
         assert await one.choose(newer) == [prompt, newer]
-        # what stands before it is hidden too
+        # the message before it is hidden too
         assert await one.choose(edited_answer) == [edited, edited_answer]
         assert await one.choose(its_answer) == [prompt, answer, follower, its_answer]
 
@@ -211,7 +211,7 @@ async def test_two_edits_at_once(infrastructure: Deployment) -> None:
         assert refused == [409] * 5
         [won] = [reply for reply in replies if "error" not in reply]
         assert ids(await one.rest()) == ids(won)
-        # a hidden prompt stands for its version in view: a tab may not have heard of the edit yet
+        # a hidden prompt stands for its version in view: a tab may not know of the edit yet
         late, its_answer = await one.say(replaces=prompt)
         assert ids(await one.rest()) == [late, its_answer]
         assert await one.versions() == {late: [prompt, ids(won)[0], late]}
@@ -229,7 +229,7 @@ async def test_the_same_call_again_gives_no_second_answer(infrastructure: Deploy
         [anew] = ids(await one.call("regenerate", **again))
         await one.rest()
         await one.choose(answer)
-        # what has left the view does not come back by that
+        # this does not bring back what has left the view
         assert ids(await one.call("send", **edit)) == []
         assert ids(await one.call("regenerate", **again)) == []
         assert ids(await one.call("send", id=prompt, text="/tokens 2")) == [prompt, answer]

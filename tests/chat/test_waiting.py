@@ -1,4 +1,4 @@
-"""Answers that wait: decided once, by whichever tab, on whichever replica, after any restart."""
+"""Answers that wait: decided once, by any tab, on any replica, after any restart."""
 
 import asyncio
 import sys
@@ -62,7 +62,7 @@ async def test_decisions_come_one_by_one_and_each_counts_once(
         await chat.until("waiting")
         partly = await chat.decide(approve=("b",))
         assert partly.metadata.status == "waiting"
-        # the other tab is too late, and sees what counts
+        # the other tab is too late, and sees the decision that counts
         seen = await chat.decide(deny=("b",))
         assert tool(seen, "b")["approval"] == {"id": "ask-b", "approved": True}
         await chat.check_published(centrifugo)

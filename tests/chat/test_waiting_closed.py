@@ -1,4 +1,4 @@
-"""What ends an answer that waits, without a decision."""
+"""What ends a waiting answer without a decision."""
 
 import pytest
 import sqlalchemy as sa
@@ -93,7 +93,7 @@ async def test_what_waits_leaves_with_the_prompt_that_is_edited(serve: Serve, us
             await chat.decide(approve=("a",))
         chat.answer = session.messages[-1].id
         await chat.until("waiting")
-        # to look at another version decides nothing
+        # looking at another version decides nothing
         with pytest.raises(Busy):
             await app.chat.choose(user, chat.id, prompt, 50)
         assert await app.chat.stop(user, chat.id)

@@ -21,12 +21,12 @@ async def test_a_decision_survives_restarts_on_any_replica(
         chat = await Chat.begin(app, user, "order a b")
         await chat.until("waiting")
         await chat.decide(approve=("a",))
-    # as after hours: no history reaches back to what was told
+    # as after hours: no history reaches back to the earlier publications
     centrifugo.cut(chat.channel, len(centrifugo.since(chat.channel, None)))
     top = centrifugo.top(chat.channel)
     async with serve() as other, serve() as third:
         opened = await chat.on(other).open()
-        # what a server had not told in time may come meanwhile
+        # what a server had not published in time may arrive meanwhile
         assert opened.since.epoch == top.epoch
         assert opened.since.offset >= top.offset
         assert opened.generation is not None
@@ -37,7 +37,7 @@ async def test_a_decision_survives_restarts_on_any_replica(
 
 
 async def gone_on(app: App, user: str) -> Chat:
-    """One whose answer has said something since a decision, and is not at its end."""
+    """An answer that has continued after a decision, and has not ended."""
     chat = await Chat.begin(app, user, "order a slowly")
     await chat.until("waiting")
     await chat.decide(approve=("a",))

@@ -1,4 +1,4 @@
-"""The package, built once, and the parts that its programs talk to."""
+"""The package, built once, and the parts that its programs use."""
 
 from collections.abc import Iterator
 

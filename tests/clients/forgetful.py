@@ -1,4 +1,4 @@
-"""A websocket on its way to Centrifugo, from which some of what it delivers is lost."""
+"""A websocket to Centrifugo that loses some of the delivered messages."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,9 +12,9 @@ from websockets.exceptions import ConnectionClosed
 
 @dataclass(slots=True)
 class Forgetful:
-    """Delivers no message that holds those words, while it is to lose any.
+    """While active, drops every message that contains those words.
 
-    As what Redis loses on its way to Centrifugo: neither end notices, and the socket stays.
+    As Redis may lose a message to Centrifugo: neither end notices, and the socket stays open.
     """
 
     port: int

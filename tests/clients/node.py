@@ -1,4 +1,4 @@
-"""Programs of Node's that use the built package; each prints as JSON what it came to show."""
+"""Node programs that use the built package; each prints what it showed as JSON."""
 
 import asyncio
 import json

@@ -18,7 +18,7 @@ from tests.clients.conftest import SETTINGS
 
 @pytest.fixture(params=["@ai-sdk/react", "ai-sdk-react-3"], ids=["7", "6"])
 def sdk(request: pytest.FixtureRequest) -> str:
-    """The package with the AI SDK's own chat, of its version 7 or 6."""
+    """The package with the AI SDK's own chat, version 7 or 6."""
     return str(request.param)
 
 
@@ -77,7 +77,7 @@ async def test_all_parts_are_exact_while_sockets_are_cut(deployment: Deployment,
 
 
 def without_ids(parts: list[Json]) -> list[Json]:
-    """Reasoning has an id of its own in version 7."""
+    """Version 7 gives reasoning an id."""
     return [
         {name: part[name] for name in part if part["type"] != "reasoning" or name != "id"}
         for part in parts

@@ -1,4 +1,4 @@
-"""`useCentrifugoChat` in React's StrictMode: several tabs of one user's, against the real parts."""
+"""`useCentrifugoChat` in React's StrictMode: several tabs of one user, against the real parts."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""A message's metadata is what the AI SDK makes of what its responder gives, and our fields."""
+"""A message's metadata is the AI SDK's merge of what its responder gives, plus our fields."""
 
 import json
 from random import Random
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 def objects(random: Random, depth: int = 2) -> Json:
-    """Names that come again, with values of changing kinds."""
+    """Objects with repeated names and values of changing types."""
     return {
         random.choice(["a", "b", "é", "x y", "status", "usage", "constructor"]): (
             objects(random, depth - 1)
@@ -31,7 +31,7 @@ def objects(random: Random, depth: int = 2) -> Json:
 
 
 class Made:
-    """What was given through the server: its publications, and what is stored after each."""
+    """Metadata given through the server: its publications, and what is stored after each."""
 
     def __init__(self, seed: int) -> None:
         random = Random(seed)
@@ -55,7 +55,7 @@ class Made:
             self.stored.append(decode_metadata(encode(metadata.within(OURS)).decode()))
 
     def taken_over(self, at: int) -> Json:
-        """As another server reads it back, from what is stored of it at some moment."""
+        """As another server reads it back, from what is stored at some moment."""
         assignment = Assignment(
             "c", "a", "anna", "test", 2, 1.0, BEGINNING, seq=at + 1, stored=self.stored[at]
         )
@@ -82,7 +82,7 @@ async def test_every_moment_of_it_is_the_same_in_all_places() -> None:
 
 
 async def test_it_is_what_the_ai_sdk_makes_of_the_responders_own() -> None:
-    """With our fields put over it."""
+    """With our fields added."""
     made = [Made(seed) for seed in range(300)]
     cases = [
         {

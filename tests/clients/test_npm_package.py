@@ -66,7 +66,7 @@ def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def installed(tarball: Path, app: Path, peers: dict[str, str]) -> Path:
-    """A new app with the package from the tarball, and links to what it has itself."""
+    """A new app with the package from the tarball, and links to what an app has itself."""
     modules = app / "node_modules"
     modules.mkdir(parents=True)
     with tarfile.open(tarball) as packed:
@@ -107,7 +107,7 @@ def test_the_tarball_has_each_entry_with_types_and_sources(tarball: Path) -> Non
     built = {f"dist/{stem}{ending}" for stem in stems for ending in endings}
     ours = sources | built | {"package.json", "README.md", "LICENSE"}
     assert ours <= names
-    # of an older build, which is not there when it is published
+    # files of an older build, which do not exist when it is published
     assert all(name.startswith("dist/") for name in names - ours)
 
 

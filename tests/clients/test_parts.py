@@ -28,7 +28,7 @@ def as_json(value: object) -> Any:
 
 
 def alike(parts: list[Json]) -> list[Json]:
-    """Without what differs on purpose: a text says when it grows, and ids of reasoning are ours."""
+    """Without intended differences: a text says whether it grows, and ids of reasoning are ours."""
     left_out = {"text": {"state"}, "reasoning": {"state", "id"}}
     return [
         {name: value for name, value in part.items() if name not in left_out.get(part["type"], ())}
@@ -37,12 +37,12 @@ def alike(parts: list[Json]) -> list[Json]:
 
 
 def read(parts: list[Json]) -> list[Json]:
-    """As a person reads them: an input that is complete may have been written or not."""
+    """As a user reads them: the text of a complete input may be kept or not."""
     return [{name: part[name] for name in part if name != "rawInput"} for part in alike(parts)]
 
 
 class Made:
-    """A sequence through the server: its publications, and the checkpoint after each."""
+    """A sequence sent through the server: its publications, and the checkpoint after each."""
 
     def __init__(self, seed: int) -> None:
         random = Random(seed)
@@ -73,7 +73,7 @@ class Made:
         self.checkpoints.append(as_json(growing.published()))
 
     def taken_over(self, at: int) -> list[Json]:
-        """As another server closes it: from a checkpoint, and what the channel holds since."""
+        """As another server closes it: from a checkpoint, and the channel's publications since."""
         growing = GrowingMessage(decode_parts(json.dumps(self.checkpoints[at])))
         for data in self._published[at + 1 :]:
             publication = published_chunks(data)
@@ -102,7 +102,7 @@ async def asked(cases: list[dict[str, Any]]) -> list[Any]:
 
 
 async def test_the_parts_of_any_answer_are_those_of_the_ai_sdk(made: list[Made]) -> None:
-    """Of what the responder said, whatever way it went out; with the same ends of open calls."""
+    """For whatever the responder yielded, however it was sent; with the same ends of open calls."""
     ends = [[chunk for chunk in one.ending if "toolCallId" in chunk] for one in made]
     cases = [{"pieces": [[*one.chunks, *end]]} for one, end in zip(made, ends, strict=True)]
     for one, result in zip(made, await asked(cases), strict=True):
@@ -111,7 +111,7 @@ async def test_the_parts_of_any_answer_are_those_of_the_ai_sdk(made: list[Made])
 
 
 async def test_every_moment_of_it_is_the_same_in_all_places(made: list[Made]) -> None:
-    """What is published is the AI SDK's stream as well: each client, server and heir shows it."""
+    """The publications are the AI SDK's stream as well: each client and server shows the same."""
     cases = [
         {"pieces": one.pieces, "checkpoints": one.checkpoints, "whole": one.parts} for one in made
     ]
@@ -158,7 +158,7 @@ async def test_the_beginning_of_a_json_text_is_read_as_the_ai_sdk_reads_it() -> 
 
 
 def continued(chunks: list[Json]) -> list[Json]:
-    """The parts of an answer that rests wherever no text grows, and goes on from what is stored."""
+    """The parts of an answer that pauses when no text grows, and continues from the store."""
     incoming, growing = Incoming(), GrowingMessage()
     for chunk in chunks:
         growing.add(incoming.take(chunk))

@@ -1,4 +1,4 @@
-"""The example clients for other SDKs of Centrifugo's, as programs, while things break."""
+"""The example clients for other Centrifugo SDKs, as programs, while things break."""
 
 import asyncio
 import os
@@ -27,9 +27,9 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    # fewer than are missed while a client is away: then it has to open again
+    # fewer than are missed while a client is away: it must open again
     limit = {"CENTRIFUGO_CLIENT_RECOVERY_MAX_PUBLICATION_LIMIT": "20"}
-    # the tests' own looking counts as the user's calls
+    # the tests' own requests count as the user's calls
     settings = SETTINGS | {"RESPONDERS": RESPONDERS, "CALLS_PER_SECOND": "1000"}
     folder = tmp_path_factory.mktemp("sdks")
     with Deployment(folder=folder, settings=settings, centrifugo_settings=limit) as running:
@@ -44,7 +44,7 @@ def program(request: pytest.FixtureRequest) -> list[str]:
 
 
 async def output_of(program: list[str], port: int, prompt: str, **environment: str) -> str:
-    """What it prints to its end, which is a good one."""
+    """Its output to the end; it must succeed."""
     code, output, errors = await run(program, port, prompt, **environment)
     assert code == 0, errors
     return output
@@ -70,7 +70,7 @@ async def run(
 
 
 async def cut_until_done(link: Link, *answers: asyncio.Task[str]) -> int:
-    """Cuts now and then, twice for long, until all answers are there; how many there were."""
+    """Cuts now and then, twice for long, until all answers are there; returns how often."""
     cuts = 0
     for beat in range(1000):
         await asyncio.wait(answers, timeout=0.6)
@@ -109,7 +109,7 @@ async def test_an_answer_is_exact_while_centrifugo_restarts(
     for _ in range(2):
         deployment.centrifugo.kill()
         deployment.centrifugo.start()
-        # the next one comes while it is being followed, the first perhaps before
+        # cut the next time while it is being followed, the first time perhaps before
         await asyncio.wait([answer], timeout=2)
     assert await answer == f"{text(400)}\n"
 

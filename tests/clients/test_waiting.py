@@ -1,4 +1,4 @@
-"""Answers that wait, in the AI SDK's own chats over the built transport."""
+"""Waiting answers in the AI SDK's own chats over the built transport."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What waits to be published: bounded, in order, and of each state the newest alone."""
+"""The queue of publications: bounded, in order, and only the newest version of each state."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from proxy_server.testing import InMemoryCentrifugo
 
 
 class HeldUp(InMemoryCentrifugo):
-    """Takes nothing until `opened`."""
+    """Accepts nothing until `opened`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ async def test_a_state_takes_the_place_of_the_one_that_waits() -> None:
         b"piece 200",
     ]
     assert centrifugo.published.count(b"elsewhere 299") == 1
-    # whoever posted one that was replaced learns where the newest stands
+    # the caller whose publication was replaced learns the position of the newest
     assert positions[1] == positions[5]
     await publisher.close()
 

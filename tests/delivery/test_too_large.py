@@ -1,4 +1,4 @@
-"""What is too large for a proxy in front of Centrifugo's API: it alone is left out."""
+"""What exceeds the limit of a proxy in front of Centrifugo's API: only that is left out."""
 
 import asyncio
 import uuid
@@ -17,7 +17,7 @@ from testbed.nginx import nginx
 from testbed.ports import free_port
 from tests.conftest import needs
 
-# so many of so many bytes are a full batch of the publisher: with the envelope, above 1 MiB
+# this many of this size are a full batch of the publisher: with the envelope, above 1 MiB
 _BATCH = 500
 _PUBLICATION = b'"' + b"x" * 2080 + b'"'
 _TOO_LARGE = b'"' + b"x" * (2 << 20) + b'"'
@@ -25,7 +25,7 @@ _TOO_LARGE = b'"' + b"x" * (2 << 20) + b'"'
 
 @pytest.fixture(params=["grpc", "http"])
 async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ServerApi]:
-    """Centrifugo's API behind nginx, whose limit for a request is its default."""
+    """Centrifugo's API behind nginx, with its default limit for a request."""
     needs(nginx=machine.nginx())
     with Deployment(folder=tmp_path, replicas=0, api=request.param) as running:
         port = free_port()

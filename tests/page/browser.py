@@ -1,4 +1,4 @@
-"""The page in a real browser, in the words of those who use it."""
+"""The page in a real browser, in the terms of its users."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from testbed.process import Process
 
 AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
 WAIT_MILLISECONDS = 30_000
-# slow enough that something can be done to it in the middle
+# slow enough to do something in the middle
 SLOW = "/tokens 90 rate=30"
 
 
@@ -51,7 +51,7 @@ class Tab:
         return self.page.get_by_role("article", name="Answer")
 
     def answer(self, number: int = 1) -> Locator:
-        """The answer of that place; it need not be there yet."""
+        """The answer at that index; it need not exist yet."""
         return self.answers.nth(number - 1)
 
     @property
@@ -60,7 +60,7 @@ class Tab:
 
     @property
     def asked(self) -> Locator:
-        """The texts of the prompts, without what stands beside them."""
+        """The texts of the prompts, without the buttons beside them."""
         return self.prompts.locator("p")
 
     @property
@@ -69,11 +69,11 @@ class Tab:
 
     @property
     def announced(self) -> Locator:
-        """What a screen reader is given to say of answers."""
+        """What is announced about answers to screen readers."""
         return self.page.get_by_role("status", name="Answer")
 
     def violations(self) -> list[str]:
-        """What axe-core finds against the page as it is."""
+        """The violations that axe-core finds on the page as it is."""
         self.page.evaluate(AXE.read_text())
         found: list[str] = self.page.evaluate(
             "axe.run().then(({violations}) => violations.flatMap(({id, nodes}) =>"
@@ -89,7 +89,7 @@ class Tab:
         self.field.press("Enter")
 
     def look(self) -> None:
-        """Brings the tab to the front: behind others it draws once in a second."""
+        """Brings the tab to the front: in the background it renders only once a second."""
         self.page.bring_to_front()
 
     def wait_for(self, status: str, number: int = 1) -> None:
@@ -97,7 +97,7 @@ class Tab:
         expect(self.answer(number)).to_have_attribute("data-status", status)
 
     def wait_for_text(self, number: int = 1) -> None:
-        """Until the answer has begun to grow."""
+        """Waits until the answer has begun to grow."""
         expect(self.answer(number).locator(".prose")).to_contain_text("4")
 
     def shown_text(self, number: int = 1) -> str:
@@ -134,7 +134,7 @@ class Visitor:
 
 @contextmanager
 def visiting(browser: Browser, origin: str) -> Iterator[Visitor]:
-    """A visitor on whose pages no script may fail, nor break the content security policy."""
+    """A visitor; fails if a script on the pages fails or violates the content security policy."""
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     context.set_default_timeout(WAIT_MILLISECONDS)
     visitor = Visitor(context, origin)
@@ -145,7 +145,7 @@ def visiting(browser: Browser, origin: str) -> Iterator[Visitor]:
 
 @contextmanager
 def model_paused(deployment: Deployment) -> Iterator[None]:
-    """The model says nothing meanwhile, however long that takes."""
+    """Pauses the model during the context, for any length of time."""
     deployment.model.pause()
     try:
         yield
@@ -155,7 +155,7 @@ def model_paused(deployment: Deployment) -> Iterator[None]:
 
 @contextmanager
 def model_saying(markdown: str, deployment: Deployment) -> Iterator[None]:
-    """Answers every prompt with that text meanwhile, in place of the model that there is."""
+    """Answers every prompt with that text during the context, in place of the real model."""
 
     class Says(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -181,5 +181,5 @@ def model_saying(markdown: str, deployment: Deployment) -> Iterator[None]:
 
 
 def words(shown: str) -> str:
-    """What Markdown leaves of a text."""
+    """The words of a Markdown text."""
     return re.sub(r"\W+", "", shown)

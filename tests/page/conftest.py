@@ -1,4 +1,4 @@
-"""Chromium, a visitor in it, and the page with all that stands behind it."""
+"""Chromium, a visitor in it, and the page with everything behind it."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ SETTINGS = {"PROMPTS_PER_MINUTE": "1000", "LEASE_SECONDS": "2", "SHUTDOWN_GRACE_
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    # for this module alone: while it lives, no other event loop can run in the thread
+    # for this module only: while it lives, no other event loop can run in the thread
     with sync_playwright() as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""The page by keyboard, with a screen reader, on a narrow screen, in both colour schemes."""
+"""The page by keyboard, with a screen reader, on a narrow screen, in both color schemes."""
 
 from typing import Literal
 
@@ -42,7 +42,7 @@ def test_the_keyboard_suffices(visitor: Visitor) -> None:
     expect(tab.button("Delete By hand")).to_be_focused()
     keys.press("Enter")
     expect(tab.page.get_by_role("dialog")).to_be_visible()
-    # what has the focus deletes nothing
+    # the focused button does not delete
     keys.press("Enter")
     expect(tab.button("Delete By hand")).to_be_focused()
     keys.press("Enter")
@@ -59,7 +59,7 @@ def test_a_key_right_after_escape_asks_once_more(visitor: Visitor) -> None:
     tab.wait_for("complete")
     tab.button("Delete /tokens 1").click()
     expect(tab.page.get_by_role("dialog")).to_be_visible()
-    # both before the browser tells of the first
+    # both before the browser reports the first
     tab.page.evaluate(
         """async () => {
             document.querySelector("dialog").requestClose();
@@ -100,7 +100,7 @@ def test_answers_are_announced_once_they_are_whole(
         tab.ask("Say it")
         tab.wait_for("complete", 3)
         expect(tab.announced).to_have_text("A bold word.")
-    # what is found is for reading
+    # earlier messages are not announced
     tab.page.reload()
     tab.wait_for("complete", 3)
     expect(tab.field).to_be_focused()
@@ -143,7 +143,7 @@ def test_every_text_stands_out_from_the_page(
     assert tab.page.evaluate(FAINT_TEXTS) == []
 
 
-# the texts whose contrast is below what WCAG asks for, 4.5 to 1
+# the texts with less contrast than WCAG requires, 4.5 to 1
 FAINT_TEXTS = """() => {
   const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
   const luminance = (colour) =>

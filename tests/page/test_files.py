@@ -1,4 +1,4 @@
-"""Files on the page in Chromium: by the button, by drop and by paste, to the model and back."""
+"""Files on the page in Chromium: by button, drop and paste, to the model and back."""
 
 import struct
 import zlib
@@ -11,7 +11,7 @@ from playwright.sync_api import FilePayload, Locator, expect
 from testbed.deployment import Deployment
 from tests.page.browser import Tab, Visitor
 
-# brings files as a person's hand does, who holds them over the page or has copied them
+# adds files by drop or paste, with the events of a real user
 GIVE = """([how, name, type, base64]) => {
   const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   const data = new DataTransfer();
@@ -30,7 +30,7 @@ NATURAL = "(image) => [image.naturalWidth, image.naturalHeight]"
 
 
 def png(width: int, height: int) -> bytes:
-    """A picture whose pixels all differ, so that it stays large."""
+    """An image whose pixels all differ, so that it stays large."""
     rows = b"".join(
         b"\0" + bytes((x * y + x + (y * 7)) & 255 for x in range(width * 3)) for y in range(height)
     )
@@ -83,7 +83,7 @@ def test_files_come_by_button_drop_and_paste_and_reach_the_model(
     assert b64decode(picture["image_url"]["url"].partition(",")[2]) == png(60, 40)
     assert words["text"] == "/tokens 9 mark=files"
 
-    # another tab fetches them
+    # another tab downloads them
     other = visitor.open()
     other.conversations.get_by_role("link").click()
     image = other.prompts.get_by_role("img", name="shot.png")

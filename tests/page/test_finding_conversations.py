@@ -1,4 +1,4 @@
-"""The page in Chromium: what was said is found again, put aside, saved, and told of."""
+"""The page in Chromium: conversations are found again, archived, saved, and notified about."""
 
 import gzip
 import json
@@ -40,7 +40,7 @@ def test_words_are_found_marked_and_opened_at_their_message(visitor: Visitor) ->
     ask(tab, "something else")
     search(tab, "station cafe")
     hits = tab.page.get_by_role("list", name="Search results").get_by_role("listitem")
-    # the prompt, and the title that was made of it
+    # the prompt, and the title made from it
     expect(hits.locator("mark")).to_have_text(["café", "station"] * 2)
     expect(tab.page.get_by_role("status", name="Search")).to_have_text("2 found")
     expect(tab.page.get_by_role("list", name="Conversations")).to_have_count(0)
@@ -166,7 +166,7 @@ def test_an_answer_that_ends_unseen_is_told_of(visitor: Visitor, deployment: Dep
     row = tab.conversations.filter(has_text=SLOW)
     expect(row.get_by_text(", answered")).to_be_attached()
     expect(tab.page).to_have_title("(1) New conversation")
-    # the page itself is seen
+    # the page itself is visible
     assert tab.page.evaluate("notices") == []
     row.get_by_role("link").click()
     expect(tab.page).to_have_title(SLOW)
@@ -223,7 +223,7 @@ def test_axe_finds_nothing(visitor: Visitor, scheme: Literal["light", "dark"], w
 
 
 def test_the_first_load_is_small(origin: str) -> None:
-    """Without highlighting and formulas, which are loaded where they are needed."""
+    """Without highlighting and formulas, which are loaded on demand."""
     assert origin
     folder = FRONTEND / "page" / "dist"
     document = (folder / "index.html").read_text()

@@ -1,4 +1,4 @@
-"""An answer with parts of all kinds on the page, while it comes, asks and ends."""
+"""An answer with parts of all kinds on the page, while it arrives, asks and ends."""
 
 import re
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def test_each_part_is_shown_and_the_user_decides(visitor: Visitor, tmp_path: Pat
     go.touch()
     tab.wait_for("waiting")
     expect(tab.announced).to_have_text("The answer needs your decision.")
-    # it is open still, and what it gave is drawn in part
+    # it is still open, and part of its output is rendered
     expect(look).to_contain_text("Done")
     output = tab.page.get_by_role("group", name="Output of look_up")
     expect(output).to_contain_text('"at": 0')
@@ -80,11 +80,11 @@ def test_each_part_is_shown_and_the_user_decides(visitor: Visitor, tmp_path: Pat
     expect(asked.first).to_contain_text(MARKUP)
     tab.look()
     asked.first.get_by_role("button", name="Approve").press("Enter")
-    # the keyboard is at the next question and not at its button
+    # the focus is on the next request, not on its button
     expect(asked).to_have_count(1)
     expect(asked).to_be_focused()
     tab.page.keyboard.press("Enter")
-    # the other tab shows what was decided, and may decide the rest
+    # the other tab shows the decision, and may decide the rest
     other.look()
     letters = other.answer().locator("details", has_text="send_letter").locator(".tool-state")
     expect(letters).to_have_text(["Approved"])
@@ -103,7 +103,7 @@ def test_each_part_is_shown_and_the_user_decides(visitor: Visitor, tmp_path: Pat
 
 
 def no_barriers(tab: Tab) -> None:
-    """That axe finds none in what the page shows now."""
+    """Axe finds no violations on the page as it is."""
     tab.page.evaluate(AXE.read_text())
     found = tab.page.evaluate("axe.run(document, {preload: false})")
     barriers = [

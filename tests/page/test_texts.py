@@ -1,4 +1,4 @@
-"""Texts on the page: formulas, what is nested deep or long, and a phone's keyboard."""
+"""Texts on the page: formulas, deep or long nesting, and a phone's keyboard."""
 
 import pytest
 from playwright.sync_api import Browser, expect

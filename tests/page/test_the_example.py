@@ -1,4 +1,4 @@
-"""The apps of `examples/` in a browser, while an answer comes: a reload, a cut, a second tab."""
+"""The apps of `examples/` in a browser, during an answer: a reload, a cut, a second tab."""
 
 import shutil
 import subprocess
@@ -21,7 +21,7 @@ PROMPT = "/tokens 120 rate=30"
 
 @pytest.fixture(scope="module", params=["use-chat", "assistant-ui"])
 def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An example, checked and built with the packages that the frontend's tests have."""
+    """An example, checked and built with the packages of the frontend's tests."""
     app: Path = tmp_path_factory.mktemp("example") / request.param
     shutil.copytree(EXAMPLES / app.name, app, ignore=shutil.ignore_patterns("node_modules", "dist"))
     (app / "node_modules").symlink_to(FRONTEND / "node_modules")

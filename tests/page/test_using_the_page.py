@@ -97,7 +97,7 @@ def test_two_tabs_of_a_visitor_are_in_step(visitor: Visitor, deployment: Deploym
     with model_paused(deployment):
         one.look()
         one.button("Regenerate").first.click()
-        # another answer follows, which goes
+        # another answer follows, which will leave
         for tab in (one, other):
             tab.look()
             expect(tab.answers).to_have_count(1)

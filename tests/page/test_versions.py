@@ -1,4 +1,4 @@
-"""Edited prompts and versions in the page, by mouse and by keyboard, seen by another tab."""
+"""Edited prompts and versions on the page, by mouse and by keyboard, seen by another tab."""
 
 from playwright.sync_api import Locator, expect
 
@@ -7,7 +7,7 @@ from tests.page.browser import Tab, Visitor
 
 
 def version(message: Locator) -> Locator:
-    """What a screen reader says of a message's versions."""
+    """What a screen reader reads about a message's versions."""
     return message.get_by_role("status", name="Version")
 
 
@@ -59,7 +59,7 @@ def test_an_answer_made_anew_keeps_the_earlier_one(visitor: Visitor) -> None:
         tab.answer().get_by_role("button", name=f"{which} version")
         for which in ("Earlier", "Later")
     )
-    # by the keyboard, which stays where it is
+    # by keyboard; the focus stays where it is
     earlier.focus()
     tab.page.keyboard.press("Enter")
     expect(version(tab.answer())).to_have_text("Version 1 of 2")

@@ -1,4 +1,4 @@
-"""What the page does with failures, refusals, outages and hostile text."""
+"""How the page handles failures, refusals, outages and hostile text."""
 
 import re
 
@@ -20,7 +20,7 @@ def test_a_stranger_is_refused(visitor: Visitor, stranger: Visitor) -> None:
     expect(sentence).to_be_visible()
     expect(foreign.answers).to_have_count(0)
     expect(foreign.conversations).to_have_count(0)
-    # past the page: what anybody can type into a browser's console
+    # bypassing the page: what anybody can type into a browser's console
     codes = foreign.page.evaluate(ASK_CENTRIFUGO, conversation)
     assert codes == {"connect": 0, "subscribe": 403, "open": 403, "stop": 403}
 
@@ -84,7 +84,7 @@ def test_a_refused_prompt_is_kept(visitor: Visitor, deployment: Deployment) -> N
         tab.wait_for("complete")
         tab.ask("/tokens 12")
         expect(tab.page.get_by_role("alert").filter(has_text="Try again in")).to_be_visible()
-        # behind that of the prompt which was accepted
+        # after that of the accepted prompt
         tab.button("Edit").last.click()
         expect(tab.field).to_have_value("/tokens 12")
         tab.ask("/tokens 15")
@@ -147,7 +147,7 @@ def test_a_page_that_was_opened_in_an_outage_gets_its_websocket(
     visitor.context.on("page", lambda page: page.on("websocket", listen))
     deployment.centrifugo.kill()
     tab = visitor.open()
-    # when a websocket was refused once more, another transport is next
+    # when a websocket was refused again, another transport is next
     tab.page.wait_for_event("websocket")
     deployment.centrifugo.start()
     tab.ask("/tokens 9")
@@ -161,7 +161,7 @@ def test_prompts_that_wait_arrive_in_their_order(visitor: Visitor, deployment: D
     tab.wait_for("complete")
     deployment.centrifugo.kill()
     expect(tab.page.get_by_text("Reconnecting…")).to_be_visible()
-    # together more than one message may have, and more than one try apart
+    # together more than one message may have, and needing more than one attempt
     long = "x" * 40_000
     tab.ask(f"first {long}")
     tab.page.wait_for_timeout(3_000)

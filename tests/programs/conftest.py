@@ -1,4 +1,4 @@
-"""`make run` on ports of its own."""
+"""`make run` on separate ports."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -18,7 +18,7 @@ WAIT = 50.0
 
 @dataclass
 class Run:
-    """A `python -m run` on ports of its own, without the developer's settings."""
+    """A `python -m run` on separate ports, without the developer's settings."""
 
     ports: Ports
     environment: dict[str, str]
@@ -50,7 +50,7 @@ class Run:
         return process
 
     def fails(self) -> str:
-        """What it says when it does not start."""
+        """Its output when it does not start."""
         process = self.start()
         assert process.wait(WAIT) == 1
         return self.said()
@@ -64,7 +64,7 @@ class Run:
 
 
 def ends(run: Run, process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-    """The signal, as a terminal sends it to the whole group, leaves no process."""
+    """After the signal, which a terminal sends to the whole group, no process is left."""
     children = run.children()
     assert children
     os.killpg(process.pid, number)

@@ -1,4 +1,4 @@
-"""The bench: real figures of a short run, and the tables that are made from its reports."""
+"""The bench: real figures of a short run, and the tables made from its reports."""
 
 import subprocess
 import sys

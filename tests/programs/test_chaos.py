@@ -1,4 +1,4 @@
-"""Short runs of the chaos program are clean, and find what a missing mechanism loses or doubles."""
+"""Short runs of the chaos program find nothing, unless a mechanism is removed."""
 
 from collections import Counter
 from pathlib import Path
@@ -40,7 +40,7 @@ FAULTS = {
         "API connections stalled",
     ),
 }
-# no fault of the users' own, and answers long enough to be met by those of the servers
+# no faults by the users, and answers long enough to be hit by those of the servers
 STEADY = Load(
     users=4, answers=6, faults=2, rounds=2, seconds=30, pace=0.5, faulty=False, counts=(600,)
 )
@@ -53,7 +53,7 @@ def found(result: Result) -> Counter[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def built() -> None:
-    """The npm package, which the apps of the users have."""
+    """The npm package, which the users' apps need."""
     frontend.build()
 
 
@@ -89,7 +89,7 @@ def test_each_fault_is_committed_in_the_runs_above(tmp_path: Path) -> None:
 async def test_a_client_that_does_not_check_seq_is_found(*, careful: bool, tmp_path: Path) -> None:
     load = STEADY.but(careful=careful, only=("Centrifugo killed",))
     results = []
-    # a kill in a quiet moment loses nothing, so a careless client has three runs to be found in
+    # a kill at a quiet moment loses nothing, so a careless client gets three runs
     for seed in ("1",) if careful else ("1", "2", "3"):
         folder = tmp_path / seed
         folder.mkdir()

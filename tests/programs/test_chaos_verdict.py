@@ -1,4 +1,4 @@
-"""What the chaos program finds in what it was shown: the verdict and the report."""
+"""What the chaos program concludes from what was shown: the verdict and the report."""
 
 import json
 import time
@@ -137,7 +137,7 @@ def test_an_early_end_needs_a_cause(status: str) -> None:
 
 
 def looked_at(doubt: Doubt, *, shown: set[str], stored: set[str]) -> tuple[Counter[str], int]:
-    """What the verdict says of answers that are on one side only, and how many it excuses."""
+    """The verdict on answers that are on one side only, and how many it excuses."""
     exhibit = Exhibit(
         "anna",
         "conversation",

@@ -1,4 +1,4 @@
-"""The compose file: its shape, its settings, and its page as nginx serves it."""
+"""The compose file: its form, its settings, and its page as nginx serves it."""
 
 import json
 import re
@@ -66,7 +66,7 @@ def test_centrifugo_is_the_pinned_one_and_gets_what_make_run_gives_it() -> None:
     centrifugo = SERVICES["centrifugo"]
     assert centrifugo["image"].endswith(":v" + ".".join(map(str, pinned())))
     given = set(Environment(api_key="", grpc_credential="").variables())
-    # inside its container it keeps its own ports, and listens for the other containers
+    # inside its container it keeps its default ports, and listens for the other containers
     ports = {"CENTRIFUGO_HTTP_SERVER_PORT", "CENTRIFUGO_GRPC_API_PORT"}
     addresses = {"CENTRIFUGO_HTTP_SERVER_ADDRESS", "CENTRIFUGO_GRPC_API_ADDRESS"}
     origins = {"CENTRIFUGO_CLIENT_ALLOWED_ORIGINS"}
@@ -83,7 +83,7 @@ def test_centrifugo_knows_each_variable(tmp_path: Path) -> None:
     addresses = {name: "127.0.0.1" for name in given if name.endswith("_ADDRESS")}
     with parts.centrifugo(port, given | values | addresses, tmp_path) as centrifugo:
         said = [json.loads(line) for line in centrifugo.log_text().splitlines()]
-    # of this machine's, not of ours
+    # from this machine's environment, not from ours
     unknown = {line["var"] for line in said if "unknown var" in line["message"]}
     assert not unknown & set(given)
     assert any("serving websocket" in line["message"] for line in said)
@@ -137,7 +137,7 @@ def access_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(deployment: Deployment, access_log: Path) -> Iterator[str]:
-    """The address of the built page behind real nginx with the image's configuration."""
+    """The address of the built page behind a real nginx with the image's configuration."""
     needs(nginx=machine.nginx())
     port = free_port()
     values = {
@@ -149,7 +149,7 @@ def page(deployment: Deployment, access_log: Path) -> Iterator[str]:
     told = NGINX
     for name, value in values.items():
         told = told.replace(f"${{{name}}}", value)
-    # which the image leaves on
+    # the image leaves it on
     told = told.replace("server_tokens off;", f"server_tokens off; access_log {access_log};")
     with nginx(port, f"include {_mime_types()};\n{told}", access_log.parent):
         yield f"127.0.0.1:{port}"
@@ -194,7 +194,7 @@ async def test_a_prompt_comes_back_through_the_page(page: str) -> None:
 
 @pytest.fixture(scope="module")
 def below(page: str, access_log: Path) -> Iterator[str]:
-    """The page below a path of a proxy before it, as docs/operations.md says."""
+    """The page below a path of an outer proxy, as in docs/operations.md."""
     block = re.search(r"```nginx\n(location /chat/.+?)```", OPERATIONS, re.DOTALL)
     assert block
     port = free_port()

@@ -1,4 +1,4 @@
-"""The file `.env`: secrets made once and kept to oneself, settings read as docker compose does."""
+"""The file `.env`: secrets created once and kept private, settings read as docker compose does."""
 
 import subprocess
 import sys
@@ -117,7 +117,7 @@ def test_git_ignores_the_file() -> None:
 
 
 def test_it_runs_on_its_own(file: Path) -> None:
-    """As `python3 -m run.environment`, where nothing is installed yet."""
+    """As `python3 -m run.environment`, before anything is installed."""
     package = file.parent / "run"
     package.mkdir()
     for name in ("__init__.py", "environment.py"):

@@ -1,4 +1,4 @@
-"""The package as others install it: all that it needs is in the wheel, and its command starts."""
+"""The package as others install it: the wheel has all that it needs, and its command starts."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""`make run`: the parts come up together, answer with a real model, and leave nothing behind."""
+"""`make run`: the parts start together, answer with a real model, and leave nothing behind."""
 
 import os
 import shutil

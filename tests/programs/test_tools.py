@@ -1,4 +1,4 @@
-"""The programs that `make` finds, builds or installs: which one is taken, and what is said."""
+"""The programs that `make` finds, builds or installs: which one is used, and what is printed."""
 
 import shutil
 import subprocess
@@ -31,12 +31,12 @@ def centrifugo(path: Path, version: str) -> Path:
     "name", ["frontend/package-lock.json", *(path.name for path in ROOT.glob("requirements*.txt"))]
 )
 def test_what_is_pinned_names_no_registry(name: str) -> None:
-    """Each reader has one of their own: `make lock` and `make requirements` write no addresses."""
+    """Developers use different ones: `make lock` and `make requirements` write no addresses."""
     assert "://" not in (ROOT / name).read_text()
 
 
 class Checkout:
-    """A copy of what finds Centrifugo and Node, on a machine that has nothing."""
+    """A copy of the code that finds Centrifugo and Node, on a machine that has nothing."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -72,7 +72,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 @pytest.fixture
 def empty_python(tmp_path: Path) -> str:
-    """Of a virtualenv in which nothing is installed but pip."""
+    """The Python of a virtualenv with nothing but pip."""
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     return str(tmp_path / "venv" / "bin" / "python")
 
@@ -80,7 +80,7 @@ def empty_python(tmp_path: Path) -> str:
 def test_the_centrifugo_that_is_named_is_taken(checkout: Checkout) -> None:
     centrifugo(checkout.path / "centrifugo", f"{MAJOR}.{MINOR}.{PATCH}")
     assert checkout.found(CENTRIFUGO_BIN="/opt/centrifugo") == Path("/opt/centrifugo")
-    # a part is started in a folder of its own
+    # a part starts in another folder
     assert checkout.found(CENTRIFUGO_BIN="mine/centrifugo") == checkout.folder / "mine/centrifugo"
 
 

@@ -1,4 +1,4 @@
-"""Sequences of chunks as any responder could make them: all types, interleaved, by seed."""
+"""Random sequences of chunks as any responder could yield them: all types, interleaved, by seed."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _WORDS = ("word ", "é", "👩‍🚀", "\n\n", "`code`", "漢字", '"\\', "\u20
 
 
 class Sequence:
-    """One answer's chunks. What is open may go on between all others."""
+    """One answer's chunks. What is open may continue between all others."""
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
@@ -65,10 +65,10 @@ class Sequence:
         kind = self._random.choice(["start-step", "start-step", "finish-step", "reset-step"])
         self._chunks.append({"type": kind})
         if kind == "reset-step":
-            # nothing that was open then can go on
+            # nothing that was open before can continue
             self._open.clear()
         if kind != "finish-step":
-            # the input of a call does not go on in another step
+            # the input of a call does not continue in another step
             self._open = [one for one in self._open if one not in self._in_step]
             self._in_step.clear()
             self._step_calls.clear()
@@ -109,7 +109,7 @@ class Sequence:
         outcome = self._outcome(call)
         self._open.append(outcome)
         if call.startswith("call"):
-            # the id may come again in the next step, and would then mean that
+            # the id may be used again in the next step, and would then refer to that call
             self._in_step.append(outcome)
 
     def _outcome(self, call: str) -> Iterator[Json]:
@@ -186,7 +186,7 @@ class Sequence:
         return str(self._count)
 
     def _new_call(self) -> str:
-        """Some providers begin to count anew in each step."""
+        """Some providers restart their numbering in each step."""
         fresh = f"call_{len(self._step_calls)}" if self._random.random() < 0.5 else self._new_id()
         self._step_calls.append(fresh)
         return fresh

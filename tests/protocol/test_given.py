@@ -1,4 +1,4 @@
-"""Metadata that a responder gives, beside the service's own."""
+"""A responder's metadata, beside the service's own."""
 
 import json
 from typing import Any

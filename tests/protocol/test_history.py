@@ -1,4 +1,4 @@
-"""A history that holds what others wrote."""
+"""A history with messages by other versions."""
 
 import json
 from typing import Literal

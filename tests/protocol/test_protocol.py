@@ -1,4 +1,4 @@
-"""docs/protocol.md: each name in it is one of the code's, and its client is exact."""
+"""docs/protocol.md: each of its names exists in the code, and its client is exact."""
 
 import asyncio
 import json
@@ -105,7 +105,7 @@ def fields_in(body: str) -> Fields:
 
 
 def documented() -> Iterator[tuple[str, Fields]]:
-    """Each interface by its name, and each member of a union by its type."""
+    """Each documented interface by name, and each member of a union by type."""
     for name, body in re.findall(r"^interface (\w+) \{(.+?)\}", SHAPES, re.DOTALL | re.MULTILINE):
         yield name, fields_in(body)
     for tag, body in re.findall(r'\| \{ type: "([\w-]+)"(.*?)\}', SHAPES):
@@ -113,7 +113,7 @@ def documented() -> Iterator[tuple[str, Fields]]:
 
 
 def sent(shape: type[msgspec.Struct]) -> Fields:
-    """The fields as they stand in JSON."""
+    """The fields as they are in JSON."""
     omits = shape.__struct_config__.omit_defaults
     return {
         field.encode_name: field.default is msgspec.UNSET or (omits and not field.required)
@@ -122,7 +122,7 @@ def sent(shape: type[msgspec.Struct]) -> Fields:
 
 
 def shapes() -> dict[str, type[msgspec.Struct]]:
-    """Those that clients see, by their types or else names."""
+    """Those that clients see, by type or else by name."""
     found = [
         value
         for module in (messages, chunks, sessions, publications)
@@ -209,7 +209,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 @pytest.fixture
 def client(tmp_path: Path) -> Path:
-    """The document's client in a folder of its own, beside what drives it."""
+    """The document's client in a folder of its own, beside its driver."""
     (example,) = re.findall(r"```js\n(.+?)```", DOCUMENT, re.DOTALL)
     (tmp_path / "client.mjs").write_text(example)
     (tmp_path / "driver.mjs").write_text(DRIVER)
@@ -240,7 +240,7 @@ async def test_the_documents_client_is_exact_while_things_break(
     async with Link(deployment.port) as link:
         result = asyncio.create_task(run(client, "whole", link.port, prompts=prompts))
         cuts = beats = 0
-        # a machine that is busy starts the clients late
+        # a busy machine starts the clients late
         while not result.done() and (beats < 6 or cuts <= len(prompts)):
             await asyncio.sleep(0.6)
             cuts += link.cut()

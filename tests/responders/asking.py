@@ -1,4 +1,4 @@
-"""The service with Python of somebody's own, and what it answers."""
+"""The service with an operator's Python, and its answers."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -34,7 +34,7 @@ def said(message: Message) -> str:
 
 
 async def begun(app: App) -> Session:
-    """An answer of which something is shown."""
+    """An answer of which some is shown."""
     session = await app.chat.send("anna", NewPrompt([TextPart("Hi")]))
 
     async def shown() -> bool:

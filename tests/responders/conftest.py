@@ -1,4 +1,4 @@
-"""The service with Python of somebody's own, over a Centrifugo in memory."""
+"""The service with an operator's Python, over an in-memory Centrifugo."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from tests.responders.python import own
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Serve:
-    """The service with these settings, over a Centrifugo in memory."""
+    """The service with these settings, over an in-memory Centrifugo."""
     own.seen.clear()
     own.done.clear()
     own.release = asyncio.Event()

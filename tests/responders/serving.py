@@ -28,7 +28,7 @@ async def serving(path: str, handler: Handler, port: int = 0) -> AsyncIterator[s
 
 
 def streaming(stream: Stream) -> Handler:
-    """Sends it, and cuts the connection where it says so."""
+    """Sends the body, and cuts the connection if told to."""
 
     async def complete(request: web.Request) -> web.StreamResponse:
         encoding = {"Content-Encoding": stream.encoding} if stream.encoding else {}
@@ -43,7 +43,7 @@ def streaming(stream: Stream) -> Handler:
 async def write(
     request: web.Request, response: web.StreamResponse, pieces: Iterable[bytes], *, cut: bool
 ) -> None:
-    """Piece by piece; `cut` ends the connection before the end of the body."""
+    """Piece by piece; `cut` breaks the connection before the end of the body."""
     await response.prepare(request)
     for piece in pieces:
         await response.write(piece)

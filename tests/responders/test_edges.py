@@ -1,4 +1,4 @@
-"""Servers at the edges that answer in ways the real ones rarely do."""
+"""Servers at the edges that answer in ways that the real ones rarely do."""
 
 import asyncio
 
@@ -57,7 +57,7 @@ async def test_a_batch_that_centrifugo_fails_to_take_is_sent_again(status: int) 
     async def batch(request: web.Request) -> web.StreamResponse:
         (command,) = (await request.json())["commands"]
         keys.append(command["publish"]["idempotency_key"])
-        # whatever the body says, it is the status that counts
+        # whatever the body says, the status counts
         told = {"replies": [{"publish": {"offset": len(keys), "epoch": "a"}}]}
         return web.json_response(told, status=200 if len(keys) == 3 else status)
 
@@ -143,7 +143,7 @@ async def test_a_provider_that_asks_for_patience_is_not_waited_for(after: str) -
 
 
 async def test_a_channel_that_fails_alone_holds_up_no_other() -> None:
-    """One shard of Centrifugo's Redis is away."""
+    """One shard of Centrifugo's Redis is down."""
     away = True
     tried = 0
 
@@ -165,7 +165,7 @@ async def test_a_channel_that_fails_alone_holds_up_no_other() -> None:
         while tried < 5:
             await publisher.post("ai:there", b"{}", f"key {before_the_fifth_try}", urgent=True)
             before_the_fifth_try += 1
-        # its tries are some tenths of a second apart by then
+        # by then its attempts are some tenths of a second apart
         assert before_the_fifth_try > 20
         assert publisher.reachable
         assert not waiting.done()

@@ -21,7 +21,7 @@ BIRDS = "# Birds\nThe ostrich is a bird that runs.\n"
 
 @contextmanager
 def serving(folder: Path, responders: str) -> Iterator[Deployment]:
-    """With two files of notes; `examples.notes:notes` answers to what names nobody."""
+    """With two files of notes; `examples.notes:notes` answers prompts that name no model."""
     (folder / "notes" / "sea").mkdir(parents=True)
     (folder / "notes" / "sea" / "whales.md").write_text(WHALES)
     (folder / "notes" / "birds.md").write_text(BIRDS)
@@ -37,7 +37,7 @@ def serving(folder: Path, responders: str) -> Iterator[Deployment]:
         yield running
 
 
-# one for each framework: a server that imports several takes long to start on a busy machine
+# one server per framework: on a busy machine, one that imports several takes long to start
 @pytest.fixture(scope="module")
 def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     with serving(tmp_path_factory.mktemp("examples"), "echo=examples.echo:answer") as running:

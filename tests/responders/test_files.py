@@ -1,4 +1,4 @@
-"""What models are given of files, and what is said where they take none."""
+"""What models receive of files, and what is said if they accept none."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ ZIP = FilePart("application/zip", "upload:zip", "a.zip")
 
 
 class Uploaded:
-    """The files of one user, by their addresses."""
+    """The files of one user, by address."""
 
     def __init__(self, contents: Mapping[str, bytes]) -> None:
         self._contents = contents
@@ -62,7 +62,7 @@ def prompt(*history: Message, files: Files = FILES) -> Prompt:
 
 
 class Provider:
-    """Refuses what has a file of some kind, as a server does, and answers all else."""
+    """Refuses files of some kinds, as servers do, and answers everything else."""
 
     def __init__(self, status: int = 400, body: object = None, *, refuses: str = "never") -> None:
         self._refusal = (status, body)
@@ -138,7 +138,7 @@ async def test_the_responses_api_is_given_the_same_in_its_own_words() -> None:
 
 
 async def test_a_route_is_given_what_the_ai_sdk_can_read() -> None:
-    """Data URLs as `useChat` posts them, and texts as text: few models take them as files."""
+    """Data URLs as `useChat` posts them, and texts as text: few models accept them as files."""
     bodies: list[Json] = []
 
     async def reply(request: web.Request) -> web.Response:
@@ -184,7 +184,7 @@ async def test_older_files_beyond_the_bound_are_left_out_and_said_to_be() -> Non
     given = await with_contents(history, FILES, 4 + 6)
     assert given[0].parts == [TextPart("[The file a.png is left out here.]")]
     assert isinstance(given[2].parts[0], FilePart)
-    # what is stored stays as it is
+    # what is stored does not change
     assert history[0].parts == [PNG]
     with pytest.raises(ResponderFailed) as failed:
         await with_contents([message("user", PNG, PDF)], FILES, 10)
@@ -220,7 +220,7 @@ async def test_a_model_that_takes_no_images_says_so(status: int, said: str) -> N
     async with asking(provider) as responder:
         sentence = await sentence_of(responder, message("user", TextPart("look"), PNG))
         assert sentence == "The model test does not take images."
-        # and a conversation with older ones goes on
+        # a conversation with older files goes on
         history = [
             message("user", TextPart("look"), PNG),
             message("assistant", TextPart("a cat")),

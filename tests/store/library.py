@@ -1,4 +1,4 @@
-"""Conversations in a database, to search in."""
+"""Conversations in a database, for searching."""
 
 import uuid
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Library:
         title: str = "",
         before: str | None = None,
     ) -> str:
-        """A prompt with its answer, by default in a conversation of its own."""
+        """Adds a prompt with its answer, by default in a new conversation."""
         turn = new_turn(self.user, before, parts=[TextPart(prompt)], title=title)
         accepted = await self._turns.accept(turn)
         assert accepted.assignment is not None

@@ -1,4 +1,4 @@
-"""A database that users keep busy: signs of life pass, and what nobody waits for is not run."""
+"""A database that users keep busy: heartbeats pass, and what nobody waits for is not run."""
 
 import asyncio
 import threading
@@ -28,7 +28,7 @@ WAITING = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND
 
 @asynccontextmanager
 async def kept_busy(store: Store, url: str) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Users' calls hold all that the store has; gives them. They end with the context."""
+    """Users' calls occupy the whole store during the context; returns them."""
     occupied = _postgresql_held if url.startswith("postgresql") else _sqlite_held
     async with occupied(store, url) as calls:
         yield calls
@@ -83,8 +83,8 @@ async def test_leases_are_renewed_while_users_hold_every_connection(
     await store.write(partial(leases.insert, assignment=held, queued=False))
     checkpoint = Checkpoint(held.message_id, 1, [TextPart("x")], BEGINNING)
     if infrastructure.postgresql is None:
-        # One thread has one transaction at a time. It takes no more of users' work than it can
-        # do soon, and of this as much as comes.
+        # One thread runs one transaction at a time. It queues no more of users' work than it can do
+        # soon, but any number of heartbeats.
         async with _sqlite_held(store, url) as calls:
             queue: list[asyncio.Task[None]] = []
             while not (queue and queue[-1].done()):

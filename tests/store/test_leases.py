@@ -39,7 +39,7 @@ def new_assignment(conversation: str | None = None, user: str = "anna") -> Assig
 
 
 async def remove(store: Store, messages: Iterable[str]) -> None:
-    """What is being made of these answers."""
+    """Removes the generations of these answers."""
     gone = sa.delete(generations).where(generations.c.message.in_(messages))
     await store.write(lambda connection: connection.execute(gone))
 

@@ -1,4 +1,4 @@
-"""The schema: made once however many servers start, and the one that the code expects."""
+"""The schema: created once however many servers start, and as the code expects it."""
 
 import asyncio
 import sqlite3
@@ -134,7 +134,7 @@ def _run(statement: str, connection: sa.Connection) -> None:
 
 
 def described(connection: sa.Connection) -> dict[str, Any]:
-    """All that the database says of its tables; the order of columns means nothing."""
+    """All that the database says about its tables; the order of columns does not matter."""
     inspector = sa.inspect(connection)
     return {
         table: {

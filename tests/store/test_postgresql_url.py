@@ -1,4 +1,4 @@
-"""PostgreSQL's URLs as hosts give them, a server with TLS, and PgBouncer before it."""
+"""PostgreSQL URLs as hosts give them, a server with TLS, and PgBouncer in front of it."""
 
 import asyncio
 import os
@@ -124,7 +124,7 @@ def postgresql() -> Iterator[tuple[int, Path]]:
 
 
 async def used(url: str) -> str:
-    """What the server says of a connection: its encryption, its name and a setting."""
+    """What the server says about a connection: its encryption, its name and a setting."""
     store = Store(url)
     asked = sa.text(
         "SELECT (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid())::text || ' ' || "
@@ -146,7 +146,7 @@ async def test_a_server_with_tls(postgresql: tuple[int, Path]) -> None:
     assert await used(f"{address}?sslmode=verify-full&{root}&{rest}") == "true chat 5MB"
     bound = f"{address}?sslmode=require&channel_binding=require"
     assert await used(f"{bound}&{root}&{rest}") == "true chat 5MB"
-    # nobody vouches for it
+    # no authority has signed it
     with pytest.raises(StoreUnavailable, match="certificate verify failed"):
         await used(bound)
 

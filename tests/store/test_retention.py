@@ -1,4 +1,4 @@
-"""Conversations go when their time has come, and not while they are being answered."""
+"""Conversations are removed at their age limit, but not while they are being answered."""
 
 import asyncio
 import uuid
@@ -55,7 +55,7 @@ class Aged:
 
 
 class Slow(Store):
-    """Holds what it has written for a while before it commits."""
+    """Delays its commits."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)

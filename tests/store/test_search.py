@@ -1,4 +1,4 @@
-"""Words are found in every script, by their owner alone, and go with what they stood in."""
+"""Words are found in every script, only by their owner, and are removed with their text."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""What stands without its words in the index comes to be found step by step."""
+"""Messages that are missing in the index become searchable step by step."""
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ async def test_what_older_servers_wrote_is_found_after_some_steps(library: Libra
         await library.add(f"prompt {number}", [TextPart(f"answer {number}")], before=conversation)
 
     def forget(connection: sa.Connection) -> None:
-        """As if it had been there before the index, or came from a server of that time."""
+        """As if it were older than the index, or came from a server of that time."""
         connection.execute(sa.delete(searched).where(searched.c.conversation == conversation))
         of_it = conversations.c.id == conversation
         connection.execute(
@@ -28,7 +28,7 @@ async def test_what_older_servers_wrote_is_found_after_some_steps(library: Libra
 
     await library.store.write(forget)
     assert await library.found("prompt") == []
-    # a turn of a server that keeps the index leaves the rest to be found
+    # a turn by a server that keeps the index leaves the rest to be found
     await library.add("prompt 40", [TextPart("answer 40")], before=conversation)
     assert await library.found("prompt") == ["prompt 40"]
     while await index_some(library.store):

@@ -1,4 +1,4 @@
-"""SQLite where the disk is full, cannot be written, or has no write-ahead log."""
+"""SQLite if the disk is full, is read-only, or supports no write-ahead log."""
 
 import asyncio
 import sqlite3
@@ -97,7 +97,7 @@ async def test_a_disk_that_is_full_in_the_middle_of_an_answer(tmp_path: Path) ->
             await until(_truth(lambda: server.events(event="store_unavailable")))
             refused = await client.rpc("ai:send", text="/tokens 5 " + "x" * 20_000)
             assert (refused["error"]["code"], refused["error"]["temporary"]) == (503, True)
-            # whose end is told when it is stored
+            # its end is published once it is stored
             await until(_truth(lambda: server.events(event="end_not_stored_yet")))
             filler.unlink()
             answer = await following
@@ -132,7 +132,7 @@ def _truth(look: Callable[[], object]) -> Callable[[], Awaitable[bool]]:
 async def test_a_file_system_without_a_write_ahead_log(
     tmp_path: Path, synchronous: Synchronous, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """As some network file systems: locks by a file, and no memory that processes share."""
+    """As on some network file systems: locks by file, and no shared memory between processes."""
     url = f"sqlite:///file:{tmp_path}/conversations.db?vfs=unix-dotfile&uri=true"
     store = Store(url, synchronous=synchronous)
     await migrate(store)

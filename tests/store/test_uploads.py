@@ -1,4 +1,4 @@
-"""Files come in pieces, belong to one user, and go with the last message that names them."""
+"""Files come in pieces, belong to one user, and are removed with the last message naming them."""
 
 import asyncio
 import random
@@ -97,7 +97,7 @@ async def test_two_tabs_bring_the_same_file_at_once(store: Store, user: str) -> 
         both = [*pieces, *pieces]
         random.Random(3).shuffle(both)
         await asyncio.gather(*(uploads.put(store, user, piece, LIMITS) for piece in both))
-        # whoever was last has seen all others
+        # the last call saw all the others
         assert await read_piece(store, user, pieces[0].upload_id, 6)
 
 
@@ -149,7 +149,7 @@ async def test_what_does_not_fit_is_refused_and_nothing_is_stored(store: Store, 
         with pytest.raises(Malformed):
             await uploads.put(store, user, piece, LIMITS)
     assert await pieces_of(store, user) == 1
-    # what need not be said again
+    # what need not be repeated
     await uploads.put(store, user, replace(second, media_type=None, bytes=None), LIMITS)
 
 
@@ -157,7 +157,7 @@ async def test_limits_are_checked_before_anything_is_stored(store: Store, user: 
     limits = UploadLimits(one=3 * SIZE, all=8 * SIZE)
     with pytest.raises(TooLarge):
         await uploads.put(store, user, cut(b"x" * (3 * SIZE + 1))[0], limits)
-    # what has only begun counts whole
+    # an upload that has only begun counts with its full size
     begun = [cut(b"x" * 3 * SIZE) for _ in range(2)]
     for pieces in begun:
         await uploads.put(store, user, pieces[0], limits)
@@ -215,7 +215,7 @@ async def test_a_file_goes_with_the_last_message_that_names_it(store: Store, use
     await turns.stop(user, first.conversation_id, None)
     await _all_ended(store, user)
 
-    # the answer before is made anew, and what followed it goes: another message names the file
+    # the earlier answer is regenerated, and what followed it leaves: another message names the file
     wanted = Regeneration(
         user=user,
         conversation_id=first.conversation_id,
@@ -234,7 +234,7 @@ async def test_a_file_goes_with_the_last_message_that_names_it(store: Store, use
     assert await files.about(url) is None
     with pytest.raises(NotFound):
         await turns.accept(turn(user, FilePart("text/plain", url)))
-    # by small steps
+    # in small steps
     assert await sweep(store)
     assert 0 < await pieces_of(store, user) < 30
     await swept(store)

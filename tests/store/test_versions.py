@@ -1,4 +1,4 @@
-"""What is hidden and shown again in the database, also what is older than versions."""
+"""What is hidden and shown again in the database, including messages older than versions."""
 
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -33,7 +33,7 @@ class Talk:
         self._is_new = True
 
     async def say(self, replaces: str | None = None) -> tuple[str, str]:
-        """The ids of the prompt and its answer."""
+        """Returns the ids of the prompt and its answer."""
         turn = new_turn(self.user, conversation_id=self.id, is_new=self._is_new, replaces=replaces)
         self._is_new = False
         accepted = await self.turns.accept(turn)
@@ -128,7 +128,7 @@ async def test_a_long_branch_leaves_and_comes_back(talk: Talk) -> None:
 
 
 async def test_what_hangs_in_the_air_is_not_shown(talk: Talk) -> None:
-    """A server of the version before has removed what stood before it."""
+    """A server of the version before has removed the message before it."""
     prompt, _ = await talk.say()
     follower, its_answer = await talk.say()
     await talk.say(replaces=follower)

@@ -1,4 +1,4 @@
-"""What tests of the whole look at: a visitor, what is stored, what the model's server knows."""
+"""Shared observations: a visitor, what is stored, what the model's server recorded."""
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -56,7 +56,7 @@ async def ended_at_the_model(deployment: Deployment, mark: str) -> Json | None:
 
 
 def events_of(session: Json, server: Process) -> list[str]:
-    """What a server logged of the session's answer."""
+    """What a server logged about the session's answer."""
     return [line["event"] for line in server.events(message=session["generation"]["message"])]
 
 

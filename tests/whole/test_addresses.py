@@ -1,4 +1,4 @@
-"""Limits for each network address, through nginx and Centrifugo as they are configured for it."""
+"""Limits per network address, through nginx and Centrifugo as configured for that."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from testbed.ports import free_port
 from tests.conftest import needs
 
 TEMPLATE = Path(__file__).parents[2] / "frontend" / "page" / "nginx.conf.template"
-# addresses of this machine that a client may come from
+# addresses of this machine that a client may use as its source
 HERE, ELSEWHERE = "127.0.0.2", "127.0.0.3"
 
 

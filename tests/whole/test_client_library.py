@@ -37,7 +37,7 @@ async def begun(scenario: str, port: int, **argument: Any) -> asyncio.subprocess
 
 
 async def ended(running: asyncio.subprocess.Process) -> Any:
-    """What the scenario came to show."""
+    """What the scenario showed."""
     try:
         output, _ = await running.communicate()
     finally:
@@ -71,8 +71,8 @@ async def test_every_text_is_exact_while_sockets_are_cut(deployment: Deployment)
 
 
 async def test_more_missed_than_centrifugo_recovers_costs_one_call(tmp_path: Path) -> None:
-    # more than are published between two checkpoints, fewer than while the client is away,
-    # also on a machine that has other work and publishes five times a second
+    # more than are published between two checkpoints, and fewer than while the client is away, even
+    # on a busy machine that publishes only five times a second
     limit = {"CENTRIFUGO_CLIENT_RECOVERY_MAX_PUBLICATION_LIMIT": "30"}
     settings = SETTINGS | {"CHECKPOINT_SECONDS": "0.5"}
     prompt = "/tokens 600 rate=50"

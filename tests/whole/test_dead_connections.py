@@ -1,4 +1,4 @@
-"""Connections that swallow everything, as a middlebox that forgot them, while new ones pass."""
+"""Connections that silently swallow everything, like a forgetful middlebox, while new ones pass."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ from testbed.text import text
 from testbed.waiting import until
 from tests.conftest import SETTINGS, needs
 
-# what whoever waits for text takes for a hiccup; without a sign of life it is minutes
+# what a waiting user takes for a hiccup; without keepalives it takes minutes
 SECONDS = 15
 
 
@@ -45,7 +45,7 @@ async def test_the_server_leaves_a_dead_connection(infrastructure: Deployment) -
 
 
 async def test_centrifugo_behind_a_balancer_gets_through_again(tmp_path: Path) -> None:
-    """Its own channel asks for no sign of life: a balancer beside it knows better."""
+    """Its own gRPC channel sends no keepalives: a balancer beside it detects the failure."""
     needs(nginx=machine.nginx())
     with Deployment(folder=tmp_path, replicas=0, settings=SETTINGS) as deployment:
         server = deployment.server()

@@ -1,4 +1,4 @@
-"""A deleted conversation's text goes from Centrifugo too, also where that was away just then."""
+"""A deleted conversation's text leaves Centrifugo too, even if that was down at the time."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ async def history(deployment: Deployment, channel: str) -> int:
 
 
 async def answered(client: Client) -> tuple[str, str]:
-    """A conversation with an answer that is whole, and its channel, which is followed."""
+    """A conversation with a complete answer, and its channel, to which a client is subscribed."""
     session = await client.rpc("ai:send", text="/tokens 20")
     assert (await client.follow(session))["text"] == text(20)
     return session["conversation"], session["channel"]
@@ -47,7 +47,7 @@ async def test_what_could_not_be_taken_off_centrifugo_is_so_later(
             assert await client.rpc("ai:delete", conversation=conversation) == {}
             assert await history(infrastructure, channel) > 0
             if dies:
-                # with it stored, and nobody told: the other server does all of it
+                # stored but not published: the other server does all of it
                 first.kill()
             else:
                 link.refusing = False

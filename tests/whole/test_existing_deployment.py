@@ -1,4 +1,4 @@
-"""A Centrifugo that was there before, with users, namespaces and proxies of its own."""
+"""An existing Centrifugo, with its own users, namespaces and proxies."""
 
 import base64
 import hashlib
@@ -34,13 +34,13 @@ CHANNELS, METHODS, PROXY = "assistant", "llm", "answers"
 
 @dataclass(frozen=True)
 class Existing:
-    """Where the existing Centrifugo is, with our server behind it."""
+    """The existing Centrifugo, with our server behind it."""
 
     url: str
 
     @asynccontextmanager
     async def connect(self, user: str) -> AsyncIterator[Client]:
-        """The connection of a user with a token of the deployment's own."""
+        """The connection of a user with a token of the deployment."""
         client = Client(await websockets.connect(self.url))
         token = jwt(sub=user)
         client.hello = (await client.command("connect", {"token": token}))["connect"]
@@ -65,7 +65,7 @@ def merged(one: Any, other: Any) -> Any:
 
 
 class Plan:
-    """What Centrifugo and our server are told, in plain text at first."""
+    """The configuration of Centrifugo and our server, without TLS at first."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -102,7 +102,7 @@ class Plan:
         }
 
     def welcome_visitors(self) -> None:
-        """As the document's second block says."""
+        """As in the document's second block."""
         block = json.loads(DOCUMENT.split("```json\n")[2].split("```")[0])
         block["client"]["proxy"]["connect"]["endpoint"] = self.proxy["endpoint"]
         self.ours = merged(self.ours, block)
@@ -111,7 +111,7 @@ class Plan:
         self.environment[variable] = CREDENTIAL
 
     def encrypt(self) -> None:
-        """TLS both ways, with a certificate that no public authority signed."""
+        """TLS both ways, with a self-signed certificate."""
         certificate, key = map(str, self_signed(self.folder))
         encrypted = {"enabled": True, "cert_pem": certificate, "key_pem": key}
         self.proxy["grpc"]["tls"] = {"enabled": True, "server_ca_pem": certificate}
@@ -149,7 +149,7 @@ class Plan:
 def existing(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Existing]:
-    """In plain text, with TLS over gRPC, and with TLS over HTTP and Redis as the engine."""
+    """Without TLS, with TLS over gRPC, and with TLS over HTTP and Redis as the engine."""
     plan = Plan(tmp_path_factory.mktemp("existing"))
     with ExitStack() as stack:
         if request.param != "plain":
@@ -201,7 +201,7 @@ async def test_one_user_is_not_another(existing: Existing) -> None:
 async def test_what_was_there_goes_on(existing: Existing) -> None:
     async with existing.connect("ada") as client:
         assert "error" not in await client.subscribe("news:today")
-        # its own backend, which is not running here: not our server's "no such method"
+        # from its own backend, which is not running here: not our server's "no such method"
         answer = await client.rpc("app:anything")
         assert answer["error"]["code"] == 100
         unknown = await client.rpc("llm:anything")
@@ -221,7 +221,7 @@ async def test_visitors_and_its_own_users_go_together(open_to_visitors: Existing
     session = await visitor.rpc("llm:send", text="/tokens 5")
     assert (await visitor.follow(session))["text"] == text(5)
     async with open_to_visitors.connect("ada") as ada:
-        # from its token, and not from our proxy
+        # from its token, not from our proxy
         assert "data" not in ada.hello
         refused = await ada.rpc("llm:open", conversation=session["conversation"])
         assert refused["error"]["code"] == 403

@@ -51,7 +51,7 @@ async def test_a_paused_server_that_wakes_up_shows_nothing(infrastructure: Deplo
                 assert answer["closing"]["reason"] == "interrupted"
                 first.resume()
                 async with Door(first.port) as door:
-                    # it answers again, and had the time of several publications
+                    # it answers again, and had the time for several publications
                     await until(lambda: door.rpc(user_of(client), "ai:list"))
                 await asyncio.sleep(1)
                 assert client.publications.empty()
@@ -141,7 +141,7 @@ async def test_an_end_that_was_taken_over_is_published_once(infrastructure: Depl
 
 
 async def test_a_browser_that_stops_reading_holds_up_nobody(infrastructure: Deployment) -> None:
-    # more in all than its socket and Centrifugo's queue for it hold
+    # more in total than its socket and Centrifugo's queue for it hold
     count, size = 24, 100_000
     with infrastructure.server(
         GENERATIONS_PER_USER=str(count), FIRST_TOKEN_SECONDS="30", IDLE_SECONDS="30"
@@ -159,5 +159,5 @@ async def test_a_browser_that_stops_reading_holds_up_nobody(infrastructure: Depl
                 for seed, session in enumerate(sessions):
                     look = partial(closed_answer, door, user_of(stalled), session["conversation"])
                     assert shown(await until(look)) == text(size, seed)
-            # Centrifugo has had enough of it
+            # Centrifugo closes the connection
             await stalled.read_to_the_end()

@@ -1,4 +1,4 @@
-"""A file on its whole way: over the websocket, to the model, back to another device, and gone."""
+"""A file through the whole system: over the websocket, to the model, to another device."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ PIECE = 48_000
 async def upload(
     client: Client, content: bytes, media_type: str, filename: str = "a" * 255, seed: int = 1
 ) -> str:
-    """Brings the pieces in a random order, some of them twice and two at a time."""
+    """Uploads the pieces in random order, some of them twice and two at a time."""
     count = -(-len(content) // PIECE)
     order = [*range(count), *range(0, count, 3)]
     random.Random(seed).shuffle(order)
@@ -74,8 +74,8 @@ async def test_the_model_is_given_what_was_uploaded(deployment: Deployment, clie
     assert b64decode(data) == picture
     assert given_text["text"] == f'<file name="a.txt">\n{words}\n</file>'
 
-    # the next prompt's answer is given the picture, which costs the budget little, and not the
-    # text, which is longer than that
+    # the next prompt's answer gets the image, which costs little of the budget, but not the text,
+    # which exceeds it
     again = uuid.uuid4().hex
     conversation = session["conversation"]
     next_session = await client.rpc(
@@ -121,7 +121,7 @@ async def test_a_picture_of_an_earlier_turn_is_given_again(
 async def test_the_pieces_of_a_deleted_file_leave_the_database(
     deployment: Deployment, client: Client
 ) -> None:
-    """In the background: its id is free again when they have."""
+    """In the background: its id is free again once they have."""
     upload_id = str(uuid.uuid4())
     piece = {
         "id": upload_id,

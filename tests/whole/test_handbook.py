@@ -1,4 +1,4 @@
-"""The operator's handbook holds to the code, and its balancer to real replicas."""
+"""The operator's handbook matches the code, and its balancer works with real replicas."""
 
 import ast
 import asyncio
@@ -40,7 +40,7 @@ class Event(NamedTuple):
 
 
 def logged() -> Iterator[Event]:
-    """Each event where it is logged; a field that is not always there counts."""
+    """Each event where it is logged; optional fields count too."""
     for file in PACKAGE.rglob("*.py"):
         tree = ast.parse(file.read_text())
         bound = {
@@ -64,7 +64,7 @@ def logged() -> Iterator[Event]:
 
 
 def _by_case(tree: ast.Module) -> Iterator[tuple[ast.Call, str]]:
-    """The calls under `match event`, each with the event of its case; `case _` is what is left."""
+    """The calls under `match event`, each with the event of its case; `case _` has the rest."""
     returned = {
         value.value
         for node in ast.walk(tree)
@@ -149,7 +149,7 @@ async def test_a_deploy_behind_the_balancer_loses_nothing(replicas: Deployment) 
 
 
 async def deploy(servers: list[Process]) -> None:
-    """One replica after the other, each in the middle of answers."""
+    """Replaces one replica after the other, each in the middle of answers."""
     for server in servers:
         await asyncio.sleep(0.5)
         assert await asyncio.to_thread(server.stop) == 0
@@ -157,7 +157,7 @@ async def deploy(servers: list[Process]) -> None:
 
 
 async def insist(client: Client, prompt: str) -> Json:
-    """Asks again with the same id while the answer is a temporary error, as the library does."""
+    """Repeats the call with the same id after temporary errors, as the library does."""
     name = str(uuid.uuid4())
     for _ in range(200):
         session = await client.rpc("ai:send", id=name, text=prompt)

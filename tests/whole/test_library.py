@@ -1,4 +1,4 @@
-"""Conversations put aside and found again, through all the real parts."""
+"""Conversations archived and found again, through all the real parts."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ async def begun(client: Client, text: str) -> str:
 
 
 async def ended(client: Client, session: Json) -> str:
-    """The conversation, once its answer has come to its end and is stored."""
+    """The conversation, once its answer has ended and is stored."""
     conversation = str(session["conversation"])
 
     async def is_stored() -> bool:

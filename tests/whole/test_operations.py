@@ -1,4 +1,4 @@
-"""What an operator meets: metrics, a line for each event, a Centrifugo that is away."""
+"""What an operator sees: metrics, a log line for each event, a Centrifugo that is down."""
 
 import re
 import uuid

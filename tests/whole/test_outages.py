@@ -1,4 +1,4 @@
-"""The database or Centrifugo away, without its history, or with replies that are lost."""
+"""The database or Centrifugo down, without its history, or with lost replies."""
 
 import asyncio
 import random
@@ -109,10 +109,10 @@ async def test_lost_replies_of_centrifugo_double_nothing(infrastructure: Deploym
 
 
 async def test_the_model_waits_while_centrifugo_is_away(infrastructure: Deployment) -> None:
-    """Text that cannot be published gathers within a bound; the model is not read beyond it."""
+    """Text that cannot be published gathers up to a limit; the model is not read beyond it."""
     async with Link(infrastructure.api_port) as link:
         api = f"grpc://127.0.0.1:{link.port}"
-        # making so many events may take the test's model longer than a token may take
+        # the test's model may take longer to make so many events than a token may take
         environment = {
             "CENTRIFUGO_API_URL": api,
             "MAX_ANSWER_BYTES": "3000000",
@@ -120,7 +120,7 @@ async def test_the_model_waits_while_centrifugo_is_away(infrastructure: Deployme
         }
         with infrastructure.server(1, **environment) as server:
             async with visitor(infrastructure) as client:
-                # more events than the buffers of sockets hold, as fast as they are read
+                # more events than the socket buffers hold, as fast as they are read
                 mark, count = str(uuid.uuid4()), 400_000
                 prompt = f"/tokens {count} size=2 rate=0 mark={mark}"
                 session = await client.rpc("ai:send", text=prompt)
@@ -172,14 +172,14 @@ async def test_centrifugo_restarts_without_its_history(infrastructure: Deploymen
 
 
 async def test_what_redis_did_not_deliver_is_shown_after_an_outage(tmp_path: Path) -> None:
-    """An end that stands in the history, but that Centrifugo's nodes were not told of."""
+    """An end that is in the history, but of which Centrifugo's nodes were not notified."""
     needs(redis=machine.redis_server())
     deployment = Deployment(folder=tmp_path, engine="redis", settings=SETTINGS)
     async with Link(deployment.redis_port) as redis, Link(deployment.api_port) as api:
         address = f"redis://127.0.0.1:{redis.port}"
         deployment.centrifugo_settings = {"CENTRIFUGO_ENGINE_REDIS_ADDRESS": address}
         deployment.api_link = api.port
-        # in threads: Centrifugo and the server need the links at their start
+        # in threads: Centrifugo and the server need the links when they start
         await asyncio.to_thread(deployment.__enter__)
         device = Device(deployment.url, random.Random(1), recovered=lambda _: None)
         other = await deployment.connect()
@@ -190,7 +190,7 @@ async def test_what_redis_did_not_deliver_is_shown_after_an_outage(tmp_path: Pat
             def answer() -> Shown:
                 return device.view.messages[session["generation"]["message"]]
 
-            # somebody whose answer goes on notices that Centrifugo is away
+            # another user's running answer notices that Centrifugo is down
             beside = await other.rpc("ai:send", text="/tokens 400")
             await until(async_(lambda: answer().text))
             redis.refusing = True

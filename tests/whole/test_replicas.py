@@ -1,4 +1,4 @@
-"""Several replicas: what goes on from one to another, and what any of them may do."""
+"""Several replicas: what continues from one to another, and what any of them may do."""
 
 import asyncio
 import time
@@ -48,7 +48,7 @@ async def test_a_draining_server_refuses_and_the_rest_goes_on(infrastructure: De
 
                 error = await until(refused)
                 assert (error["code"], error["temporary"]) == (503, True)
-                # a balancer that asks sends nothing more here
+                # a balancer that checks health sends nothing more here
                 assert not await door.serves()
             answer = await following
             assert (answer["text"], answer["closing"]["type"]) == (text(200), "finish")
@@ -59,7 +59,7 @@ async def test_a_prompt_stored_while_its_server_drains_goes_to_another_replica(
 ) -> None:
     async with Link(infrastructure.api_port) as link:
         through_it = f"grpc://127.0.0.1:{link.port}"
-        # both before anything is frozen: a start holds up this loop, and so the link
+        # both before anything is frozen: starting one blocks this loop, and so the link
         with (
             infrastructure.server(CENTRIFUGO_API_URL=through_it) as first,
             infrastructure.server(2),
@@ -121,7 +121,7 @@ async def test_a_delete_through_any_replica_ends_the_answer_and_the_subscription
                 assert {"type": "deleted", "conversation": session["conversation"]} in told
                 sent = await until(partial(ended_at_the_model, infrastructure, mark))
                 assert not sent["whole"]
-                # the server that made it had time to store an end, had it not seen the delete
+                # time for its server to store an end, had it missed the delete
                 await asyncio.sleep(0.5)
                 assert (await client.rpc("ai:list"))["conversations"] == []
                 assert (await client.rpc("ai:open", **where))["error"]["code"] == 403

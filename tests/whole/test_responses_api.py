@@ -1,4 +1,4 @@
-"""The same way of a prompt where the model speaks the Responses API."""
+"""A prompt's whole way if the model speaks the Responses API."""
 
 import uuid
 from collections.abc import Iterator

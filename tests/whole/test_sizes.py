@@ -1,4 +1,4 @@
-"""Answers and conversations that are larger than what a connection carries at once."""
+"""Answers and conversations larger than a connection carries at once."""
 
 import uuid
 from pathlib import Path
@@ -13,13 +13,13 @@ from testbed.text import text
 from testbed.waiting import until
 from tests.conftest import SETTINGS
 
-# of the model server, in one answer: some 300 KB, as fast as it can
+# of the model server, in one answer: some 300 KB, as fast as possible
 TOKENS = 90_000
 LONG = f"/tokens {TOKENS} rate=10000000"
 
 
 async def test_a_conversation_beyond_centrifugos_queue_comes_in_pages(client: Client) -> None:
-    """With more than 1 MB in one reply Centrifugo would disconnect the client, each time anew."""
+    """With a reply above 1 MB, Centrifugo would disconnect the client each time."""
     session = await client.rpc("ai:send", text=LONG)
     conversation = session["conversation"]
     for turn in range(4):
@@ -58,7 +58,7 @@ async def test_an_answer_without_end_ends_at_the_bound(infrastructure: Deploymen
     assert answer["metadata"]["usage"]["estimated"]
     shown = answer["parts"][0]["text"]
     assert text(TOKENS).startswith(shown)
-    # what one read of the socket brought still goes out whole
+    # what one read of the socket brought still goes out completely
     assert len(shown) < 200_000 < len(text(TOKENS))
 
 
@@ -73,7 +73,7 @@ RAISED = {
 async def test_prompts_of_megabytes_where_the_limits_were_raised(
     tmp_path: Path, api: Literal["grpc", "http"]
 ) -> None:
-    """Accepted, or refused by the name of the limit; what others are told goes on."""
+    """Accepted, or refused with the name of the limit; other users are not affected."""
     deployment = Deployment(
         folder=tmp_path,
         api=api,

@@ -1,6 +1,6 @@
-"""The version before beside the present one, on one database: as servers are while one replaces it.
+"""The previous version beside the present one, on one database, as during an update.
 
-The older one starts first, and the newer one migrates what it has made.
+The older one starts first, and the newer one migrates its database.
 """
 
 import asyncio
@@ -77,7 +77,7 @@ async def test_each_takes_over_from_the_other(
             answer = await asyncio.wait_for(following, WAIT)
             assert answer["closing"]["reason"] == "interrupted"
             assert text(3000).startswith(answer["text"])
-            # what waited for it is made by the heir
+            # what was queued behind it is made by the other server
             made = await last(door, user, session["conversation"], "complete")
             assert shown(made) == text(20)
             opened = await door.rpc(user, "ai:open", **where)

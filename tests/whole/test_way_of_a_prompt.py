@@ -1,4 +1,4 @@
-"""A prompt over the websocket, its answer back over the same, through all the real parts."""
+"""A prompt and its answer over one websocket, through all the real parts."""
 
 import asyncio
 import uuid
@@ -96,7 +96,7 @@ async def test_what_a_model_does_wrong_is_told_in_a_sentence(
 
 
 async def test_the_first_token_is_shown_at_once(infrastructure: Deployment) -> None:
-    """It waits for no other, however long publications are gathered."""
+    """It does not wait for more, however long publications are gathered."""
     with infrastructure.server(COALESCE_SECONDS="1"):
         client = await infrastructure.connect()
         session = await client.rpc("ai:send", text="/tokens 8 rate=4")

@@ -1,4 +1,4 @@
-"""The model server of the testbed, alone."""
+"""The testbed's model server, alone."""
 
 from collections.abc import Iterator
 

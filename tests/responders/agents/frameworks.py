@@ -1,4 +1,4 @@
-"""The frameworks whose agents may answer, each with one that has tools, over the model server."""
+"""The frameworks whose agents may answer, each with an agent with tools, over the model server."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager

@@ -1,4 +1,4 @@
-"""Graphs of LangGraph as somebody else would write them."""
+"""LangGraph graphs as an operator would write them."""
 
 from collections.abc import Iterator
 from typing import Any, TypedDict
@@ -47,7 +47,7 @@ async def broken() -> str:
 
 
 def over(url: str, http: httpx2.AsyncClient) -> Graph:
-    """With a model over HTTP; by itself it shares a client between event loops."""
+    """With a model over HTTP; by default it shares a client between event loops."""
     tools = [weather, pay, broken]
     model = ChatOpenAI(
         model="test",
@@ -72,7 +72,7 @@ def over(url: str, http: httpx2.AsyncClient) -> Graph:
 
 
 class Thinker(BaseChatModel):
-    """Says what it thinks, in both ways that there are."""
+    """Streams its reasoning, in both possible ways."""
 
     @property
     def _llm_type(self) -> str:

@@ -1,4 +1,4 @@
-"""Agents of the OpenAI Agents SDK as somebody else would write them."""
+"""Agents of the OpenAI Agents SDK as an operator would write them."""
 
 from agents import Agent, OpenAIChatCompletionsModel, RunContextWrapper, function_tool
 from openai import AsyncOpenAI

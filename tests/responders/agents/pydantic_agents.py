@@ -1,4 +1,4 @@
-"""Agents of PydanticAI as somebody else would write them."""
+"""PydanticAI agents as an operator would write them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -67,7 +67,7 @@ async def _held() -> AsyncIterator[None]:
 
 
 async def by_hand(turn: Turn) -> AsyncIterator[BaseChunk]:
-    """As one would write it who wants to choose the agent for each answer."""
+    """For an operator who wants to choose the agent for each answer."""
     stream = VercelAIEventStream[None, str](sdk_version=7)
     async with endless.run_stream_events(turn.text) as events:
         async for chunk in stream.transform_stream(events):

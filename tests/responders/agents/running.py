@@ -1,4 +1,4 @@
-"""Agents run as the service runs them, below the store: a prompt in, events out."""
+"""Agents run as the service runs them, without the store: a prompt in, events out."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from proxy_server.responders.responder import Prompt
 
 
 class ModelServer:
-    """Over HTTP, with what it was asked."""
+    """Over HTTP, recording its requests."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}/v1"
@@ -26,7 +26,7 @@ class ModelServer:
         return await self._get("sent", mark)
 
     async def left(self, mark: str) -> bool:
-        """Whether the one request was given up by who asked."""
+        """Whether the client gave up its one request."""
         sent = await self.sent(mark)
         return len(sent) == 1 and sent[0]["ended_at"] is not None and not sent[0]["whole"]
 
@@ -38,7 +38,7 @@ class ModelServer:
 
 
 def prompt(*said: str | Sequence[Part]) -> Prompt:
-    """Of a conversation whose messages are the user's and the assistant's in turn."""
+    """For a conversation in which user and assistant alternate."""
     history = [
         Message(
             str(number),

@@ -1,4 +1,4 @@
-"""Agents that ask: decided while nothing runs, and gone on with by another replica."""
+"""Agents that ask: decided while nothing runs, and continued by another replica."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -33,7 +33,7 @@ Replica = Callable[[str], AbstractAsyncContextManager[App]]
 
 @pytest.fixture
 def replica(model: ModelServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Replica:
-    """One of several over the same store, each with agents that know nothing of before."""
+    """One of several over the same store, each with agents that know nothing about before."""
     set_tracing_disabled(True)
     centrifugo = InMemoryCentrifugo()
 

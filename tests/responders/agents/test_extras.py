@@ -1,4 +1,4 @@
-"""The frameworks are extras: what is missing is named, and what is not used is not imported."""
+"""The frameworks are extras: missing ones are named, and unused ones are not imported."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Graphs of LangGraph behind RESPONDER, with the real library and a model over HTTP."""
+"""LangGraph graphs behind RESPONDER, with the real library and a model over HTTP."""
 
 from collections.abc import AsyncIterator
 from functools import partial

@@ -1,4 +1,4 @@
-"""Agents of PydanticAI behind RESPONDER, with the real library and a model over HTTP."""
+"""PydanticAI agents behind RESPONDER, with the real library and a model over HTTP."""
 
 import contextlib
 from collections.abc import AsyncIterator

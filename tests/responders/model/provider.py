@@ -1,4 +1,4 @@
-"""A provider whose replies a test chooses, and what is asked of it."""
+"""A provider whose replies the test chooses; records its requests."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,7 +36,7 @@ def prompt(*history: Message) -> Prompt:
 
 
 class Provider:
-    """Answers with the statuses and bodies given, and then as it should."""
+    """Answers with the given statuses and bodies, and then normally."""
 
     def __init__(self, *refusals: tuple[int, object]) -> None:
         self._refusals = list(refusals)

@@ -1,4 +1,4 @@
-"""Streams of the Responses API as servers send them, with what must come out."""
+"""Streams of the Responses API as servers send them, with the expected results."""
 
 import gzip
 import json

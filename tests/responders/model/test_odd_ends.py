@@ -1,4 +1,4 @@
-"""The model server's odd ends, which the chaos program has among its faults, over the whole way."""
+"""The model server's odd ends, which are among chaos's faults, through the whole system."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What is said and logged where a provider refuses, or keeps silent."""
+"""What is shown and logged if a provider refuses, or stays silent."""
 
 import asyncio
 

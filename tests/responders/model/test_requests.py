@@ -1,4 +1,4 @@
-"""How a model's server is asked: what it refuses, what it is sent beside, and what is logged."""
+"""Requests to a model's server: what it refuses, what else it is sent, and what is logged."""
 
 from collections.abc import Sequence
 
@@ -130,7 +130,7 @@ async def test_a_conversation_that_is_too_long_is_asked_for_once_more_without_it
         for role in ("user", "assistant")
     ]
     last = message("user", TextPart("last"))
-    # a server's error is tried again by the SDK, as it may pass
+    # the SDK retries after a server error, which may pass
     tries = 3 if status == 500 else 1
     provider = Provider(*[(status, body)] * tries)
     async with asking(provider) as responder:

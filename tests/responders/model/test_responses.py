@@ -1,4 +1,4 @@
-"""The Responses API: the same rules, over streams of its own."""
+"""The Responses API: the same rules, with its own streams."""
 
 import asyncio
 import json

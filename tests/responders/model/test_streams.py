@@ -30,7 +30,7 @@ TAGS = ("think", "thinking")
 
 @dataclass
 class Answered:
-    """What came out of a stream."""
+    """The result of reading a stream."""
 
     text: str = ""
     reasoning: str = ""
@@ -76,7 +76,7 @@ def check(answered: Answered, stream: Stream) -> None:
 async def answering(
     path: str, stream: Stream, api: Callable[[Server], Responder]
 ) -> AsyncIterator[AsyncIterator[Sequence[Event]]]:
-    """What a responder gives for a server that sends that stream."""
+    """What a responder yields for a server that sends that stream."""
     async with serving(path, streaming(stream)) as url:
         server = Server(url, "none", 1, first_token_seconds=5, idle_seconds=5, reasoning_tags=TAGS)
         responder = api(server)
@@ -95,7 +95,7 @@ async def test_what_comes_out_of_a_stream(stream: Stream) -> None:
 
 
 class Cut(Source):
-    """A body that comes in the reads given."""
+    """A body that arrives in the given reads."""
 
     def __init__(self, reads: list[bytes], *, breaks: bool) -> None:
         self._reads = reads

@@ -1,4 +1,4 @@
-"""The bound on waiting, also where the process itself stood still."""
+"""The timeout for waiting, also if the process itself stalled."""
 
 import asyncio
 import socket
@@ -44,7 +44,7 @@ async def test_waits_that_bring_nothing_do_not_renew_it() -> None:
             with limit:
                 await asyncio.sleep(BOUND / 10)
 
-    # not wait_for: its own TimeoutError would look like the one that is expected
+    # not wait_for: its own TimeoutError would look like the expected one
     async with asyncio.timeout(WAIT) as never:
         with pytest.raises(TimeoutError):
             await wait()
@@ -85,7 +85,7 @@ async def test_nothing_of_it_is_left_once_it_is_closed() -> None:
     with limit:
         await asyncio.sleep(0)
     limit.close()
-    # one that went on would cancel whoever waits by then
+    # a timer that went on would cancel whatever waits by then
     await asyncio.sleep(2 * BOUND)
     assert limit._timer is None or limit._timer.cancelled()
 

@@ -1,4 +1,4 @@
-"""The transport below the SDK: what came over a connection is read, whatever becomes of it."""
+"""The transport below the SDK: what arrived is read, whatever happens to the connection."""
 
 import httpx2
 import pytest

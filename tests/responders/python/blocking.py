@@ -1,4 +1,4 @@
-"""Responders that keep the event loop to themselves until that is told."""
+"""Responders that block the event loop until that is reported."""
 
 import asyncio
 import time

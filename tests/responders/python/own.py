@@ -1,4 +1,4 @@
-"""Responders as somebody else would write them, good and bad, for the tests of how they are run."""
+"""Responders as operators would write them, good and bad, to test how they are run."""
 
 import asyncio
 import os
@@ -49,7 +49,7 @@ async def calls(_: Turn) -> AsyncIterator[object]:
 
 
 async def replaces(_: Turn) -> AsyncIterator[object]:
-    """Far more than an answer may hold, of which little stays."""
+    """Sends far more than an answer may contain, of which little stays."""
     for number in range(20):
         yield {"type": "data-state", "id": "s", "data": [number, 150_000 * "x"]}
         yield {"type": "data-moment", "data": 150_000 * "x", "transient": True}
@@ -122,7 +122,7 @@ async def nothing(turn: Turn) -> AsyncIterator[str]:
 
 
 class Held:
-    """What a responder opens, and has to close in the same task."""
+    """What a responder opens, and must close in the same task."""
 
     async def __aenter__(self) -> None:
         self._task = asyncio.current_task()
@@ -188,7 +188,7 @@ class Shop:
 
 
 class Again:
-    """Ends only where it is begun a second time, by a server that is told so."""
+    """Ends only when begun a second time, by a server that knows it may."""
 
     retry = True
 

@@ -1,4 +1,4 @@
-"""What RESPONDER may name, and what is said where it cannot answer."""
+"""What RESPONDER may name, and the message if it cannot answer."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Python of somebody else's as the responder: what it is given, and what it says."""
+"""An operator's Python as the responder: what it receives, and what it yields."""
 
 import json
 from functools import partial

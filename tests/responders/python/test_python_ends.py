@@ -1,4 +1,4 @@
-"""How Python of somebody else's ends: by itself, by an exception, by a stop, or not."""
+"""How an operator's Python ends: by itself, by an exception, by a stop, or not at all."""
 
 import asyncio
 import json

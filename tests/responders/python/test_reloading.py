@@ -1,4 +1,4 @@
-"""`--reload`: what its author writes answers next, and answers that are being made end in order."""
+"""`--reload`: the edited responder answers next, and running answers end in order."""
 
 import os
 import subprocess
@@ -56,7 +56,7 @@ def write(file: Path, text: str) -> None:
 
 
 async def asked(server: Process) -> str:
-    """The conversation that an answer is being made in."""
+    """The conversation in which an answer is being made."""
     async with Door(server.port) as door:
         session = await door.rpc("anna", "ai:send", text="Hi")
     return str(session["conversation"])

@@ -1,4 +1,4 @@
-"""Generators that never wait leave the loop to others, and do not hold up those that do wait."""
+"""Generators that never wait leave the loop to others, and do not delay those that do wait."""
 
 import asyncio
 from itertools import count
@@ -26,7 +26,7 @@ async def test_they_share_each_pass_of_the_loop() -> None:
         done.append(number)
 
     async def patient() -> int:
-        """Waits between its values, as most do: each takes a pass and no more."""
+        """Waits between its values, as most do: each takes one pass."""
         own, before = Round(rounds), passes
         for _ in range(100):
             await asyncio.sleep(0)
@@ -39,7 +39,7 @@ async def test_they_share_each_pass_of_the_loop() -> None:
         await asyncio.sleep(0)
         passes += 1
     assert max(map(len, list(given.values())[1:])) < 2 * 17
-    # all of them came to an end together: none was left behind
+    # all of them ended together: none was left behind
     assert sorted(done) == list(range(GREEDY))
     assert len(given) > GREEDY * VALUES / 40
     assert await waiting <= 101

@@ -1,4 +1,4 @@
-"""A responder that blocks the event loop is named with its line, and one that waits is not."""
+"""A responder that blocks the event loop is named with its line; one that waits is not."""
 
 import sys
 import sysconfig

@@ -1,4 +1,4 @@
-"""A route of a test, and what is heard of it."""
+"""A route of a test, and what it yields."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,7 +35,7 @@ PROMPT = Prompt(
 
 @dataclass
 class Heard:
-    """What came out of an answer, and how it ended."""
+    """The result of an answer, and how it ended."""
 
     text: str = ""
     reasoning: str = ""

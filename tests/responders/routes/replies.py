@@ -1,4 +1,4 @@
-"""What routes reply, with what must come out: each form that is read, whole, cut and odd."""
+"""Replies of routes, with the expected results: each supported format, complete, cut and odd."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,10 @@ NEUTRAL = "Something went wrong while the answer was made. Try again."
 
 @dataclass(frozen=True)
 class Reply:
-    """pieces: written one after the other; cut: the connection breaks after the last."""
+    """pieces: written one after another.
+
+    cut: whether the connection breaks after the last.
+    """
 
     name: str
     pieces: Sequence[str | bytes]

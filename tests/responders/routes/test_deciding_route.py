@@ -36,7 +36,7 @@ def route(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Route]:
 
 
 def alike(body: Json) -> Json:
-    """Without what each makes by itself: ids, and the service's own fields."""
+    """Without generated values: ids, and the service's own fields."""
     names = {message["id"]: str(at) for at, message in enumerate(body["messages"])}
     assert body.keys() <= {"id", "turn", "trigger", "messages", "messageId"}
     return {

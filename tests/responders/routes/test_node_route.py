@@ -23,13 +23,13 @@ OTHER = "whsec_" + base64.b64encode(b"a secret that the route does not know").de
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """All parts, the route among them; `stranger` is asked without the right secret."""
+    """All parts, including the route; `stranger` lacks the right secret."""
     folder = tmp_path_factory.mktemp("node-route")
     port = free_port()
     settings = {
         "RESPONDER": f"http://127.0.0.1:{port}/api/chat",
         "RESPONDER_SECRETS": f"{OTHER},{SECRET}",
-        # a first answer in Node takes its time on a busy machine
+        # on a busy machine, a first answer in Node takes long
         "FIRST_TOKEN_SECONDS": "20",
         "IDLE_SECONDS": "20",
         "RESPONDERS": f"nowhere=http://127.0.0.1:{port}/nowhere",
@@ -47,7 +47,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 
 def command(folder: Path) -> list[str]:
-    """The example as it stands, with the packages that the frontend's tests have."""
+    """The example as it is, with the packages of the frontend's tests."""
     example = folder / "example"
     shutil.copytree(
         ROOT / "examples" / "node-route", example, ignore=shutil.ignore_patterns("node_modules")
@@ -108,7 +108,7 @@ async def test_a_stop_is_seen_at_the_route_and_behind_it(asked: Deployment) -> N
     ("prompt", "shown", "sentence"),
     [
         ("/status 400", "", "The model did not answer. Try again."),
-        # Node hands a cut on, and drops what it has not sent by then
+        # Node passes a cut on, and drops what it has not sent by then
         ("/cut 5", text(5), "The model broke off its answer. Try again."),
     ],
 )

@@ -46,7 +46,7 @@ async def test_the_parts_are_those_of_the_ai_sdk(
     assert metadata["status"] == "complete", server.log_text()[-2000:]
     parts = expected["parts"]
     assert [without_state(part) for part in message["parts"]] == [*map(without_state, parts)]
-    # the service's own fields are its own
+    # without the service's own fields
     given = expected["metadata"]
     assert given["took"] == metadata["took"] == [1, 2]
     assert given["tea"] == metadata["tea"] == {"kind": "green", "degrees": 80}
@@ -55,7 +55,7 @@ async def test_the_parts_are_those_of_the_ai_sdk(
 
 
 def without_state(part: dict[str, Any]) -> dict[str, Any]:
-    """A text that is over has no state here and `done` there, and no id of its stream."""
+    """A finished text has no state here but `done` there, and no id of its stream."""
     is_text = part["type"] in ("text", "reasoning")
     return {
         name: value for name, value in part.items() if not (is_text and name in ("id", "state"))

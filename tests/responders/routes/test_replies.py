@@ -1,4 +1,4 @@
-"""What a route replies, in all forms."""
+"""A route's replies, in all formats."""
 
 import pytest
 from aiohttp import web

@@ -34,7 +34,7 @@ def told(language: str) -> str:
 
 @pytest.fixture(params=["Node", "Python"])
 def verified(request: pytest.FixtureRequest, tmp_path: Path) -> Verified:
-    """The user of a request, by the code of the documentation; None for one that is refused."""
+    """The user of a request, by the documentation's code; None if refused."""
 
     def in_python(body: bytes, headers: Mapping[str, str]) -> str | None:
         known: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""A route as the responder: what it is asked, what of its replies is read, and how they end."""
+"""A route as the responder: its requests, which of its replies are read, and how they end."""
 
 import asyncio
 import json
@@ -121,7 +121,7 @@ async def test_a_route_that_does_not_listen_yet_is_asked_again() -> None:
     assert heard.failure.reason == "away"
     assert "secret" not in str(heard.failure)
     listening = asyncio.create_task(listen(responder))
-    # its first try has been refused by then, and its last has not been made
+    # its first attempt has been refused by then, and its last has not been made
     await asyncio.sleep(0.1)
     async with serving("/", asked.handler, port):
         assert (await listening).text == "Hello"

@@ -1,4 +1,4 @@
-"""Streams as OpenAI-compatible servers send them, with what must come out."""
+"""Streams as OpenAI-compatible servers send them, with the expected results."""
 
 from tests.responders.model.streams.bookkeeping import BOOKKEEPING, SIGNS_OF_LIFE
 from tests.responders.model.streams.content import SHAPES, TAGS

@@ -1,4 +1,4 @@
-"""What is said beside the text: usage, ids, choices, ends, signs of life."""
+"""What is sent besides the text: usage, ids, choices, ends, signs of life."""
 
 from tests.responders.model.streams.made import (
     DONE,

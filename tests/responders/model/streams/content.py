@@ -1,4 +1,4 @@
-"""Text and reasoning in the shapes that servers give them."""
+"""Text and reasoning in the shapes that servers use."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Answers that fail, or end without an end."""
+"""Answers that fail, or stop without an end."""
 
 import json
 
@@ -17,7 +17,7 @@ SO_FAR = say("So far")
 
 
 def told(name: str, failure: str) -> Stream:
-    """The server says after some text that it has failed, and ends the stream as always."""
+    """The server reports a failure after some text, and ends the stream as usual."""
     return Stream(name, [SO_FAR, failure, DONE], text="So far", failure="provider_error")
 
 

@@ -1,6 +1,6 @@
-"""Streams as OpenAI-compatible servers really send them, with what must come out.
+"""Streams as OpenAI-compatible servers really send them, with the expected results.
 
-Each is a kind: the pieces that are written one after the other, and what a person is shown.
+Each is a kind: the pieces as written one after another, and what the user sees.
 """
 
 import json
@@ -14,9 +14,11 @@ DONE = "data: [DONE]\n\n"
 
 @dataclass(frozen=True)
 class Stream:
-    """text: what is shown, or with `begins` what that begins with; failure: a failure's reason.
+    """A stream and its expected result.
 
-    cut: the connection breaks after the last piece.
+    text: what is shown, or with `begins` its beginning.
+    failure: the reason of the failure, if any.
+    cut: whether the connection breaks after the last piece.
     """
 
     name: str
@@ -81,5 +83,5 @@ def around(*middle: str | bytes) -> list[str | bytes]:
 
 
 def after(*last: str | bytes) -> list[str | bytes]:
-    """An ordinary answer with something behind its text."""
+    """An ordinary answer with something after its text."""
     return [HELLO, WORLD, STOP, *last, DONE]
