@@ -1,4 +1,4 @@
-# Everything starts here: `make` alone lists what there is.
+# `make` alone lists the commands.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 .DELETE_ON_ERROR:

@@ -60,8 +60,8 @@ class CentrifugoApiServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Batch(self, request, context):
-        """Runs commands and answers each in its place. With `parallel` set no order is kept, not even
-        within one channel: a batch then holds at most one publication per channel.
+        """Runs commands; the replies have the order of the commands. With `parallel`, they run in any
+        order, even within a channel: so a batch has at most one publication per channel.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -55,14 +55,14 @@ class CentrifugoProxyServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Connect(self, request, context):
-        """A client connects without a token of Centrifugo's own: who is it?
+        """A client connects without a Centrifugo token: returns its user.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Subscribe(self, request, context):
-        """A client wants to follow a channel: may it?
+        """A client subscribes to a channel: returns whether it may.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,8 +27,8 @@ BY_PROMPT = Why("complete", "Another prompt came first.")
 BY_STOP = Why("stopped", "The answer was stopped.")
 BY_TIME = Why("complete", "Nobody decided in time.")
 
-# Only answers that are not being made, so a replica that looks for orphans need not lock their
-# users.
+# Not if it is being made: a replica that looks for orphans takes no lock on their users, and may
+# start it meanwhile.
 _LEAVE = sa.delete(generations).where(
     generations.c.message == sa.bindparam("of_message"), generations.c.status != "streaming"
 )

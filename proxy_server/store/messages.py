@@ -89,8 +89,8 @@ _FIRST_UNFINISHED = sa.select(sa.func.min(generations.c.ordinal)).where(
 class Leading(NamedTuple):
     """What an answer brings into the conversation: its prompt, and the message before that.
 
-    after: the id of the message before the prompt. For an answer that is one of several versions,
-        its own id: a reader that does not have it then knows that something is missing.
+    after: the id of the message before the prompt. If the prompt is one of several versions, the
+        answer's own id: a reader does not have it, and so knows that something is missing.
     """
 
     prompt: Message | None
