@@ -61,6 +61,7 @@ log = structlog.get_logger()
 class App:
     """The service as an async context manager: inside it, `chat` answers.
 
+    Entering raises ResponderUnusable or StoreUnusable if the settings cannot work.
     responder: what makes the answers; by default, the one that the settings name.
     centrifugo: its server API; by default, the one that the settings name.
     """

@@ -67,6 +67,10 @@ class Chat:
         self._announcements = announcements
 
     async def send(self, user: str, prompt: NewPrompt) -> Session:
+        """Stores a prompt and begins or queues its answer; returns the session to follow.
+
+        A repeated `message_id` returns the first result.
+        """
         try:
             return await self._accept(user, prompt)
         except Unavailable:
@@ -186,7 +190,10 @@ class Chat:
         return await self.open(user, conversation_id, None, limit)
 
     async def stop(self, user: str, conversation_id: str, message_id: str | None = None) -> bool:
-        """Returns whether there was anything to stop."""
+        """Stops the running answer and cancels queued ones, or only the one with that id.
+
+        Returns whether there was anything to stop.
+        """
         self._checks.owned(user, conversation_id)
         stopped = await self._turns.stop(user, conversation_id, message_id)
         self._end(user, stopped)
@@ -195,7 +202,10 @@ class Chat:
     async def open(
         self, user: str, conversation_id: str | None, key: str | None, limit: int
     ) -> Session:
-        """Raises NotFound if the user has no conversation with that key."""
+        """The conversation with that id or key, and its last `limit` messages.
+
+        Raises NotFound if the user has no conversation with that key.
+        """
         if conversation_id is None:
             conversation_id = key and await self._of_key(user, key)
         if not conversation_id:

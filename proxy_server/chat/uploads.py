@@ -30,7 +30,7 @@ class Uploads:
         self._media_types = media_types
 
     async def put(self, user: str, piece: Piece) -> Uploaded:
-        """Stores a piece."""
+        """Stores a piece; returns the missing ones, or the URL of the complete file."""
         if piece.media_type is not None and not self._takes(piece.media_type):
             raise Malformed(f"Files of the kind {piece.media_type} are not taken here.")
         missing = await uploads.put(self._store, user, piece, self._limits)
@@ -40,7 +40,7 @@ class Uploads:
         return Uploaded(url=url_of(piece.upload_id))
 
     async def piece(self, user: str, upload_id: str, part: int) -> Downloaded:
-        """Returns a piece."""
+        """Returns a piece of a complete file."""
         found = await files.read_piece(self._store, user, upload_id, part)
         info = found.info
         return Downloaded(
