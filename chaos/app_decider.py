@@ -1,4 +1,4 @@
-"""A user of an app with `useChat` in two tabs, who is asked before things are done."""
+"""A user of an app with `useChat` in two tabs, whose answers ask for approval."""
 
 import asyncio
 import itertools
@@ -23,7 +23,7 @@ _EVENTS = {"nothing": 50, "socket cut": 30, "reload": 20}
 
 
 class AppDecider:
-    """Has answers made that ask, and decides in two tabs at once, until it is enough."""
+    """Requests answers that ask for approval, and decides in two tabs at once."""
 
     def __init__(self, apps: Apps, url: str, seed: str, ledger: Ledger) -> None:
         self._apps = apps
@@ -73,7 +73,7 @@ class AppDecider:
         answer = self._decisions.answer = reply["answer"]
         statuses = {await tab.tell("decided", answer=answer) for tab in self._tabs}
         if statuses == {"waiting"}:
-            # the servers may go and come back meanwhile
+            # meanwhile the servers may go and come back
             await asyncio.sleep(self._chance.choice((0, 0, 0.5, 2, 5)))
             await asyncio.gather(
                 *(self._decide(tab, name) for tab, name in zip(self._tabs, "ab", strict=True))
@@ -84,7 +84,7 @@ class AppDecider:
         await self._check(began)
 
     async def _decide(self, tab: AppTab, name: str) -> None:
-        """Says yes or no to everything, at once or one by one, whatever the other tab says."""
+        """Approves or denies everything, at once or one by one, whatever the other tab decides."""
         calls = self._chance.sample(CALLS, len(CALLS))
         cut = self._chance.randrange(len(calls))
         for group in filter(None, (calls[:cut], calls[cut:])):
@@ -99,7 +99,7 @@ class AppDecider:
                 if reply is None or "refused" not in reply:
                     break
                 await self._refused(reply)
-                # said already: they need only be sent again
+                # already set in the message: they only need to be sent again
                 approvals = []
 
     async def _happen(self, tab: AppTab) -> None:
@@ -131,7 +131,7 @@ class AppDecider:
         )
 
     async def _stored(self) -> Json:
-        """The answer as the service gives it to a device of its own."""
+        """The answer as the service returns it to a separate device."""
         chance = random.Random(f"{self._seed}/device")
         device = Device(self._url, chance, token=self._token, recovered=lambda _: None)
         waits = delays(chance)

@@ -99,7 +99,7 @@ class Decider:
             self._decisions.see(session["messages"][0]["parts"], "a reply")
 
     async def _leave(self) -> None:
-        """Decides nothing: the user has something else to say, or enough."""
+        """Decides nothing: the user sends another prompt instead, or has had enough."""
         tab, where = self._tabs[0], {"conversation": self._decisions.conversation}
         if self._chance.random() < 0.5:
             self._ledger.actions["prompt while something waits"] += 1

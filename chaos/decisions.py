@@ -1,4 +1,4 @@
-"""What tabs have said about the tools of one answer, and whether what was done is that."""
+"""The decisions of tabs on the tools of one answer, compared with what was done."""
 
 from typing import NamedTuple
 
@@ -10,16 +10,16 @@ from testbed.approvals import ASKED, CALLS, DONE
 
 
 class Said(NamedTuple):
-    """What a tab said to one request for approval; `reason` names the tab."""
+    """The reply of a tab to one request for approval; `reason` names the tab."""
 
     approved: bool
     reason: str
 
 
 class Decisions:
-    """The decisions about one answer of testbed.approvals, by whichever tab they came.
+    """The decisions on one answer of testbed.approvals, from any tab.
 
-    left: the user left it undecided, so what waits is denied.
+    left: whether the user left it undecided, so that what waits is denied.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -31,12 +31,12 @@ class Decisions:
         self._seen: dict[str, Said] = {}
 
     def say(self, call: str, said: Said) -> Json:
-        """Notes that it is about to be said; the approval as `ai:continue` takes it."""
+        """Records a decision before it is sent; returns the approval as for `ai:continue`."""
         self._said[f"ask-{call}"].append(said)
         return {"id": f"ask-{call}", **said._asdict()}
 
     def see(self, parts: list[Json], where: str) -> None:
-        """Of each thing one decision is shown, for good, and it is one that a tab has sent."""
+        """Checks that each call shows one decision, always the same, sent by one of the tabs."""
         for part in parts:
             approval = part.get("approval", {})
             if "approved" not in approval or self.left:
@@ -56,9 +56,10 @@ class Decisions:
         tabs: dict[str, tuple[str | None, list[Json]]],
         life: Life,
     ) -> None:
-        """What the tabs show and what is stored are one, and as it was decided.
+        """Checks that the tabs and the store agree, and match the decisions.
 
-        status, parts: what is stored. tabs: what each shows.
+        status, parts: the stored ones.
+        tabs: status and parts as each tab shows them.
         """
         for name, seen in tabs.items():
             if seen != (status, parts):

@@ -61,12 +61,13 @@ class Setup:
 class Load:
     """How much must happen, at least; `seconds` is the limit however little has happened by then.
 
-    faults: of the parts and of users' networks together. rounds: how often each kind of fault of
-    the parts is to happen.
-    only: the faults of the servers to choose from, by name and in this order; all by default.
-    faulty: users have faults of their own, too. counts: how many tokens an answer may have.
-    deciders: further users, whose answers wait for them. apps, app_deciders: the same of both, in
-        apps with the AI SDK's `useChat`.
+    faults: of the parts and of users' networks together.
+    rounds: how often each kind of fault of the parts must happen.
+    only: the faults of the parts to choose from, by name and in this order; all by default.
+    faulty: whether users have faults of their own, too.
+    counts: how many tokens an answer may have.
+    deciders: further users, with answers that wait for them.
+    apps, app_deciders: the same of both kinds, in apps with the AI SDK's `useChat`.
     """
 
     users: int

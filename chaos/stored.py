@@ -57,8 +57,9 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """conversations: messages by user and conversation, as the service returns them.
+    """What is stored in the end.
 
+    conversations: messages by user and conversation, as the service returns them.
     titles: of conversations, as the service lists them.
     rows: answers, and prompts that have left the view, by user and message, as the database holds
         them.

@@ -52,8 +52,9 @@ _CLOCKS_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """statuses: how the answers ended.
+    """The results of a phase.
 
+    statuses: how the answers ended.
     compared: characters of answers, over all comparisons.
     not_compared: messages that may rightly be on one side only, because a call had no reply.
     model_faults: how often the model fell silent or broke off, as the prompt had requested.

@@ -90,7 +90,7 @@ def _centrifugo(settings: Mapping[str, str], ports: Ports, binary: Path) -> Part
         port=ports.centrifugo,
         grpc_api_port=ports.centrifugo_api,
     ).variables()
-    # also an app under development on this machine; a foreign site has another origin
+    # also apps under development on this machine; a foreign site has another origin
     origins = "http://localhost:* http://127.0.0.1:*"
     return Part(
         "Centrifugo",

@@ -9,8 +9,9 @@ _ERROR = {"error": {"message": "the engine died", "type": "server_error", "code"
 
 
 class OddEnd(NamedTuple):
-    """whole: whether this is a valid end rather than a failure.
+    """What an odd server writes after the text.
 
+    whole: whether this is a valid end rather than a failure.
     cut: whether the connection breaks after it.
     """
 

@@ -11,9 +11,10 @@ _IPV6_PREFIX = 64
 
 
 class Caller(NamedTuple):
-    """address: empty if unknown.
+    """The user, network address and metadata of a connection.
 
-    meta: of the connection, as JSON.
+    address: empty if unknown.
+    meta: JSON, or None.
     """
 
     user: str

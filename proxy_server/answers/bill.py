@@ -8,8 +8,9 @@ _CHARACTERS_PER_TOKEN = 4
 
 
 class Bill:
-    """usage: the responder's last report.
+    """Counts the usage of one answer.
 
+    usage: the responder's last report.
     accepted: whether it began to answer.
     events: how many pieces it yielded.
     """

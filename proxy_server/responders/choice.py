@@ -8,8 +8,9 @@ from proxy_server.responders.responder import Prompt, Responder
 
 
 class Choice:
-    """named: the responders by model name.
+    """Selects a responder by the name of the model.
 
+    named: the responders by model name.
     otherwise: the responder for all other names.
     """
 

@@ -15,8 +15,9 @@ NEUTRAL = "Something went wrong while the answer was made. Try again."
 
 @dataclass(frozen=True)
 class Reply:
-    """pieces: written one after another.
+    """A reply and its expected result.
 
+    pieces: written one after another.
     cut: whether the connection breaks after the last.
     """
 

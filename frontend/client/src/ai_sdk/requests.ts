@@ -93,7 +93,8 @@ export async function proceed(chat: Chat, message: UIMessage, data: unknown): Pr
   const { id } = stored;
   const decisions = decisionsOf(message, stored);
   if (isEmpty(decisions) && !isEmpty(decisionsOf(message, undefined))) {
-    // others have said it all: what the app shows is behind, and grows by what has come since
+    // other tabs have decided everything: the app's view is behind, and grows by what has arrived
+    // since
     return { conversation, id, shown: { message: message as unknown as Message, seq: -1 } };
   }
   const shown = { message: stored, seq: progressOf(conversation.state.value, id) };

@@ -111,8 +111,8 @@ class Tab {
   }
 
   /**
-   * Says yes or no to what waits, and sends it. Resolves as `send` does, or to null where another tab has said all
-   * that was asked for.
+   * Approves or denies what waits, and sends the decisions. Resolves as `send` does, or to null if
+   * another tab has decided everything.
    */
   async decide({ answer, approvals }) {
     await this.#asking;
@@ -122,7 +122,7 @@ class Tab {
     return this.#status(answer) === "waiting" ? reply : null;
   }
 
-  /** Resolves once that answer waits for a decision here, or is over; to how it stands. */
+  /** Resolves to the status of the answer, once it waits for a decision here or has ended. */
   async decided({ answer }) {
     await until(() => !["queued", "streaming", undefined].includes(this.#status(answer)));
     return this.#status(answer);

@@ -93,7 +93,7 @@ async function raced({ origin }) {
   };
 }
 
-/** A tab that is not kept in step decides when others have done so, and the answer has ended. */
+/** A tab that is not kept in step decides after others have, when the answer has ended. */
 async function late({ origin }) {
   const one = await tab(origin);
   await one.chat.sendMessage({ text: "order a b" });
