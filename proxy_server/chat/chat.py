@@ -135,7 +135,7 @@ class Chat:
         meta: str | None = None,
         address: str = "",
     ) -> Session:
-        """Makes an answer anew; the earlier one stays as another version of it.
+        """Regenerates an answer; the earlier one stays as another version of it.
 
         message_id: the answer or its prompt; by default the last.
         answer_id: the id of the new answer.

@@ -34,7 +34,7 @@ class ChunksPublication(Struct, tag="chunks", omit_defaults=True, gc=False):
 
 
 class RemovedPublication(Struct, tag="removed", gc=False):
-    """Messages that left the view, because an answer before them is made anew."""
+    """Messages that left the view, because an answer before them is regenerated."""
 
     messages: list[str]
 

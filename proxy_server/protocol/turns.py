@@ -48,7 +48,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Regeneration:
-    """An answer to be made anew.
+    """A request to regenerate an answer.
 
     message_id: the answer to replace, or its prompt; by default the last.
     answer_id: the id of the new answer.

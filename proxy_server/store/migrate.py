@@ -28,8 +28,8 @@ log = structlog.get_logger()
 async def migrate(store: Store) -> None:
     """Creates the schema, or runs the missing migrations; only those load Alembic.
 
-    A schema newer than this version is left alone: migrations only add, so servers of the version
-    before keep working.
+    A schema newer than this version is left alone: migrations only add, so servers of the previous
+    version keep working.
     """
     said = asyncio.get_running_loop().call_later(
         _SILENT_SECONDS, partial(log.info, "database_migrates", schema=_NEWEST)

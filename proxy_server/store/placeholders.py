@@ -17,7 +17,7 @@ def check_unused(connection: sa.Connection, message_id: str) -> None:
     """Raises Malformed if another answer with that id is being made, or its end is undelivered.
 
     The client may choose an answer's id, so two users may choose the same one. These two tables
-    have it as their key, and servers of the version before join messages by it, too.
+    have it as their key, and servers of the previous version join messages by it, too.
     """
     # in this order: an answer that ends at this moment moves from the first table to the second
     for in_use in (_MADE, _TO_DELIVER):

@@ -235,7 +235,7 @@ for dialect, statements in SEARCH.items():
 
 
 RETIRED = {"generations": ["removed"], "outbox": ["removed"]}
-"""Columns that stay in a migrated database for servers of the version before."""
+"""Columns that stay in a migrated database for servers of the previous version."""
 
 
 class now(FunctionElement[float]):  # noqa: N801 -- reads like the SQL function it stands for

@@ -1,6 +1,6 @@
 """Adds messages that are missing in the search index, in small steps.
 
-They are older than the index, or written by servers of the version before. Those servers raise a
+They are older than the index, or written by servers of the previous version. Those servers raise a
 conversation's `version` but not its `searched`.
 """
 

@@ -74,7 +74,7 @@ _GO_ON = _DECIDE.values(
     }
 )
 _queued = generations.alias()
-# A server of the version before may have queued an answer behind a waiting one.
+# A server of the previous version may have queued an answer behind a waiting one.
 _OVERDUE = (
     sa.select(_g.message, _g.conversation, _g.owner, _g.lease)
     .where(_WAITS, _g.lease < sa.select(now()).scalar_subquery())

@@ -128,7 +128,7 @@ async def test_a_long_branch_leaves_and_comes_back(talk: Talk) -> None:
 
 
 async def test_what_hangs_in_the_air_is_not_shown(talk: Talk) -> None:
-    """A server of the version before has removed the message before it."""
+    """A server of the previous version has removed the message before it."""
     prompt, _ = await talk.say()
     follower, its_answer = await talk.say()
     await talk.say(replaces=follower)

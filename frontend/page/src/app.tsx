@@ -35,7 +35,7 @@ export function App({ client }: { client: ChatClient }) {
     });
   }, [client]);
   const chat = useChatKey(id, begun.current);
-  // once: a visitor who leaves the conversation and comes back does not come from there
+  // valid once: when the visitor comes back later, the conversation has not just begun
   useEffect(() => {
     begun.current = "";
   }, [id]);

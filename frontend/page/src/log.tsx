@@ -31,7 +31,7 @@ export function Log({ messages, pending, opening, conversation, outbox, onEdit, 
   const { atEnd, toEnd, leaveEnd } = useStickToEnd(scroller, content);
   useKeptPlace(scroller, messages[0]?.id);
   useEffect(toEnd, [sent, toEnd]);
-  // the notice of opening is above the messages, and disappears
+  // while opening, a notice above the messages is about to disappear and move them
   useSoughtMessage(content, opening ? null : conversation, messages, leaveEnd);
   const clicked = (event: Event) => {
     copyCode(event);

@@ -1,7 +1,7 @@
 """Versions and keys of conversations, and the data that comes with a prompt.
 
-`removed` in two tables is no longer used. It stays, because servers of the version before may still
-run beside the first of this one.
+`removed` in two tables is no longer used. It stays, because servers of the previous version may
+still run beside the first of this one.
 """
 
 import sqlalchemy as sa

@@ -1,7 +1,7 @@
 """Archived conversations, and the search index.
 
 Existing messages are indexed in small steps once a server runs; so are those that servers of the
-version before write at the same time.
+previous version write at the same time.
 """
 
 import sqlalchemy as sa
