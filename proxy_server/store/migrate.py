@@ -1,7 +1,6 @@
 """Brings the database to the newest schema; only one replica does so at a time."""
 
 import asyncio
-from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -31,9 +30,7 @@ async def migrate(store: Store) -> None:
     A schema newer than this version is left alone: migrations only add, so servers of the previous
     version keep working.
     """
-    said = asyncio.get_running_loop().call_later(
-        _SILENT_SECONDS, partial(log.info, "database_migrates", schema=_NEWEST)
-    )
+    said = asyncio.get_running_loop().call_later(_SILENT_SECONDS, _say_that_it_takes_long)
     try:
         found = await store.read(_found)
         if is_newer(found):
@@ -42,6 +39,10 @@ async def migrate(store: Store) -> None:
             await store.change_schema(_upgrade)
     finally:
         said.cancel()
+
+
+def _say_that_it_takes_long() -> None:
+    log.info("database_migrates", schema=_NEWEST)
 
 
 def is_newer(found: str | None) -> bool:

@@ -42,8 +42,13 @@ export function shown({ messages }) {
   return messages.map((message) => [message.metadata?.status ?? message.role, textOf(message)]);
 }
 
+/** Fails with the condition where that never comes true: shorter than the tests' own time limit. */
 export async function until(condition) {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+  const end = Date.now() + 150_000;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`This did not come true in time: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 /** Waits until part of the answer is there, so that what follows happens in the middle of it. */
