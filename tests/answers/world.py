@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -256,14 +256,7 @@ class Server:
         return found
 
     def close(self) -> None:
-        async def end() -> None:
-            ours = asyncio.all_tasks() - {cast("asyncio.Task[Any]", asyncio.current_task())}
-            for task in ours:
-                task.cancel()
-            await asyncio.gather(*ours, return_exceptions=True)
-            await self.app.store.close()
-
-        self.loop.run_until_complete(end())
+        self.loop.run_until_complete(self.app.__aexit__(None, None, None))
         self.loop.close()
 
 
