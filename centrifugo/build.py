@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -21,15 +21,20 @@ class BuildFailed(Exception):
     """Centrifugo could not be built; the message says what to do."""
 
 
-def binary(settings: Mapping[str, str] = os.environ) -> Path:
-    """A recent enough Centrifugo binary; if there is none, builds it first, which takes minutes."""
+def binary(
+    settings: Mapping[str, str] = os.environ, before: Callable[[], None] | None = None
+) -> Path:
+    """A recent enough Centrifugo binary; if there is none, builds it first, which takes minutes.
+
+    before: called in the process of the build, before its program begins.
+    """
     if named := settings.get("CENTRIFUGO_BIN"):
         return Path(named).absolute()
     on_path = shutil.which("centrifugo")
     if on_path and _fits(_version([on_path, "version"])):
         return Path(on_path)
     if not (BUILT.exists() and _version([str(BUILT), "version"]) == pinned()):
-        _build(BUILT)
+        _build(BUILT, before)
     return BUILT
 
 
@@ -54,7 +59,7 @@ def _numbers(match: re.Match[str] | None) -> Version:
     return tuple(int(number) for number in match[1].split(".")) if match else ()
 
 
-def _build(target: Path) -> None:
+def _build(target: Path, before: Callable[[], None] | None) -> None:
     found = go()
     version = ".".join(str(number) for number in pinned())
     print(f"Building Centrifugo {version}, once: 5 minutes on 2 cores …", file=sys.stderr)
@@ -65,7 +70,9 @@ def _build(target: Path) -> None:
         variables = f"-s -w -X {MODULE}/internal/build.Version={version}"
         command = [str(found), "build", "-trimpath", "-buildvcs=false", "-ldflags", variables]
         try:
-            subprocess.run([*command, "-o", str(made), MODULE], cwd=HERE, check=True)
+            subprocess.run(
+                [*command, "-o", str(made), MODULE], cwd=HERE, check=True, preexec_fn=before
+            )
         except subprocess.CalledProcessError as error:
             raise BuildFailed(
                 "Centrifugo did not build (see above): install it yourself and name it with "

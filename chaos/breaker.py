@@ -14,9 +14,10 @@ from bench.peers.hostile import METHODS
 from chaos.hostile import be_hostile
 from chaos.in_step import InStep
 from chaos.ledger import Cause, Fault, Ledger
+from run.process import NotReadyError
 from testbed.deployment import Deployment
 from testbed.link import Link
-from testbed.process import NotReady, Process
+from testbed.process import Process
 
 _LOOK_SECONDS = 0.05
 _FEW_STARTS = 40
@@ -285,7 +286,7 @@ def _start(process: Process) -> None:
     for _ in range(_FEW_STARTS):
         try:
             process.start()
-        except NotReady:
+        except NotReadyError:
             # PostgreSQL's children briefly outlive their killed parent, and hold its memory
             continue
         return

@@ -7,7 +7,6 @@ import http.client
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -19,8 +18,8 @@ from run.environment import FILE, settings, wants_local_model
 from run.found_models import offers
 from run.parent import end_with, ending_with_me
 from run.parts import ROOT, Part, Ports, parts
+from run.process import READY_SECONDS, NotReadyError, Running
 
-READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
 # a terminal's Ctrl-C, a plain kill, a closed terminal
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -64,7 +63,7 @@ def main() -> None:
 
 def _built(given: Mapping[str, str]) -> Path:
     try:
-        return binary(given)
+        return binary(given, ending_with_me())
     except BuildFailed as error:
         sys.exit(str(error))
 
@@ -83,7 +82,7 @@ def _reloading(given: Mapping[str, str]) -> list[str]:
 
 
 def _run(needed: list[Part], address: str, asked: Asked, others: list[str]) -> None:
-    running: list[tuple[Part, subprocess.Popen[bytes]]] = []
+    running: list[tuple[Part, Running]] = []
     try:
         for part in needed:
             process = _start(part)
@@ -96,20 +95,12 @@ def _run(needed: list[Part], address: str, asked: Asked, others: list[str]) -> N
         _watch(running, asked)
     finally:
         for part, process in reversed(running):
-            _end(part, process, asked)
+            process.end(signal.SIGTERM, part.end_seconds, lambda: asked.times > 1)
 
 
-def _start(part: Part) -> "subprocess.Popen[bytes]":
+def _start(part: Part) -> Running:
     try:
-        # In a separate session: we pass Ctrl-C on ourselves, in order.
-        return subprocess.Popen(
-            part.command,
-            env=part.environment,
-            cwd=part.folder,
-            start_new_session=True,
-            # and if we are killed, it ends too
-            preexec_fn=ending_with_me(),
-        )
+        return Running(part.command, part.environment, part.folder, ends_with_us=True)
     except OSError as error:
         sys.exit(f"{_named(part)} does not start: {part.command[0]}: {error.strerror}.")
 
@@ -139,34 +130,20 @@ def _refuse_if_taken(part: Part, ports: Ports) -> None:
             )
 
 
-def _wait_until_ready(part: Part, process: "subprocess.Popen[bytes]", asked: Asked) -> None:
-    until = time.monotonic() + READY_SECONDS
-    while not asked.times and not _serves(part):
-        if process.poll() is not None:
+def _wait_until_ready(part: Part, process: Running, asked: Asked) -> None:
+    try:
+        process.wait_until(lambda: _serves(part), READY_SECONDS, lambda: asked.times > 0)
+    except NotReadyError as error:
+        if error.status is not None:
             sys.exit(f"{_named(part)} ended at its start (see above).")
-        if time.monotonic() > until:
-            sys.exit(f"{_named(part)} is not ready after {READY_SECONDS:.0f} seconds.")
-        time.sleep(POLL_SECONDS)
+        sys.exit(f"{_named(part)} is not ready after {READY_SECONDS:.0f} seconds.")
 
 
-def _watch(running: "list[tuple[Part, subprocess.Popen[bytes]]]", asked: Asked) -> None:
+def _watch(running: list[tuple[Part, Running]], asked: Asked) -> None:
     while not asked.times:
         for part, process in running:
-            if process.poll() is not None:
-                status = process.returncode
-                sys.exit(f"{_named(part)} ended with status {status}; so ends the rest.")
-        time.sleep(POLL_SECONDS)
-
-
-def _end(part: Part, process: "subprocess.Popen[bytes]", asked: Asked) -> None:
-    """Ends the process and any processes that it has started."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGTERM)
-    until = time.monotonic() + part.end_seconds
-    while process.poll() is None:
-        if asked.times > 1 or time.monotonic() > until:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            if process.status is not None:
+                sys.exit(f"{_named(part)} ended with status {process.status}; so ends the rest.")
         time.sleep(POLL_SECONDS)
 
 

@@ -11,17 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from run.process import READY_SECONDS, NotReadyError, Running
 from testbed.hermetic import inherited
 from testbed.ports import listens
 
-READY_SECONDS = 30.0
 END_SECONDS = 20.0
 Json = dict[str, Any]
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-class NotReady(Exception):
-    """A process ended at its start, or did not listen in time; the message has its last log."""
 
 
 @dataclass
@@ -43,77 +39,72 @@ class Process:
     end: signal.Signals = signal.SIGTERM
     cores: set[int] | None = None
     folder: Path | None = None
-    _running: "subprocess.Popen[bytes] | None" = None
+    _running: Running | None = None
     _log_began: int = 0
 
     @property
     def pid(self) -> int:
-        assert self._running is not None, f"{self.name} does not run"
-        return self._running.pid
+        return self._started.pid
 
     def start(self) -> Self:
-        """Returns when it serves."""
+        """Returns when it serves; raises NotReadyError."""
         self.launch()
         try:
             self.wait_until_ready()
-        except NotReady:
+        except NotReadyError:
             self.kill()
             raise
         return self
 
     def launch(self) -> None:
         """Starts it without waiting."""
-        assert self._running is None or self._running.poll() is not None
+        assert not self.runs
         with self.log.open("ab") as output:
             self._log_began = output.tell()
-            self._running = subprocess.Popen(
-                self.command,
-                env=inherited() | dict(self.environment),
-                stdout=output,
-                stderr=output,
-                cwd=self.folder,
-                start_new_session=True,
-            )
+            environment = inherited() | dict(self.environment)
+            self._running = Running(self.command, environment, self.folder, output)
         if self.cores:
-            os.sched_setaffinity(self._running.pid, self.cores)
+            os.sched_setaffinity(self.pid, self.cores)
 
     def wait_until_ready(self) -> None:
-        assert self._running is not None
-        until = time.monotonic() + READY_SECONDS
-        while not (self.ready() if self.ready else listens(self.port)):
-            status = self._running.poll()
-            if status is not None or time.monotonic() > until:
-                what = "does not serve" if status is None else f"ended with {status}"
-                raise NotReady(f"{self.name} {what}: {self.log_text()[-2000:]}")
-            time.sleep(0.02)
+        """Raises NotReadyError, with the last of its log as a note."""
+        try:
+            self._started.wait_until(self.ready or (lambda: listens(self.port)), READY_SECONDS)
+        except NotReadyError as error:
+            error.add_note(f"{self.name}: {self.log_text()[-2000:]}")
+            raise
 
     def kill(self) -> None:
-        """SIGKILL: it can neither publish nor store anything more."""
-        self._signal(signal.SIGKILL)
-        self._wait()
+        self._started.kill()
+
+    def wait(self) -> int:
+        """Until it has ended by itself; its exit status."""
+        return self._started.wait(READY_SECONDS)
 
     def pause(self) -> None:
-        self._signal(signal.SIGSTOP)
+        self._started.send(signal.SIGSTOP)
 
     def resume(self) -> None:
-        self._signal(signal.SIGCONT)
+        self._started.send(signal.SIGCONT)
 
     def ask_to_end(self) -> None:
-        self._signal(self.end)
+        self._started.send(self.end)
 
     def stop(self) -> int:
         """Asks it to end and waits; returns its exit status."""
-        self._signal(signal.SIGCONT)
-        self.ask_to_end()
-        try:
-            return self._wait()
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
+        self.resume()
+        status = self._started.end(self.end, END_SECONDS)
+        assert status != -signal.SIGKILL, f"{self.name} did not end in order"
+        return status
 
     @property
     def runs(self) -> bool:
-        return self._running is not None and self._running.poll() is None
+        return self._running is not None and self._running.status is None
+
+    @property
+    def _started(self) -> Running:
+        assert self._running is not None, f"{self.name} was not started"
+        return self._running
 
     def cpu_seconds(self) -> float:
         """User and system time used so far."""
@@ -154,13 +145,6 @@ class Process:
     ) -> None:
         if self.runs:
             self.stop()
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self.runs:
-            os.kill(self.pid, number)
-
-    def _wait(self) -> int:
-        return self._running.wait(END_SECONDS) if self._running else 0
 
 
 def cpu_clock(pid: int) -> int:

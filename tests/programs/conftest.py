@@ -7,13 +7,13 @@ import pytest
 
 from run.parts import Ports
 from testbed.ports import free_port
-from tests.programs.running import WAIT, Run
+from tests.programs.running import Run
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
     ports = Ports(*(free_port() for _ in range(6)))
-    started = Run(
+    started = Run.on(
         ports,
         {
             "PAGE_PORT": str(ports.page),
@@ -32,6 +32,5 @@ def run(tmp_path: Path) -> Iterator[Run]:
         tmp_path / "run.log",
     )
     yield started
-    if started.process is not None and started.process.poll() is None:
-        started.process.terminate()
-        started.process.wait(WAIT)
+    if started.runs:
+        started.stop()

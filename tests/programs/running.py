@@ -6,69 +6,47 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from run.parts import ROOT, Ports
-from testbed.hermetic import inherited
 from testbed.ports import listens
+from testbed.process import Process
 
 WAIT = 50.0
 
 
 @dataclass
-class Run:
+class Run(Process):
     """A `python -m run` on separate ports, without the developer's settings."""
 
-    ports: Ports
-    environment: dict[str, str]
-    log: Path
-    folder: Path = ROOT
-    command: list[str] | None = None
-    process: "subprocess.Popen[bytes] | None" = None
+    environment: dict[str, str] = field(default_factory=dict)
+    ports: Ports = field(kw_only=True)
 
-    def start(self) -> "subprocess.Popen[bytes]":
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                self.command
-                or [sys.executable, "-m", "run", "--settings", str(self.log.with_name("none.env"))],
-                cwd=self.folder,
-                env=inherited() | self.environment,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        return self.process
+    @classmethod
+    def on(cls, ports: Ports, environment: dict[str, str], log: Path) -> "Run":
+        command = [sys.executable, "-m", "run", "--settings", str(log.with_name("none.env"))]
+        return cls("make run", command, ports.page, log, environment, folder=ROOT, ports=ports)
 
-    def start_and_wait(self) -> "subprocess.Popen[bytes]":
-        process = self.start()
-        until = time.monotonic() + WAIT
-        while "Ready: http://localhost:" not in self.said():
-            assert process.poll() is None, self.said()
-            assert time.monotonic() < until, self.said()
-            time.sleep(0.05)
-        return process
+    def __post_init__(self) -> None:
+        self.ready = lambda: "Ready: http://localhost:" in self.log_text()
 
     def fails(self) -> str:
         """Its output when it does not start."""
-        process = self.start()
-        assert process.wait(WAIT) == 1
-        return self.said()
-
-    def said(self) -> str:
-        return self.log.read_text(errors="replace")
+        self.launch()
+        assert self.wait() == 1
+        return self.log_text()
 
     def children(self) -> list[int]:
-        assert self.process is not None
-        return children_of(self.process.pid)
+        return children_of(self.pid)
 
 
-def ends(run: Run, process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+def ends(run: Run, number: signal.Signals) -> None:
     """After the signal, which a terminal sends to the whole group, no process is left."""
     children = run.children()
     assert children
-    os.killpg(process.pid, number)
-    assert process.wait(WAIT) == 0, run.said()
+    os.killpg(run.pid, number)
+    assert run.wait() == 0, run.log_text()
     assert not any(runs(pid) for pid in children)
     assert not any(listens(getattr(run.ports, name)) for name in Ports.__dataclass_fields__)
 

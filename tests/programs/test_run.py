@@ -19,27 +19,27 @@ from tests.programs.running import WAIT, Run, children_of, ends, runs, wait_unti
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_all_of_it(run: Run, number: signal.Signals) -> None:
     run.environment["OPENAI_API_KEY"] = "a-key"
-    process = run.start_and_wait()
+    run.start()
     assert not listens(run.ports.local_model)
-    ends(run, process, number)
+    ends(run, number)
 
 
 def test_a_signal_in_the_middle_of_the_start_ends_all_of_it(run: Run) -> None:
-    process = run.start()
+    run.launch()
     until = time.monotonic() + WAIT
     while not listens(run.ports.centrifugo):
         assert time.monotonic() < until
         time.sleep(0.01)
-    ends(run, process, signal.SIGTERM)
+    ends(run, signal.SIGTERM)
 
 
 def test_a_part_that_ends_takes_the_rest_with_it(run: Run) -> None:
     run.environment["OPENAI_API_KEY"] = "a-key"
-    process = run.start_and_wait()
+    run.start()
     centrifugo, *others = run.children()
     os.kill(centrifugo, signal.SIGKILL)
-    assert process.wait(WAIT) == 1
-    assert "Centrifugo ended with status -9; so ends the rest." in run.said()
+    assert run.wait() == 1
+    assert "Centrifugo ended with status -9; so ends the rest." in run.log_text()
     assert not any(runs(pid) for pid in others)
 
 
@@ -74,26 +74,24 @@ def test_a_signal_during_the_build_ends_it(
     go.write_text('#!/bin/sh\n[ "$1" = env ] && echo go99.0 && exit\nexec /bin/sleep 60\n')
     go.chmod(0o755)
     run.environment |= {"PATH": str(tmp_path), "OPENAI_API_KEY": "a-key"}
-    process = run.start()
+    run.launch()
     until = time.monotonic() + WAIT
-    while "Building Centrifugo" not in run.said() or not run.children():
-        assert time.monotonic() < until, run.said()
+    while "Building Centrifugo" not in run.log_text() or not run.children():
+        assert time.monotonic() < until, run.log_text()
         time.sleep(0.01)
     (build,) = run.children()
-    process.send_signal(number)
-    assert process.wait(WAIT) == 128 + number
-    assert "Traceback" not in run.said()
-    # the signal has gone to it as well, and it may need a moment
+    os.kill(run.pid, number)
+    assert run.wait() == 128 + number
+    assert "Traceback" not in run.log_text()
     wait_until(lambda: not runs(build))
 
 
 def test_killed_it_takes_its_parts_along(run: Run) -> None:
     run.environment["OPENAI_API_KEY"] = "a-key"
-    process = run.start_and_wait()
+    run.start()
     children = run.children()
     assert len(children) == 3
-    process.kill()
-    process.wait(WAIT)
+    run.kill()
     wait_until(lambda: not any(runs(pid) for pid in children))
 
 
@@ -103,21 +101,22 @@ def test_killed_make_takes_all_along(run: Run, tmp_path: Path) -> None:
     settings = run.log.with_name("none.env")
     makefile.write_text(f".PHONY: run\nrun:\n\t@{sys.executable} -m run --settings {settings}\n")
     run.command = ["make", "-f", str(makefile), "run"]
-    process = run.start_and_wait()
+    run.start()
     (program,) = run.children()
     children = children_of(program)
     assert len(children) == 3
-    process.kill()
-    process.wait(WAIT)
+    # alone, and not with its group
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
     wait_until(lambda: not any(runs(pid) for pid in (program, *children)))
 
 
 def test_two_at_once(run: Run, tmp_path: Path) -> None:
     run.environment["OPENAI_API_KEY"] = "a-key"
-    first = run.start_and_wait()
-    second = Run(run.ports, run.environment, tmp_path / "second.log")
+    run.start()
+    second = Run.on(run.ports, run.environment, tmp_path / "second.log")
     assert second.fails() == "It runs already: end the other `make run` first.\n"
-    ends(run, first, signal.SIGINT)
+    ends(run, signal.SIGINT)
     assert not list((ROOT / ".cache").glob(f"*{run.ports.page}*")), (
         "a lock file stays for each port"
     )

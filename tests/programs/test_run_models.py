@@ -20,7 +20,7 @@ from tests.programs.running import Run, ends
 @pytest.mark.timeout(300)  # a model in this process's share of the machine
 async def test_the_local_model_answers_a_prompt_through_the_page(run: Run) -> None:
     needs(libgomp=machine.openmp() or None)
-    process = run.start_and_wait()
+    run.start()
     address = f"localhost:{run.ports.page}"
     socket = await websockets.connect(
         f"ws://{address}/connection/websocket", origin=websockets.Origin(f"http://{address}")
@@ -37,7 +37,7 @@ async def test_the_local_model_answers_a_prompt_through_the_page(run: Run) -> No
     assert metadata["status"] == "complete"
     assert metadata["model"] == "SmolLM2-135M-Instruct"
     assert metadata["usage"]["output_tokens"] > 0
-    ends(run, process, signal.SIGINT)
+    ends(run, signal.SIGINT)
 
 
 async def test_apps_of_this_machine_may_connect_and_other_sites_may_not(run: Run) -> None:
