@@ -1,4 +1,7 @@
-"""A cheap Centrifugo client: thousands of them share a core with the rest of the load."""
+"""A cheap Centrifugo client: thousands of them share a core with the rest of the load.
+
+Not testbed.connection: here frames are read in C, and only the few fields that count are decoded.
+"""
 
 import asyncio
 import itertools

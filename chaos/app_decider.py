@@ -9,13 +9,14 @@ from typing import Any
 
 from chaos.app_tab import SETTLED_SECONDS, AppTab
 from chaos.apps import Apps
-from chaos.connection import Json, Refused, Unanswered, delays
+from chaos.connection import Refused, delays
 from chaos.decisions import Decisions, Said
 from chaos.device import Device
 from chaos.findings import LEFT_OPEN
 from chaos.ledger import Ledger, Life
 from chaos.parts import comparable
 from testbed.approvals import CALLS
+from testbed.connection import Json, Unanswered
 
 WAITED_IN_USECHAT = "answer that waited in useChat"
 _AGAIN_SECONDS = 0.5

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from chaos.connection import fail_loudly
+from testbed.connection import fail_loudly
 
 _PROGRAM = Path("frontend/client/tests/ai_sdk/told.mjs")
 _LONGEST_LINE = 1 << 26

@@ -7,7 +7,7 @@ import uuid
 from time import monotonic
 from typing import Any
 
-from chaos.connection import Json, Refused, Unanswered, delays
+from chaos.connection import Refused, delays
 from chaos.decisions import Decisions, Said
 from chaos.device import Device
 from chaos.findings import LEFT_OPEN
@@ -15,6 +15,7 @@ from chaos.ledger import Cause, Ledger, Life
 from chaos.parts import comparable
 from chaos.view import Shown
 from testbed.approvals import CALLS
+from testbed.connection import Json, Unanswered
 
 _SETTLED_SECONDS = 60.0
 _LOOK_SECONDS = 0.05

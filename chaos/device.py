@@ -7,11 +7,10 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from websockets import ConnectionClosed
-
-from chaos.connection import Connection, Json, Refused, Unanswered, delays, fail_loudly
+from chaos.connection import Connection, Refused, delays
 from chaos.view import View
 from chaos.wire import Wire
+from testbed.connection import Json, Unanswered, fail_loudly
 
 _FORBIDDEN = 403
 
@@ -102,8 +101,8 @@ class Device:
         """Sends a call, and is cut off before, during or after its effect."""
         await self._connected.wait()
         assert self._connection is not None
-        with suppress(ConnectionClosed):
-            await self._connection.send("rpc", {"method": method, "data": data})
+        with suppress(Unanswered):
+            await self._connection.post("rpc", {"method": method, "data": data})
             await asyncio.sleep(pause)
         self.cut()
 
@@ -152,8 +151,8 @@ class Device:
 
     def _turn_to(self, conversation: str) -> None:
         if self._subscribed and self._connection is not None:
-            # its reply does not matter, and late publications of that channel are ignored
-            unsubscribe = self._connection.send("unsubscribe", {"channel": self._channel})
+            # nothing follows from its reply, and what still comes of that channel is left alone
+            unsubscribe = self._connection.post("unsubscribe", {"channel": self._channel})
             self._leaving = asyncio.create_task(_quietly(unsubscribe))
         self._subscribed = self._whole = self.live = self.gone = False
         self.home_since = monotonic()
@@ -258,8 +257,8 @@ class Device:
             self._subscribed = False
             await connection.call("unsubscribe", {"channel": self._channel})
 
-    def _receive(self, channel: str, push: Json) -> None:
-        if channel != self._channel:
+    def _receive(self, push: Json) -> None:
+        if push.get("channel", "") != self._channel:
             return
         if publication := push.get("pub"):
             if self._subscribed:
@@ -291,5 +290,5 @@ class Device:
 
 
 async def _quietly(work: Awaitable[None]) -> None:
-    with suppress(ConnectionClosed):
+    with suppress(Unanswered):
         await work

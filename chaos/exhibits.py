@@ -1,9 +1,9 @@
 """Compares what devices showed with what is stored."""
 
-from chaos.connection import Json
 from chaos.findings import DIFFERING, LEFT_OPEN, LOST, Findings, common, likest, short
 from chaos.ledger import FINAL, Exhibit, Ledger
 from chaos.stored import Stored, mark_of, text_of
+from testbed.connection import Json
 
 
 class Exhibits:

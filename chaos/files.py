@@ -4,8 +4,9 @@ import asyncio
 import random
 from base64 import b64decode, b64encode
 
-from chaos.connection import Json, Refused, Unanswered, delays
+from chaos.connection import Refused, delays
 from chaos.device import Device
+from testbed.connection import Json, Unanswered
 
 NOT_WHOLE = "files that are not whole"
 _PIECE = 16_000

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
-from chaos.connection import Json
 from chaos.ledger import Violation
 from chaos.parts import comparable
 from chaos.stored import Sent
+from testbed.connection import Json
 
 LOST, DOUBLED, DIFFERING = "lost characters", "doubled characters", "differing characters"
 OTHER_PARTS = "answers with other parts"

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import aiohttp
 import asyncpg
 
-from chaos.connection import Connection, Json, Refused, Unanswered
+from chaos.connection import Connection, Refused
+from testbed.connection import Json, Unanswered
 from testbed.deployment import Deployment
 
 _PAGE = 100
@@ -100,7 +101,7 @@ async def _histories(deployment: Deployment, token: str) -> dict[str, tuple[str,
     """A user's conversations: their titles and messages."""
     for _ in range(_TRIES):
         try:
-            connection = await Connection.open(deployment.url, token, lambda _channel, _push: None)
+            connection = await Connection.open(deployment.url, token, lambda _: None)
             try:
                 listed = await _pages(connection, "ai:list", "conversations")
                 return {

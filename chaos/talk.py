@@ -7,9 +7,10 @@ import uuid
 from time import monotonic
 from typing import Any
 
-from chaos.connection import Json, Refused, Unanswered, delays
+from chaos.connection import Refused, delays
 from chaos.device import Device
 from chaos.ledger import Cause, Doubt, Ledger, Prompt, Violation
+from testbed.connection import Json, Unanswered
 from testbed.odd_ends import ODD_ENDS
 
 # a call without a reply has its effect within this time or never

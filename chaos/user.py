@@ -5,12 +5,13 @@ import itertools
 import random
 from time import monotonic
 
-from chaos.connection import Refused, Unanswered
+from chaos.connection import Refused
 from chaos.device import Device
 from chaos.files import NOT_WHOLE, bring_and_fetch
 from chaos.in_step import all_shown, left_open
 from chaos.ledger import Cause, Doubt, Ledger, Stop, Violation
 from chaos.talk import COUNTS, Talk
+from testbed.connection import Unanswered
 
 # nothing legitimate takes this long: the longest answers, after the longest fault
 _SETTLED_SECONDS = 60.0

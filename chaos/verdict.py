@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chaos.connection import Json
 from chaos.exhibits import Exhibits
 from chaos.files import NOT_WHOLE
 from chaos.findings import (
@@ -33,6 +32,7 @@ from chaos.ledger import (
 from chaos.parts import Parts, begins, comparable
 from chaos.stored import Row, Sent, Stored, mark_of, text_of
 from testbed.answers import chunks_of
+from testbed.connection import Json
 
 DUPLICATE_GENERATIONS, DUPLICATE_MESSAGES = "duplicate generations", "duplicate messages"
 REFUSED_BUT_STORED = "refused prompts that are stored"

@@ -1,51 +1,45 @@
-"""A minimal Centrifugo client over a raw websocket, with the JSON protocol."""
+"""A Centrifugo client for tests: what it receives waits in queues."""
 
 import asyncio
-import itertools
-import json
 from typing import Any
 
 import websockets
 
+from testbed.connection import Connection, Json
 from testbed.waiting import WAIT
 
-Json = dict[str, Any]
+__all__ = ["Client", "Json"]
 
 
 class Client:
-    def __init__(self, socket: websockets.ClientConnection) -> None:
-        self._socket = socket
-        self._ids = itertools.count(1)
-        self._replies: dict[int, asyncio.Future[Json]] = {}
-        self._reader = asyncio.create_task(self._read())
+    def __init__(self, websocket: websockets.ClientConnection) -> None:
+        self._connection = Connection(websocket, self._receive)
         self.publications: asyncio.Queue[Json] = asyncio.Queue()
         self.unsubscribed: asyncio.Queue[str] = asyncio.Queue()
         self.hello: Json = {}
 
     @classmethod
-    async def connect(cls, url: str, data: Json) -> "Client":
-        client = cls(await websockets.connect(url, max_size=None))
+    async def connect(cls, url: str, data: Json, **options: Any) -> "Client":
+        """options: as websockets.connect has them."""
+        client = cls(await websockets.connect(url, max_size=None, **options))
         client.hello = (await client.command("connect", {"data": data}))["connect"]
         return client
 
     async def close(self) -> None:
-        await self._socket.close()
-        await self._reader
+        await self._connection.close()
 
     def stop_reading(self) -> None:
         """From now on, leaves what arrives in the socket."""
-        self._socket.transport.pause_reading()
+        self._connection.websocket.transport.pause_reading()
 
     async def read_to_the_end(self) -> None:
         """Reads what waits, until the other side closes the connection."""
-        self._socket.transport.resume_reading()
-        await asyncio.wait_for(self._socket.wait_closed(), WAIT)
+        self._connection.websocket.transport.resume_reading()
+        await asyncio.wait_for(self._connection.closed.wait(), WAIT)
 
     async def command(self, name: str, body: Json) -> Json:
-        number = next(self._ids)
-        reply = self._replies[number] = asyncio.get_running_loop().create_future()
-        await self._socket.send(json.dumps({"id": number, name: body}))
-        return await asyncio.wait_for(reply, WAIT)
+        """Returns the whole reply."""
+        return await asyncio.wait_for(self._connection.command(name, body, self._settle), WAIT)
 
     async def rpc(self, method: str, **data: Any) -> Json:
         """Returns the reply's data, or `{"error": …}`."""
@@ -85,28 +79,12 @@ class Client:
                 if kind in ("finish", "abort", "error"):
                     return {**text, "closing": chunk}
 
-    async def _read(self) -> None:
-        try:
-            async for frame in self._socket:
-                # not splitlines(): a text may contain U+2028
-                for line in str(frame).strip("\n").split("\n"):
-                    await self._take(json.loads(line))
-        except websockets.ConnectionClosedError:
-            pass
-        finally:
-            for reply in self._replies.values():
-                reply.cancel()
+    def _settle(self, reply: Json) -> None:
+        for publication in reply.get("subscribe", {}).get("publications", []):
+            self.publications.put_nowait(publication["data"])
 
-    async def _take(self, message: Json) -> None:
-        if not message:
-            await self._socket.send("{}")
-        elif "id" in message:
-            # Here, not where the reply is awaited: a publication may follow in the same frame.
-            for publication in message.get("subscribe", {}).get("publications", []):
-                self.publications.put_nowait(publication["data"])
-            if not (reply := self._replies.pop(message["id"])).done():
-                reply.set_result(message)
-        elif "pub" in message.get("push", {}):
-            self.publications.put_nowait(message["push"]["pub"]["data"])
-        elif "unsubscribe" in message.get("push", {}):
-            self.unsubscribed.put_nowait(message["push"]["channel"])
+    def _receive(self, push: Json) -> None:
+        if "pub" in push:
+            self.publications.put_nowait(push["pub"]["data"])
+        elif "unsubscribe" in push:
+            self.unsubscribed.put_nowait(push["channel"])

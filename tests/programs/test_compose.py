@@ -18,7 +18,7 @@ from centrifugo.environment import Environment
 from proxy_server.settings import Settings
 from run.environment import SECRETS
 from run.parts import LOCAL_MODEL
-from testbed import machine, parts
+from testbed import frontend, machine, parts
 from testbed.client import Client
 from testbed.deployment import Deployment
 from testbed.nginx import nginx
@@ -139,6 +139,7 @@ def access_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(deployment: Deployment, access_log: Path) -> Iterator[str]:
     """The address of the built page behind a real nginx with the image's configuration."""
     needs(nginx=machine.nginx())
+    frontend.build()
     port = free_port()
     values = {
         "PAGE_LISTEN": f"127.0.0.1:{port}",
@@ -181,15 +182,15 @@ def test_nothing_else_of_centrifugo_is_reached_through_the_page(page: str, path:
     assert answer.headers["server"] == "nginx"
 
 
-async def test_a_prompt_comes_back_through_the_page(page: str) -> None:
-    socket = await websockets.connect(
-        f"ws://{page}/connection/websocket", origin=websockets.Origin(ORIGIN)
-    )
-    client = Client(socket)
-    await client.command("connect", {"data": {}})
+async def prompt_through(address: str) -> None:
+    client = await Client.connect(f"ws://{address}/connection/websocket", {}, origin=ORIGIN)
     answer = await client.follow(await client.rpc("ai:send", text="/tokens 40"))
     await client.close()
     assert answer["text"] == text(40)
+
+
+async def test_a_prompt_comes_back_through_the_page(page: str) -> None:
+    await prompt_through(page)
 
 
 @pytest.fixture(scope="module")
@@ -212,14 +213,7 @@ def test_the_page_is_whole_below_a_path(below: str) -> None:
 
 
 async def test_a_prompt_comes_back_below_a_path(below: str) -> None:
-    socket = await websockets.connect(
-        f"ws://{below}/connection/websocket", origin=websockets.Origin(ORIGIN)
-    )
-    client = Client(socket)
-    await client.command("connect", {"data": {}})
-    answer = await client.follow(await client.rpc("ai:send", text="/tokens 40"))
-    await client.close()
-    assert answer["text"] == text(40)
+    await prompt_through(below)
 
 
 async def test_other_sites_are_refused(page: str) -> None:

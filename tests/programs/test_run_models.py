@@ -22,11 +22,9 @@ async def test_the_local_model_answers_a_prompt_through_the_page(run: Run) -> No
     needs(libgomp=machine.openmp() or None)
     run.start()
     address = f"localhost:{run.ports.page}"
-    socket = await websockets.connect(
-        f"ws://{address}/connection/websocket", origin=websockets.Origin(f"http://{address}")
+    client = await Client.connect(
+        f"ws://{address}/connection/websocket", {}, origin=f"http://{address}"
     )
-    client = Client(socket)
-    await client.command("connect", {"data": {}})
 
     session = await client.rpc("ai:send", text="What is the capital of France?")
     answer = await client.follow(session)
@@ -42,7 +40,7 @@ async def test_the_local_model_answers_a_prompt_through_the_page(run: Run) -> No
 
 async def test_apps_of_this_machine_may_connect_and_other_sites_may_not(run: Run) -> None:
     run.environment["OPENAI_API_KEY"] = "a-key"
-    process = run.start_and_wait()
+    run.start()
     address = f"ws://localhost:{run.ports.centrifugo}/connection/websocket"
     for app in ("http://localhost:5173", "http://127.0.0.1:3000"):
         async with websockets.connect(address, origin=websockets.Origin(app)):
@@ -51,7 +49,7 @@ async def test_apps_of_this_machine_may_connect_and_other_sites_may_not(run: Run
         with pytest.raises(websockets.InvalidStatus) as refused:
             await websockets.connect(address, origin=websockets.Origin(site))
         assert refused.value.response.status_code == 403
-    ends(run, process, signal.SIGTERM)
+    ends(run, signal.SIGTERM)
 
 
 def test_another_model_needs_no_local_one(run: Run) -> None:
