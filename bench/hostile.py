@@ -14,12 +14,12 @@ from typing import Literal, TypedDict
 
 from bench.jobs import Job, Load
 from bench.load_process import LoadFailedError
-from bench.meter import resident_bytes
 from bench.peers.hostile import METHODS
 from bench.report import Row
 from bench.runs import Run, WrongTextError, measure, percentiles
 from bench.site import Site
 from testbed.deployment import Deployment
+from testbed.process import resident_bytes
 
 _SOCKETS = 64
 _REPLY_TIMES, _TOKEN_TIMES = 3.0, 2.0

@@ -6,7 +6,6 @@ import time
 from bisect import bisect_left
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from testbed.process import cpu_clock
@@ -33,12 +32,7 @@ class Meter:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
         self._sample()
@@ -61,11 +55,6 @@ class Meter:
     def _sample(self) -> None:
         self._times.append(time.monotonic())
         self._samples.append({name: cpu_seconds(pid) for name, pid in self._pids.items()})
-
-
-def resident_bytes(pid: int) -> int:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def cpu_seconds(pid: int) -> float:

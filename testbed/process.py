@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from run.process import READY_SECONDS, NotReadyError, Running
@@ -111,12 +110,7 @@ class Process:
         return time.clock_gettime(cpu_clock(self.pid))
 
     def resident_bytes(self) -> int:
-        if (statm := Path(f"/proc/{self.pid}/statm")).exists():
-            return int(statm.read_text().split()[1]) * _PAGE
-        told = subprocess.run(
-            ["ps", "-o", "rss=", "-p", str(self.pid)], check=True, capture_output=True
-        )
-        return int(told.stdout) << 10
+        return resident_bytes(self.pid)
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
@@ -137,12 +131,7 @@ class Process:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.runs:
             self.stop()
 
@@ -150,3 +139,10 @@ class Process:
 def cpu_clock(pid: int) -> int:
     """The CPU time clock of another process, as clock_getcpuclockid(3) returns on Linux."""
     return ~pid << 3 | 2
+
+
+def resident_bytes(pid: int) -> int:
+    if (statm := Path(f"/proc/{pid}/statm")).exists():
+        return int(statm.read_text().split()[1]) * _PAGE
+    told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], check=True, capture_output=True)
+    return int(told.stdout) << 10

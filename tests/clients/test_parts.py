@@ -1,8 +1,6 @@
 """Our parts are the AI SDK's: its published package decides, over all sequences of chunks."""
 
-import asyncio
 import json
-import subprocess
 from random import Random
 from typing import Any
 
@@ -17,6 +15,7 @@ from proxy_server.protocol.messages import decode_parts
 from proxy_server.protocol.partial_json import NOTHING, PartialJson
 from proxy_server.protocol.publications import ChunksPublication, published_chunks
 from proxy_server.protocol.shapes import SHAPES
+from testbed.program import output_of
 from tests.clients.node import CLIENT
 from tests.protocol.sequences import Json, Sequence, sequence
 
@@ -89,14 +88,8 @@ def made() -> list[Made]:
 
 
 async def asked(cases: list[dict[str, Any]]) -> list[Any]:
-    running = await asyncio.create_subprocess_exec(
-        "node",
-        str(CLIENT / "tests" / "parts.mjs"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    output, _ = await running.communicate(json.dumps(cases).encode())
-    assert running.returncode == 0
+    program = str(CLIENT / "tests" / "parts.mjs")
+    output = await output_of("node", program, given=json.dumps(cases).encode())
     results: list[Any] = msgspec.json.decode(output)
     return results
 

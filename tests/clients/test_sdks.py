@@ -15,6 +15,8 @@ from testbed.approvals import ASKED, CALLS, DONE
 from testbed.client import Client, Json
 from testbed.deployment import API_KEY, Deployment
 from testbed.link import Link
+from testbed.program import Ended
+from testbed.program import run as run_program
 from testbed.text import text
 from testbed.waiting import until
 from tests.clients.conftest import SETTINGS
@@ -43,30 +45,16 @@ def program(request: pytest.FixtureRequest) -> list[str]:
     return [sys.executable, str(EXAMPLES / "python" / "chat.py")]
 
 
-async def output_of(program: list[str], port: int, prompt: str, **environment: str) -> str:
+async def output_of(command: list[str], port: int, prompt: str, **environment: str) -> str:
     """Its output to the end; it must succeed."""
-    code, output, errors = await run(program, port, prompt, **environment)
-    assert code == 0, errors
-    return output
+    ended = await run(command, port, prompt, **environment)
+    assert ended.status == 0, ended.errors
+    return ended.output
 
 
-async def run(
-    program: list[str], port: int, prompt: str, **environment: str
-) -> tuple[int | None, str, str]:
+async def run(command: list[str], port: int, prompt: str, **environment: str) -> Ended:
     url = f"ws://127.0.0.1:{port}/connection/websocket"
-    running = await asyncio.create_subprocess_exec(
-        *program,
-        *(url, prompt),
-        env={**os.environ, **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        output, errors = await running.communicate()
-    finally:
-        if running.returncode is None:
-            running.kill()
-    return running.returncode, output.decode(), errors.decode()
+    return await run_program(*command, url, prompt, environment={**os.environ, **environment})
 
 
 async def cut_until_done(link: Link, *answers: asyncio.Task[str]) -> int:

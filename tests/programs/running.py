@@ -51,11 +51,11 @@ def ends(run: Run, number: signal.Signals) -> None:
     assert not any(listens(getattr(run.ports, name)) for name in Ports.__dataclass_fields__)
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
     until = time.monotonic() + WAIT
     while not condition():
         assert time.monotonic() < until
-        time.sleep(0.05)
+        time.sleep(0.01)
 
 
 def children_of(pid: int) -> list[int]:

@@ -5,7 +5,6 @@ import shutil
 import signal
 import socket
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from run.__main__ import _reloading
 from run.parts import ROOT, Ports, parts
 from testbed.ports import listens
-from tests.programs.running import WAIT, Run, children_of, ends, runs, wait_until
+from tests.programs.running import Run, children_of, ends, runs, wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -26,10 +25,7 @@ def test_a_signal_ends_all_of_it(run: Run, number: signal.Signals) -> None:
 
 def test_a_signal_in_the_middle_of_the_start_ends_all_of_it(run: Run) -> None:
     run.launch()
-    until = time.monotonic() + WAIT
-    while not listens(run.ports.centrifugo):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(lambda: listens(run.ports.centrifugo))
     ends(run, signal.SIGTERM)
 
 
@@ -75,10 +71,7 @@ def test_a_signal_during_the_build_ends_it(
     go.chmod(0o755)
     run.environment |= {"PATH": str(tmp_path), "OPENAI_API_KEY": "a-key"}
     run.launch()
-    until = time.monotonic() + WAIT
-    while "Building Centrifugo" not in run.log_text() or not run.children():
-        assert time.monotonic() < until, run.log_text()
-        time.sleep(0.01)
+    wait_until(lambda: "Building Centrifugo" in run.log_text() and run.children())
     (build,) = run.children()
     os.kill(run.pid, number)
     assert run.wait() == 128 + number

@@ -17,6 +17,7 @@ from proxy_server.protocol import shapes as chunk_shapes
 from proxy_server.protocol.messages import Status
 from testbed.deployment import Deployment
 from testbed.link import Link
+from testbed.program import output_of
 from testbed.text import text
 from tests.conftest import SETTINGS
 
@@ -219,18 +220,8 @@ def client(tmp_path: Path) -> Path:
 
 async def run(client: Path, scenario: str, port: int, **argument: Any) -> Any:
     given = {"url": f"ws://127.0.0.1:{port}/connection/websocket", **argument}
-    running = await asyncio.create_subprocess_exec(
-        *("node", "driver.mjs", scenario, json.dumps(given)),
-        cwd=client,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        output, _ = await asyncio.wait_for(running.communicate(), 50)
-    finally:
-        if running.returncode is None:
-            running.kill()
-    assert running.returncode == 0
-    return json.loads(output)
+    driven = output_of("node", "driver.mjs", scenario, json.dumps(given), folder=client)
+    return json.loads(await asyncio.wait_for(driven, 50))
 
 
 async def test_the_documents_client_is_exact_while_things_break(

@@ -39,8 +39,8 @@ async def stored(client: Client, conversation: str, status: str) -> Json:
     return found
 
 
-def shown(message: Json) -> str:
-    return "".join(part["text"] for part in message["parts"] if part["type"] == "text")
+def shown(message: Json, kind: str = "text") -> str:
+    return "".join(part["text"] for part in message["parts"] if part["type"] == kind)
 
 
 async def long_answer(client: Client) -> tuple[Json, str]:

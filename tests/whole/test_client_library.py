@@ -1,7 +1,6 @@
 """The built client library in Node, against the real parts, while things break."""
 
 import asyncio
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from testbed import frontend
 from testbed.deployment import Deployment
 from testbed.link import Link
 from testbed.text import text
+from tests.clients import node
 
 SETTINGS = {
     "PROMPTS_PER_MINUTE": "1000",
@@ -28,34 +28,15 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         yield running
 
 
-async def begun(scenario: str, port: int, **argument: Any) -> asyncio.subprocess.Process:
-    given = {"origin": f"http://127.0.0.1:{port}", **argument}
-    program = str(frontend.FRONTEND / "client" / "tests" / "library" / "scenarios.mjs")
-    return await asyncio.create_subprocess_exec(
-        "node", program, scenario, json.dumps(given), stdout=asyncio.subprocess.PIPE
-    )
-
-
-async def ended(running: asyncio.subprocess.Process) -> Any:
-    """What the scenario showed."""
-    try:
-        output, _ = await running.communicate()
-    finally:
-        if running.returncode is None:
-            running.kill()
-    assert running.returncode == 0
-    return json.loads(output)
-
-
 async def run(scenario: str, port: int, **argument: Any) -> Any:
-    return await ended(await begun(scenario, port, **argument))
+    """What the scenario showed."""
+    return await node.run("library/scenarios.mjs", scenario, port, **argument)
 
 
 async def test_every_text_is_exact_while_sockets_are_cut(deployment: Deployment) -> None:
     prompts = [f"/tokens 250 rate=50 seed={seed}" for seed in range(30)]
     async with Link(deployment.port) as link:
-        running = await begun("answers", link.port, prompts=prompts)
-        result = asyncio.create_task(ended(running))
+        result = asyncio.create_task(run("answers", link.port, prompts=prompts))
         cuts = 0
         for beat in range(9):
             await asyncio.sleep(0.6)
@@ -78,8 +59,7 @@ async def test_more_missed_than_centrifugo_recovers_costs_one_call(tmp_path: Pat
     prompt = "/tokens 600 rate=50"
     with Deployment(folder=tmp_path, settings=settings, centrifugo_settings=limit) as running:
         async with Link(running.port) as link:
-            scenario = await begun("missed", link.port, prompt=prompt)
-            result = asyncio.create_task(ended(scenario))
+            result = asyncio.create_task(run("missed", link.port, prompt=prompt))
             await asyncio.sleep(3)
             assert link.cut() == 1
             seen = await result
@@ -89,11 +69,11 @@ async def test_more_missed_than_centrifugo_recovers_costs_one_call(tmp_path: Pat
 async def test_a_prompt_waits_for_a_server_that_restarts(deployment: Deployment) -> None:
     server = deployment.servers[0]
     server.stop()
-    running = await begun("answers", deployment.port, prompts=["/tokens 20"])
+    running = asyncio.create_task(run("answers", deployment.port, prompts=["/tokens 20"]))
     await asyncio.sleep(1)
     server.start()
     whole = [["user", "/tokens 20"], ["complete", text(20)]]
-    assert await ended(running) == [[whole, whole]]
+    assert await running == [[whole, whole]]
 
 
 async def test_a_long_conversation_is_shown_page_by_page(deployment: Deployment) -> None:
@@ -143,8 +123,8 @@ async def test_files_arrive_whole_while_sockets_are_cut_and_servers_die(
 ) -> None:
     count, bytes_each = 5, 1_500_000
     async with Link(deployment.port) as link:
-        running = await begun("files", link.port, count=count, bytes=bytes_each)
-        result = asyncio.create_task(ended(running))
+        files = run("files", link.port, count=count, bytes=bytes_each)
+        result = asyncio.create_task(files)
         cuts = 0
         for beat in range(40):
             await asyncio.sleep(0.3)

@@ -4,19 +4,20 @@ The older one starts first, and the newer one migrates its database.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
 
-from testbed.client import Client, Json
+from testbed.client import Json
 from testbed.deployment import Deployment
 from testbed.door import Door
 from testbed.process import Process
 from testbed.text import text
 from testbed.versions import BEFORE, FIRST, sources
 from testbed.waiting import WAIT, until
+from tests.whole.looking import shown, user_of, visitor
 
 Empty = Callable[[], Awaitable[str]]
 either = pytest.mark.parametrize("olds_door", [True, False], ids=["by-the-old", "by-the-new"])
@@ -34,15 +35,6 @@ def both(
         yield (old, new) if olds_door else (new, old)
 
 
-@asynccontextmanager
-async def visitor(deployment: Deployment) -> AsyncIterator[tuple[Client, str]]:
-    client = await deployment.connect()
-    try:
-        yield client, str(client.hello["data"]["user"])
-    finally:
-        await client.close()
-
-
 async def last(door: Door, user: str, conversation: str, status: str) -> Json:
     """The last message, once it has that status."""
 
@@ -55,10 +47,6 @@ async def last(door: Door, user: str, conversation: str, status: str) -> Json:
     return found
 
 
-def shown(message: Json, kind: str = "text") -> str:
-    return "".join(part["text"] for part in message["parts"] if part["type"] == kind)
-
-
 @pytest.mark.parametrize("version", [BEFORE, FIRST], ids=["before", "first"])
 @either
 async def test_each_takes_over_from_the_other(
@@ -66,7 +54,8 @@ async def test_each_takes_over_from_the_other(
 ) -> None:
     url = await empty()
     with both(infrastructure, url, version, olds_door=olds_door) as (first, second):
-        async with visitor(infrastructure) as (client, user), Door(second.port) as door:
+        async with visitor(infrastructure) as client, Door(second.port) as door:
+            user = user_of(client)
             session = await client.rpc("ai:send", text="/tokens 3000")
             where = {"conversation": session["conversation"]}
             next_up = await client.rpc("ai:send", text="/tokens 20", when_busy="queue", **where)
@@ -98,7 +87,8 @@ async def test_each_reads_stops_and_goes_on_with_what_the_other_began(
 ) -> None:
     url = await empty()
     with both(infrastructure, url, version, olds_door=olds_door) as (_, second):
-        async with visitor(infrastructure) as (client, user), Door(second.port) as door:
+        async with visitor(infrastructure) as client, Door(second.port) as door:
+            user = user_of(client)
             session = await client.rpc("ai:send", text="/reasoning", id="first")
             conversation = session["conversation"]
             where = {"conversation": conversation}
@@ -137,7 +127,8 @@ async def test_one_that_ends_in_order_leaves_what_waits_to_the_other(
 ) -> None:
     url = await empty()
     with both(infrastructure, url, version, olds_door=olds_door) as (first, second):
-        async with visitor(infrastructure) as (client, user), Door(second.port) as door:
+        async with visitor(infrastructure) as client, Door(second.port) as door:
+            user = user_of(client)
             session = await client.rpc("ai:send", text="/tokens 3000")
             where = {"conversation": session["conversation"]}
             await client.rpc("ai:send", text="/tokens 20", when_busy="queue", **where)
