@@ -26,6 +26,10 @@ async def run(scenario: str, port: int, **argument: Any) -> Any:
     return await node.run("ai_sdk/scenarios.mjs", scenario, port, **argument)
 
 
+async def resuming(scenario: str, port: int, **argument: Any) -> Any:
+    return await node.run("ai_sdk/resuming.mjs", scenario, port, **argument)
+
+
 def whole(*counts: int) -> list[list[str]]:
     """Turns with answers of that many tokens."""
     return [
@@ -132,7 +136,7 @@ async def test_a_prompt_is_edited_and_each_version_chosen_again(
 
 
 async def test_only_what_runs_is_resumed(deployment: Deployment, sdk: str) -> None:
-    seen = await run("resumed", deployment.port, sdk=sdk)
+    seen = await resuming("resumed", deployment.port, sdk=sdk)
     assert seen["unknown"] == ["ready", []]
     assert seen["types"] == ["start", "text-start", "text-delta", "text-end", "finish"]
     assert seen["text"] == text(60)
@@ -144,20 +148,20 @@ async def test_an_answer_is_resumed_in_the_middle_of_a_tool(
     deployment: Deployment, sdk: str
 ) -> None:
     asked = "/tokens 400 rate=80"
-    seen = await run("resumedInATool", deployment.port, sdk=sdk, prompt=asked)
+    seen = await resuming("resumedInATool", deployment.port, sdk=sdk, prompt=asked)
     assert seen["resumed"] == seen["inStep"] == seen["stored"]
     assert seen["wrong"] == []
 
 
 async def test_a_reader_that_leaves_ends_nothing(deployment: Deployment, sdk: str) -> None:
-    seen = await run("aborted", deployment.port, sdk=sdk)
+    seen = await resuming("aborted", deployment.port, sdk=sdk)
     first = [["user", "/tokens 80 rate=40"], ["complete", text(80)]]
     second = [["user", "/tokens 40 rate=40"], ["complete", text(40)]]
     assert seen == {"one": [*first, *second], "other": first, "status": "ready"}
 
 
 async def test_who_stops_ends_the_answer_at_the_server(deployment: Deployment, sdk: str) -> None:
-    seen = await run("stopped", deployment.port, sdk=sdk)
+    seen = await resuming("stopped", deployment.port, sdk=sdk)
     assert seen["stored"] == ["user", "stopped"] * 3
     assert seen["afterFirst"] == "ready"
     assert seen["told"]
