@@ -11,13 +11,13 @@ from chaos.connection import Refused, delays
 from chaos.decisions import Decisions, Said
 from chaos.device import Device
 from chaos.findings import LEFT_OPEN
+from chaos.in_step import SETTLED_SECONDS
 from chaos.ledger import Cause, Ledger, Life
 from chaos.parts import comparable
 from chaos.view import Shown
 from testbed.approvals import CALLS
 from testbed.connection import Json, Unanswered
 
-_SETTLED_SECONDS = 60.0
 _LOOK_SECONDS = 0.05
 _VANISHING = (0, 0.002, 0.01, 0.03)
 
@@ -46,7 +46,7 @@ class Decider:
                 await self._converse(began)
             except TimeoutError:
                 states = [(tab.live, dict(tab.view.open())) for tab in self._tabs]
-                self._decisions.violation(LEFT_OPEN, f"after {_SETTLED_SECONDS:.0f} s: {states}")
+                self._decisions.violation(LEFT_OPEN, f"after {SETTLED_SECONDS:.0f} s: {states}")
             finally:
                 for tab in self._tabs:
                     await tab.close()
@@ -117,7 +117,7 @@ class Decider:
 
     async def _until(self, status: str) -> Shown:
         """The answer in the first tab, once both show that it waits or has ended."""
-        async with asyncio.timeout(_SETTLED_SECONDS):
+        async with asyncio.timeout(SETTLED_SECONDS):
             for tab in self._tabs:
                 while not self._shows(tab, status):
                     await asyncio.sleep(_LOOK_SECONDS)
@@ -148,7 +148,7 @@ class Decider:
 
     async def _until_answered(self, tab: Device, method: str, **request: Any) -> Json:
         waits = delays(self._waits)
-        async with asyncio.timeout(_SETTLED_SECONDS):
+        async with asyncio.timeout(SETTLED_SECONDS):
             while True:
                 try:
                     return await tab.call(method, **request)

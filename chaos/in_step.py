@@ -10,6 +10,8 @@ from chaos.ledger import Ledger, Recovery, Violation
 from chaos.watched import Watched
 
 IN_STEP_SECONDS = 10.0
+# nothing legitimate takes this long: the longest answers, after the longest fault
+SETTLED_SECONDS = 60.0
 _CALM = f"nothing was broken for {IN_STEP_SECONDS:.0f} s, and nothing came"
 _LOOK_SECONDS = 0.05
 # what was in flight when a part broke may still arrive

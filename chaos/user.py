@@ -5,16 +5,13 @@ import itertools
 import random
 from time import monotonic
 
-from chaos.connection import Refused
 from chaos.device import Device
 from chaos.files import NOT_WHOLE, bring_and_fetch
-from chaos.in_step import all_shown, left_open
-from chaos.ledger import Cause, Doubt, Ledger, Stop, Violation
+from chaos.in_step import SETTLED_SECONDS, all_shown, left_open
+from chaos.ledger import Cause, Ledger, Stop, Violation
+from chaos.second_thoughts import SecondThoughts
 from chaos.talk import COUNTS, Talk
-from testbed.connection import Unanswered
 
-# nothing legitimate takes this long: the longest answers, after the longest fault
-_SETTLED_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
 _EVENTS = {
     "nothing": 30,
@@ -65,6 +62,7 @@ class User:
         self._device = self._new_device(None)
         self._talk = Talk(ledger, self._device, self._waits, faulty=faulty, counts=counts)
         self._second: Device | None = None
+        self._thoughts = SecondThoughts(ledger, self._talk, self._device, self._all_devices)
 
     async def run(self, enough: asyncio.Event) -> None:
         for number in itertools.count(1):
@@ -92,7 +90,7 @@ class User:
                 if self._device.gone:
                     break
                 if self._faulty and (again := self._talk.chance.random()) < 0.4:
-                    await self._think_again(again)
+                    await self._thoughts.have(again)
                     await self._settled()
         except TimeoutError:
             self._give_up()
@@ -163,59 +161,6 @@ class User:
         if session is not None:
             self._device.view.add(session)
 
-    async def _think_again(self, chance: float) -> None:
-        if chance < 0.12:
-            await self._regenerate()
-        elif chance < 0.22:
-            await self._edit()
-        elif chance < 0.26:
-            # the second one is refused, or its prompt is one more version
-            self._ledger.actions["two edits at once"] += 1
-            prompts = self._shown_prompts()
-            await asyncio.gather(*(self._edit(prompts, twice=False) for _ in range(2)))
-        else:
-            await self._choose()
-
-    def _shown_prompts(self) -> list[str]:
-        return [key for key, m in self._device.view.messages.items() if m.role == "user"]
-
-    async def _edit(self, prompts: list[str] | None = None, *, twice: bool = True) -> None:
-        """prompts: of which one is edited; by default those that are shown."""
-        shown = self._shown_prompts() if prompts is None else prompts
-        if not shown or self._device.gone:
-            return
-        self._ledger.actions["edit"] += 1
-        replaced = shown[-1] if not twice else self._talk.chance.choice(shown)
-        session = await self._talk.send(replaces=replaced, twice=twice)
-        if session is None:
-            return
-        if self._device.view.leave_from(replaced):
-            self._device.view.add(session)
-        else:
-            self._device.look_again()
-
-    async def _choose(self) -> None:
-        """Brings another version into view, and checks that every device follows."""
-        session = await self._talk.until_answered("ai:open")
-        messages = session["messages"] if session is not None else []
-        versions = [
-            key
-            for message in messages
-            for key in message["metadata"].get("versions", ())
-            if key != message["id"]
-        ]
-        if not versions or self._device.gone:
-            return
-        self._ledger.actions["choose"] += 1
-        chosen = self._talk.chance.choice(versions)
-        if await self._talk.until_answered("ai:choose", message=chosen) is None:
-            self._talk.doubt = Doubt(more=True, anew=True)
-            return
-        async with asyncio.timeout(_SETTLED_SECONDS):
-            for device in self._all_devices():
-                while not device.gone and chosen not in device.view.messages:
-                    await asyncio.sleep(_LOOK_SECONDS)
-
     async def _stop(self) -> None:
         running = [key for key, m in self._device.view.open() if m.status == "streaming"]
         if not running:
@@ -237,7 +182,7 @@ class User:
 
     async def _delete(self) -> None:
         """Deletes the conversation, whatever runs in it, and waits until all devices know."""
-        async with asyncio.timeout(_SETTLED_SECONDS):
+        async with asyncio.timeout(SETTLED_SECONDS):
             while await self._talk.until_answered("ai:delete") is None and not self._device.gone:
                 await asyncio.sleep(_LOOK_SECONDS)
             self._ledger.deleted.add(self._talk.conversation)
@@ -245,38 +190,15 @@ class User:
                 while not device.gone:
                     await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _regenerate(self) -> None:
-        answers = [key for key, m in self._device.view.messages.items() if m.role == "assistant"]
-        if not answers or answers[-1] not in self._talk.prompts or self._device.gone:
-            return
-        self._ledger.actions["regenerate"] += 1
-        prompt = self._talk.prompts[answers[-1]]
-        prompt.asked += 1
-        try:
-            # by name: a device that missed a prompt may regard another answer as the last
-            session = await self._device.call(
-                "ai:regenerate", conversation=self._talk.conversation, message=answers[-1]
-            )
-        except Unanswered:
-            self._talk.doubt = self._talk.doubt._replace(anew=True)
-        except Refused as error:
-            prompt.asked -= error.without_effect
-            if not error.without_effect:
-                self._talk.doubt = self._talk.doubt._replace(anew=True)
-        else:
-            self._device.view.add(session)
-            self._talk.prompts[session["messages"][0]["id"]] = prompt
-            self._ledger.answers += 1
-
     async def _settled(self) -> None:
         """Waits until every device of this user shows every answer to its end."""
-        await all_shown(self._all_devices(), _SETTLED_SECONDS)
+        await all_shown(self._all_devices(), SETTLED_SECONDS)
 
     def _give_up(self) -> None:
         for device in self._all_devices():
             waiting = dict(device.view.open())
             for message in waiting or [""]:
-                when = f"{_SETTLED_SECONDS:.0f} s after the prompt"
+                when = f"{SETTLED_SECONDS:.0f} s after the prompt"
                 self._ledger.violations.append(
                     left_open(device, message, when, self._talk.name, self._talk.conversation)
                 )

@@ -10,30 +10,22 @@ import {
   type TransportEndpoint,
 } from "centrifuge";
 import { type ConnectionOptions, endpointsAt, originOf } from "./connection_options.ts";
-import { CallError, callError, connectionLost, noConnection, promptTooLarge } from "./errors.ts";
+import { callError, connectionLost, noConnection, promptTooLarge } from "./errors.ts";
 import { Identity } from "./identity.ts";
 import { callBytes, DEFAULT_MESSAGE_SIZE_LIMIT, pieceBytes } from "./message_size.ts";
 import type { Methods } from "./methods.ts";
 import { Cell, type Observable } from "./observable.ts";
 import type { Position } from "./protocol.ts";
 import { backoff, defaultRetries, type RetryPolicy, retrying, sleep } from "./retry.ts";
+import { type SubscriptionHandlers, Subscriptions } from "./subscriptions.ts";
+
+export type { SubscriptionHandlers } from "./subscriptions.ts";
 
 /**
  * `offline` before `connect` is called, and for good after `disconnect` or if the server forbids
  * reconnecting.
  */
 export type ConnectionState = "connecting" | "connected" | "offline";
-
-export interface SubscriptionHandlers {
-  /**
-   * Delivery has begun. `recovered`: nothing is missing since the last position; otherwise delivery
-   * begins at `position`.
-   */
-  subscribed(recovered: boolean, position: Position): void;
-  publication(data: unknown): void;
-  /** The server has ended the subscription. */
-  ended(error: CallError): void;
-}
 
 /** The parts of a connection that following a conversation needs. */
 export type Link = Pick<Connection, "call" | "subscribe" | "pieceBytes">;
@@ -50,16 +42,6 @@ const STUCK = { firstDelay: 20_000, maxDelay: 20_000 };
 /** The minimum time between attempts to return from a fallback transport to the first one. */
 const LOOK_AGAIN = 60_000;
 
-/** A channel that is followed. */
-interface Followed {
-  /**
-   * Whether it must begin on the present connection: a position without an epoch is the beginning
-   * of a new history, which may be another one after a reconnect.
-   */
-  bound: boolean;
-  readonly end: SubscriptionHandlers["ended"];
-}
-
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #endpoints: TransportEndpoint[];
@@ -72,7 +54,7 @@ export class Connection {
   readonly #limit: number;
   readonly #timeout: number;
   readonly #retries: RetryPolicy;
-  readonly #followed = new Set<Followed>();
+  readonly #subscriptions = new Subscriptions();
   readonly #identity: Identity | null;
   #centrifuge: Centrifuge;
   /** The credentials of the last attempt to connect. */
@@ -164,9 +146,7 @@ export class Connection {
     const lost = this.#state.value === "connected";
     this.#state.set("connecting");
     if (!lost) return;
-    for (const followed of [...this.#followed]) {
-      if (followed.bound) followed.end(connectionLost());
-    }
+    this.#subscriptions.endBound();
     if (this.ours) this.#stuck = setTimeout(() => this.#renew(), backoff(0, STUCK));
   };
 
@@ -192,7 +172,7 @@ export class Connection {
     this.#doubtful = false;
     this.#centrifuge = this.#made();
     this.#listen();
-    for (const followed of [...this.#followed]) followed.end(connectionLost());
+    this.#subscriptions.endAll();
     this.#centrifuge.connect();
   }
 
@@ -284,28 +264,6 @@ export class Connection {
    * itself has a subscription to it.
    */
   subscribe(channel: string, since: Position, handlers: SubscriptionHandlers): () => void {
-    const centrifuge = this.#centrifuge;
-    if (centrifuge.getSubscription(channel) !== null) {
-      throw new CallError(0, `${channel} is followed already on this connection.`, false);
-    }
-    const subscription = centrifuge.newSubscription(channel, { since });
-    const followed: Followed = { bound: since.epoch === "", end: handlers.ended };
-    this.#followed.add(followed);
-    const isFollowed = () => this.#followed.has(followed);
-    subscription.on("subscribed", ({ recovered, streamPosition }) => {
-      followed.bound = false;
-      if (isFollowed()) handlers.subscribed(recovered, streamPosition ?? { offset: 0, epoch: "" });
-    });
-    subscription.on("publication", ({ data }) => {
-      if (isFollowed()) handlers.publication(data);
-    });
-    subscription.on("unsubscribed", ({ code, reason }) => {
-      if (isFollowed()) handlers.ended(new CallError(code, reason, false));
-    });
-    subscription.subscribe();
-    return () => {
-      this.#followed.delete(followed);
-      centrifuge.removeSubscription(subscription);
-    };
+    return this.#subscriptions.begin(this.#centrifuge, channel, since, handlers);
   }
 }

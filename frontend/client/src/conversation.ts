@@ -214,8 +214,7 @@ export class Conversation {
       return session.messages.at(-1)?.id ?? null;
     } catch (error) {
       if (!(error instanceof CallError) || (error.code !== 404 && error.code !== 409)) throw error;
-      // perhaps it is being made already: by another tab, or by an attempt of ours whose reply was
-      // lost
+      // perhaps another tab, or an attempt of ours whose reply was lost, has begun it already
       await this.#follower.synchronise();
       if (this.#state.value.messages.some(({ id }) => id === message)) throw error;
       return null;
