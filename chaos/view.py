@@ -177,9 +177,17 @@ class View:
             if chunk["type"] in _WITH_STATUS:
                 message.status = chunk["messageMetadata"]["status"]
             else:
-                message.parts.apply(chunk)
+                self._apply(chunk, message)
         self._note(key, message)
         return True
+
+    def _apply(self, chunk: Json, message: Shown) -> None:
+        try:
+            message.parts.apply(chunk)
+        except StopIteration:
+            # whoever does not check seq may have missed the part that this one belongs to
+            if self._careful:
+                raise
 
     def _note(self, key: str, message: Shown) -> None:
         """Records when it was first known, and when it was first known to have ended."""
