@@ -31,7 +31,7 @@ def main() -> None:
     try:
         settings = Settings()  # type: ignore[call-arg]
     except ValidationError as error:
-        sys.exit(f"These settings do not go:\n{_problems(error)}")
+        sys.exit(f"The server cannot start with these settings:\n{_problems(error)}")
     _configure_logging(settings)
     if arguments.reload:
         sys.exit(_reload(settings))

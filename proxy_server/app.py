@@ -40,6 +40,7 @@ from proxy_server.errors import StoreUnavailable
 from proxy_server.responders.choice import may_retry
 from proxy_server.responders.python.watchdog import Watchdog
 from proxy_server.responders.responder import Responder
+from proxy_server.setting_conflicts import HEARTBEAT_SECONDS
 from proxy_server.settings import Settings
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
@@ -195,6 +196,7 @@ class App:
             ),
             slots=settings.max_generations,
             checkpoint_seconds=settings.checkpoint_seconds,
+            heartbeat_seconds=HEARTBEAT_SECONDS,
         )
         stack.push_async_callback(self.supervisor.close)
         checks = Checks(self._channels, self._publisher, api)

@@ -2,6 +2,35 @@
 
 import json
 import re
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+_LEAST_SECRET = 16
+_LAST_PORT = 65_535
+
+
+def address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or int(port) > _LAST_PORT:
+        raise ValueError("give host:port")
+    return value
+
+
+def address_or_off(value: str) -> str:
+    return value if value == "off" else address(value)
+
+
+def long_secrets(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if not value or any(len(secret.get_secret_value()) < _LEAST_SECRET for secret in value):
+        raise ValueError(f"give at least one secret of at least {_LEAST_SECRET} characters")
+    return value
+
+
+def credential(value: SecretStr) -> SecretStr:
+    if 0 < len(value.get_secret_value()) < _LEAST_SECRET:
+        raise ValueError(f"give at least {_LEAST_SECRET} characters")
+    return value
 
 
 def json_object(value: object) -> object:
@@ -54,3 +83,13 @@ def tags(value: tuple[str, ...]) -> tuple[str, ...]:
     if value in (("on",), ("true",), ("1",), ("yes",)):
         return ("think", "thinking")
     return tuple(tag.strip("<>") for tag in value)
+
+
+def shown_name(responder: str) -> str:
+    """A one-word name of the responder: a module's name, or the last segment of a route's path."""
+    if "://" not in responder:
+        return responder.partition(":")[0].rpartition(".")[2]
+    try:
+        return urlsplit(responder).path.rstrip("/").rpartition("/")[2] or "route"
+    except ValueError:
+        return "route"

@@ -1,7 +1,6 @@
 """One frozen settings object, built from the environment; no other module reads that."""
 
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -10,17 +9,21 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from proxy_server.setting_conflicts import conflicts
 from proxy_server.setting_values import (
+    address,
+    address_or_off,
     comma_separated,
+    credential,
     headers,
     json_object,
+    long_secrets,
     places_by_name,
+    shown_name,
     tags,
 )
 
@@ -33,11 +36,8 @@ _Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(comma_separated)]
 _Json = Annotated[dict[str, Any], NoDecode, BeforeValidator(json_object)]
 _Headers = Annotated[dict[str, str], NoDecode, BeforeValidator(headers)]
 _Places = Annotated[dict[str, str], NoDecode, BeforeValidator(places_by_name)]
-_LEAST_SECRET = 16
-_LAST_PORT = 65_535
 # Centrifugo accepts replies of at most 4 MB, and has no setting for that
 _MOST_BYTES = 3_000_000
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
 class Card(BaseModel):
@@ -57,8 +57,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    grpc_listen: str = Field("127.0.0.1:50051", description="Address for Centrifugo's proxy calls")
-    grpc_credential: SecretStr = Field(
+    grpc_listen: Annotated[str, AfterValidator(address)] = Field(
+        "127.0.0.1:50051", description="Address for Centrifugo's proxy calls"
+    )
+    grpc_credential: Annotated[SecretStr, AfterValidator(credential)] = Field(
         SecretStr(""),
         description="Secret that Centrifugo must send as metadata `x-centrifugo-credential`; if "
         "not set, the server listens on loopback only",
@@ -74,7 +76,7 @@ class Settings(BaseSettings):
     centrifugo_api_key: SecretStr = Field(SecretStr(""), description="Key of that API")
     channel_namespace: str = Field("ai", description="Namespace of the channels", min_length=1)
     rpc_namespace: str = Field("ai", description="Namespace of the RPC methods", min_length=1)
-    signing_secrets: _Secrets = Field(
+    signing_secrets: Annotated[_Secrets, AfterValidator(long_secrets)] = Field(
         description="Secrets that sign conversation ids and visitors' tokens, comma separated; the "
         "first signs, all are accepted; at least 16 characters each",
     )
@@ -223,7 +225,7 @@ class Settings(BaseSettings):
         30, ge=0, description="How long running answers may go on after SIGTERM"
     )
 
-    metrics_listen: str = Field(
+    metrics_listen: Annotated[str, AfterValidator(address_or_off)] = Field(
         "127.0.0.1:9102", description="Address of /metrics for Prometheus; `off` for none"
     )
     log_format: Literal["json", "console"] = Field(
@@ -233,42 +235,11 @@ class Settings(BaseSettings):
         "info", description="`debug`, `info`, `warning` or `error`"
     )
 
-    @field_validator("signing_secrets")
-    @classmethod
-    def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if not value or any(len(secret.get_secret_value()) < _LEAST_SECRET for secret in value):
-            raise ValueError(f"give at least one secret of at least {_LEAST_SECRET} characters")
-        return value
-
-    @field_validator("grpc_listen", "metrics_listen")
-    @classmethod
-    def _has_port(cls, value: str, info: ValidationInfo) -> str:
-        if info.field_name == "metrics_listen" and value == "off":
-            return value
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdigit() or int(port) > _LAST_PORT:
-            raise ValueError("give host:port")
-        return value
-
     @model_validator(mode="after")
-    def _one_door(self) -> "Settings":
-        if not self.grpc_credential.get_secret_value():
-            host = self.grpc_listen.rpartition(":")[0]
-            if host not in _LOOPBACK:
-                raise ValueError(
-                    f"GRPC_LISTEN={self.grpc_listen} is open to others: set GRPC_CREDENTIAL, "
-                    "so that Centrifugo alone is heard, or listen on 127.0.0.1"
-                )
-        if bool(self.grpc_tls_cert) != bool(self.grpc_tls_key):
-            raise ValueError("GRPC_TLS_CERT and GRPC_TLS_KEY go together")
+    def _can_work_together(self) -> "Settings":
+        if found := list(conflicts(self)):
+            raise ValueError("\n  ".join(found))
         return self
-
-    @field_validator("grpc_credential")
-    @classmethod
-    def _hard_to_guess(cls, value: SecretStr) -> SecretStr:
-        if 0 < len(value.get_secret_value()) < _LEAST_SECRET:
-            raise ValueError(f"give at least {_LEAST_SECRET} characters")
-        return value
 
     @property
     def own_python(self) -> tuple[str, ...]:
@@ -282,15 +253,5 @@ class Settings(BaseSettings):
         usual = self.openai_model
         if self.responder:
             # OPENAI_MODEL does not answer here, so clients must not be told that it does
-            usual = _shown_name(self.responder)
+            usual = shown_name(self.responder)
         return tuple(dict.fromkeys((usual, *self.models, *self.responders)))
-
-
-def _shown_name(responder: str) -> str:
-    """A one-word name of the responder: a module's name, or the last segment of a route's path."""
-    if "://" not in responder:
-        return responder.partition(":")[0].rpartition(".")[2]
-    try:
-        return urlsplit(responder).path.rstrip("/").rpartition("/")[2] or "route"
-    except ValueError:
-        return "route"

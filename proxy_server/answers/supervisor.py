@@ -22,7 +22,6 @@ from proxy_server.errors import Refusal, StoreUnavailable, Unavailable
 from proxy_server.protocol.turns import FIRST_ANSWER, Assignment, Finished, OutboxEntry
 from proxy_server.store.waiting import Waiting
 
-_HEARTBEAT_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
 _ORPHANS_LIMIT = 50
 _TAKEOVER_LIMIT = 500
@@ -53,6 +52,7 @@ class Supervisor:
         places: Places,
         slots: int,
         checkpoint_seconds: float,
+        heartbeat_seconds: float,
     ) -> None:
         self._services = services
         self._relay = relay
@@ -65,6 +65,7 @@ class Supervisor:
         self._slots = slots
         self._slot = asyncio.Semaphore(slots)
         self._checkpoint_seconds = checkpoint_seconds
+        self._heartbeat_seconds = heartbeat_seconds
         # the answers whose prompts are being stored
         self._admitted: set[str] = set()
         self._running: dict[str, Generation] = {}
@@ -80,7 +81,7 @@ class Supervisor:
 
     def begin(self) -> None:
         for name, work, seconds in (
-            ("heartbeat", self._beat, _HEARTBEAT_SECONDS),
+            ("heartbeat", self._beat, self._heartbeat_seconds),
             ("checkpoints", self._checkpoint, self._checkpoint_seconds),
             ("look", self._look, _LOOK_SECONDS),
         ):

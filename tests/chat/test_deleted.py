@@ -20,7 +20,7 @@ async def entries(store: Store, conversation: str) -> list[str]:
 async def test_text_that_comes_from_elsewhere_until_a_lease_is_over_goes_too(
     serve: Serve, store: Store, user: str, centrifugo: InMemoryCentrifugo
 ) -> None:
-    async with serve(lease_seconds=1) as app:
+    async with serve(lease_seconds=1.5) as app:
         chat = await Chat.begin(app, user, "Hi")
         await chat.until("complete")
         await app.library.delete(user, chat.id)

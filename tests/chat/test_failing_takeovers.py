@@ -76,7 +76,7 @@ async def test_one_that_cannot_be_closed_as_others_is_closed_in_the_database_alo
 
     monkeypatch.setattr(ReadBack, "closing", not_of_one)
     with capture_logs() as logs:
-        async with serve(lease_seconds=1):
+        async with serve(lease_seconds=1.5):
             assert await until_closed(store, sound) == ("[]", "interrupted")
             assert await until_closed(store, unreadable) == (kept, "interrupted")
             assert await until_closed(store, unread) == ("[]", "interrupted")
@@ -96,7 +96,7 @@ async def test_a_queued_one_that_nobody_can_read_holds_up_no_other(
     await change(store, queued.values(status="queued", runner=None, lease=None))
     poisoned = sa.update(messages).where(messages.c.id == unreadable.message_id)
     await change(store, poisoned.values(parts="{not json"))
-    async with serve(lease_seconds=1):
+    async with serve(lease_seconds=1.5):
         assert (await until_closed(store, sound))[1] == "complete"
         assert (await until_closed(store, unreadable))[1] == "interrupted"
 
@@ -110,6 +110,6 @@ async def test_one_that_waits_and_that_nobody_can_read_holds_up_no_other(
     await change(store, waiting.values(status="waiting", runner=None, lease=1, parts="{not json"))
     queued = sa.update(generations).where(g.message == sound.answer_id)
     await change(store, queued.values(status="queued", runner=None, lease=None))
-    async with serve(lease_seconds=1):
+    async with serve(lease_seconds=1.5):
         assert (await until_closed(store, sound))[1] == "complete"
         assert (await until_closed(store, unreadable))[1] == "interrupted"

@@ -77,7 +77,7 @@ async def test_it_is_read_while_the_answer_is_made_and_taken_over(
 ) -> None:
     begun = {"job": {"id": 7, "state": "begun"}}
     responder = f"{HERE}:gives"
-    async with serve(responder=responder, lease_seconds=0.5) as app:
+    async with serve(responder=responder, lease_seconds=1.5) as app:
         chat = await Chat.begin(app, user, "Hi slowly")
 
         async def shown() -> bool:
@@ -87,7 +87,7 @@ async def test_it_is_read_while_the_answer_is_made_and_taken_over(
         await until(shown)
         assert (await chat.shown()).metadata.status == "streaming"
         await app.supervisor.close()
-        async with serve(responder=responder, lease_seconds=0.5) as other:
+        async with serve(responder=responder, lease_seconds=1.5) as other:
             message = await chat.on(other).until("interrupted")
             assert (text(message), given(message)) == ("Word. ", begun)
             await chat.check_published(centrifugo)
@@ -97,7 +97,7 @@ async def test_what_was_not_checkpointed_is_read_back(
     serve: Serve, centrifugo: InMemoryCentrifugo, user: str
 ) -> None:
     responder = f"{HERE}:gives"
-    async with serve(responder=responder, lease_seconds=0.5, checkpoint_seconds=60) as app:
+    async with serve(responder=responder, lease_seconds=1.5, checkpoint_seconds=4) as app:
         chat = await Chat.begin(app, user, "Hi slowly")
 
         async def published() -> bool:
@@ -106,7 +106,7 @@ async def test_what_was_not_checkpointed_is_read_back(
 
         await until(published)
         await app.supervisor.close()
-        async with serve(responder=responder, lease_seconds=0.5) as other:
+        async with serve(responder=responder, lease_seconds=1.5) as other:
             message = await chat.on(other).until("interrupted")
             assert given(message) == {"job": {"id": 7, "state": "begun"}}
             await chat.check_published(centrifugo)

@@ -63,10 +63,10 @@ async def test_an_answer_that_went_on_ends_as_any_other(
 async def test_an_answer_that_went_on_is_taken_over(
     serve: Serve, centrifugo: InMemoryCentrifugo, user: str
 ) -> None:
-    async with serve(lease_seconds=0.5) as app:
+    async with serve(lease_seconds=1.5) as app:
         chat = await gone_on(app, user)
         await app.supervisor.close()
-        async with serve(lease_seconds=0.5) as other:
+        async with serve(lease_seconds=1.5) as other:
             message = await chat.on(other).until("interrupted")
             assert text(message) == "Let me see. Done."
             assert states(message) == {"a": "output-available"}
