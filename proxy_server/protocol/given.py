@@ -20,18 +20,18 @@ class GivenMetadata:
     """The metadata given so far, and how much of it was sent and acknowledged.
 
     Each time it is sent whole: clients replace what they have, while the AI SDK merges. Both give
-    the same result if every state is sent that a merge of later ones would not reproduce.
+    the same result, because what a merge would keep is sent as null first. So however much was
+    given since the last publication, the next one has at most two states of it.
     """
 
     def __init__(self, stored: Metadata | None = None) -> None:
         self._fields: Json = {} if stored is None else more_of(stored)
-        self._unsent: list[Json] = []
         self._sent = self._acknowledged = self._fields
 
     @property
     def waits(self) -> bool:
         """Whether there is anything unsent."""
-        return bool(self._unsent)
+        return self._fields != self._sent
 
     @property
     def acknowledged(self) -> Json:
@@ -40,22 +40,17 @@ class GivenMetadata:
     def add(self, given: Mapping[str, Any]) -> None:
         """Raises WrongShapeError for metadata that no message can have."""
         fields = merged(self._fields, _checked(given))
-        size = len(_encoder.encode(fields))
-        if size > _MOST_BYTES:
-            raise WrongShapeError(f"the metadata has {size} bytes, more than {_MOST_BYTES}")
-        if fields == self._fields:
-            return
-        before = self._unsent[-2] if len(self._unsent) > 1 else self._sent
-        if self._unsent and merged(before, fields) == fields:
-            self._unsent.pop()
-        self._unsent.append(fields)
+        check_size(fields)
         self._fields = fields
 
     def send(self) -> Sequence[Json]:
         """The states to send now, in order; may be empty."""
-        unsent, self._unsent = self._unsent, []
-        self._sent = self._fields
-        return unsent
+        before, self._sent = self._sent, self._fields
+        if before == self._fields:
+            return []
+        if merged(before, self._fields) == self._fields:
+            return [self._fields]
+        return [_bridge(before, self._fields), self._fields]
 
     def mark(self) -> None:
         """Everything that was sent has been acknowledged as published."""
@@ -81,6 +76,59 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Json:
             result[name] = merged(known, given)
         else:
             result[name] = given
+    return result
+
+
+class Untaken:
+    """Metadata to be merged into what is not known here: newest wins, in two objects at most."""
+
+    def __init__(self) -> None:
+        self._cleared: Json = {}
+        """What a later object takes the place of, as null."""
+        self._newest: Json = {}
+
+    def add(self, given: Mapping[str, Any]) -> None:
+        """Raises WrongShapeError where it gets too much."""
+        newest = merged(self._newest, given)
+        check_size(newest)
+        self._cleared = _clear(self._cleared, self._newest, given)
+        self._newest = newest
+
+    def take(self) -> list[Json]:
+        """All of it, to be merged one after the other."""
+        taken = [fields for fields in (self._cleared, self._newest) if fields]
+        self._cleared, self._newest = {}, {}
+        return taken
+
+
+def check_size(fields: Json) -> None:
+    """Raises WrongShapeError."""
+    size = len(_encoder.encode(fields))
+    if size > _MOST_BYTES:
+        raise WrongShapeError(f"the metadata has {size} bytes, more than {_MOST_BYTES}")
+
+
+def _bridge(before: Json, after: Json) -> Json:
+    """A state that can be merged into the one, and the other into it."""
+    bridge = dict(after)
+    for name, value in after.items():
+        known = before.get(name)
+        if isinstance(value, Mapping) and isinstance(known, Mapping):
+            bridge[name] = value if merged(known, value) == value else None
+    return bridge
+
+
+def _clear(cleared: Json, newest: Json, given: Mapping[str, Any]) -> Json:
+    result = dict(cleared)
+    for name, value in given.items():
+        wholly = name in result and result[name] is None
+        if wholly or name in _NEVER or name not in newest or not isinstance(value, Mapping):
+            continue
+        known = newest[name]
+        if not isinstance(known, Mapping):
+            result[name] = None
+        elif inner := _clear(result.get(name, {}), dict(known), value):
+            result[name] = inner
     return result
 
 

@@ -136,5 +136,7 @@ async def test_too_much_of_it_fails_the_answer(serve: Serve, user: str) -> None:
     async with serve(responder=f"{HERE}:too_much") as app:
         chat = await Chat.begin(app, user, "Hi")
         message = await chat.until("failed")
-        assert message.metadata.error == "The answer could not be shown. Try again."
+        assert (
+            message.metadata.error == "Something went wrong while the answer was made. Try again."
+        )
         assert text(message) == "Word. "

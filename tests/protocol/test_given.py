@@ -1,12 +1,13 @@
 """A responder's metadata, beside the service's own."""
 
 import json
+from random import Random
 from typing import Any
 
 import pytest
 
 from proxy_server.protocol.encoding import encode
-from proxy_server.protocol.given import GivenMetadata, merged
+from proxy_server.protocol.given import GivenMetadata, Untaken, merged
 from proxy_server.protocol.messages import Metadata, decode_metadata
 from proxy_server.protocol.shapes import WrongShapeError
 
@@ -51,7 +52,54 @@ def test_what_a_merge_would_pass_over_is_sent_by_itself() -> None:
     given.send()
     for value in ({"c": 1}, None, 1, {"d": 1}):
         given.add({"a": value})
-    assert given.send() == [{"a": 1}, {"a": {"d": 1}}]
+    assert given.send() == [{"a": None}, {"a": {"d": 1}}]
+
+
+def test_it_is_bounded_however_much_was_given_between_two_publications() -> None:
+    given, untaken = GivenMetadata(), Untaken()
+    long = "x" * 5_000
+    for count in range(1_000):
+        for value in ({f"b{count}": long}, count, {"at": count}):
+            given.add({"a": value})
+            untaken.add({"a": value})
+    for sent in (given.send(), untaken.take()):
+        assert len(encode(sent)) < 20_000
+        assert sent[-1] == {"a": {"at": 999}}
+    for seed in range(300):
+        _check_untaken(Random(seed))
+
+
+def _check_untaken(random: Random) -> None:
+    """Whatever it is merged into: all at once comes to the same as one after the other."""
+    state = at_once = _objects(random)
+    untaken = Untaken()
+    for _ in range(random.randrange(6)):
+        one = _objects(random)
+        untaken.add(one)
+        state = merged(state, one)
+    taken = untaken.take()
+    assert len(taken) <= 2
+    for one in taken:
+        at_once = merged(at_once, one)
+    assert at_once == state
+    assert untaken.take() == []
+
+
+def _objects(random: Random, depth: int = 2) -> dict[str, Any]:
+    return {
+        random.choice("abc"): _objects(random, depth - 1)
+        if depth and random.random() < 0.5
+        else random.randrange(3)
+        for _ in range(random.randrange(4))
+    }
+
+
+def test_too_much_is_refused_before_it_is_taken() -> None:
+    untaken = Untaken()
+    untaken.add({"a": 1})
+    with pytest.raises(WrongShapeError):
+        untaken.add({"b": "x" * 30_000})
+    assert untaken.take() == [{"a": 1}]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from proxy_server.errors import CannotAnswer
-from proxy_server.protocol.events import Given
 from proxy_server.protocol.files import Files, NoFiles, from_data_url, upload_id_of
+from proxy_server.protocol.given import Untaken
 from proxy_server.protocol.messages import Message, TextPart, Usage
 from proxy_server.protocol.turns import Trigger
 from proxy_server.responders.python.decisions import Decision, decisions_of
@@ -97,20 +97,20 @@ class Turn:
         return []
 
     @cached_property
-    def given(self) -> list[Given]:
+    def given(self) -> Untaken:
         """Reported metadata that was not sent yet."""
-        return []
+        return Untaken()
 
     def report_metadata(self, metadata: Mapping[str, Any]) -> None:
         """Adds JSON to the message's metadata; cannot replace the service's own fields.
 
         It is merged into what was reported before, and sent with the next yielded value. Raises
-        TypeError and ValueError if it is not a JSON object.
+        TypeError and ValueError if it is not a JSON object, or is too large.
         """
         copy = msgspec.json.decode(msgspec.json.encode(metadata))
         if not isinstance(copy, dict):
             raise TypeError("metadata is an object, with names")
-        self.given.append(Given(copy))
+        self.given.add(copy)
 
     def report_usage(
         self,

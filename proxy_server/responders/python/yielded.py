@@ -7,7 +7,7 @@ import msgspec
 from pydantic import BaseModel
 
 from proxy_server.errors import ResponderFailed
-from proxy_server.protocol.events import Event, FinishReason, Piece, Reasoning, Text
+from proxy_server.protocol.events import Event, FinishReason, Given, Piece, Reasoning, Text
 from proxy_server.protocol.messages import Usage
 from proxy_server.responders.characters import Characters
 from proxy_server.responders.model.failures import NOT_OURS
@@ -53,8 +53,7 @@ class Yielded:
 
     def take(self) -> list[Event]:
         taken, self._list, self.characters = self._list, [], 0
-        taken += self._turn.given
-        self._turn.given.clear()
+        taken += map(Given, self._turn.given.take())
         reported = self._turn.reported
         if len(reported) > self._reported:
             self._reported = len(reported)
@@ -119,7 +118,7 @@ class Yielded:
         try:
             self._turn.report_metadata(metadata)
         except (TypeError, ValueError, RecursionError) as error:
-            raise _wrong(f"a chunk {kind} whose metadata is no JSON: {error}") from error
+            raise _wrong(f"a chunk {kind} whose metadata cannot be used: {error}") from error
 
     def _add_delta(self, kind: str, chunk: Mapping[str, Any]) -> None:
         """Adds to a text with an id; whether that text exists is checked later."""
