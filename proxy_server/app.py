@@ -17,6 +17,7 @@ from proxy_server.access.signatures import Signer
 from proxy_server.access.visitors import Visitors
 from proxy_server.answers.again import Again
 from proxy_server.answers.checkpoints import Checkpoints
+from proxy_server.answers.deleted_conversations import sweep_deleted
 from proxy_server.answers.generation import Services
 from proxy_server.answers.heartbeat import Heartbeat
 from proxy_server.answers.history import History
@@ -232,6 +233,7 @@ class App:
             Indexing(self.store).begin(),
             retention.begin(),
             sweep_unused(self.store),
+            sweep_deleted(self.store),
         ):
             stack.push_async_callback(background.close)
 

@@ -16,7 +16,7 @@ from proxy_server.protocol.sessions import Summary
 from proxy_server.protocol.turns import Turn
 from proxy_server.store.cursors import parse_cursor
 from proxy_server.store.database import Store
-from proxy_server.store.schema import conversations, now
+from proxy_server.store.schema import GONE, conversations, now
 
 _CURSOR = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)_([A-Za-z0-9_-]{1,200})", re.ASCII)
 _NEXT_VERSION = conversations.c.version + 1
@@ -65,8 +65,15 @@ _ARCHIVE = (
     .returning(*conversations.c)
 )
 _RENAME = _SET_TITLE.where(_OWNER)
-_ENTITLE = _SET_TITLE.where(conversations.c.title == sa.bindparam("old_title"))
+_ENTITLE = _SET_TITLE.where(
+    conversations.c.title == sa.bindparam("old_title"), conversations.c.owner != GONE
+)
 _REMOVE = sa.delete(conversations).where(_ID)
+_GIVE_UP = (
+    sa.update(conversations)
+    .where(_ID)
+    .values(owner=GONE, key=None, title="", searched=conversations.c.version)
+)
 _SUMMARY = sa.select(conversations).where(_ID)
 
 
@@ -165,6 +172,11 @@ def entitle(connection: sa.Connection, conversation_id: str, old: str, new: str)
 
 def remove(connection: sa.Connection, conversation_id: str) -> None:
     connection.execute(_REMOVE, {"of_id": conversation_id})
+
+
+def give_up(connection: sa.Connection, conversation_id: str) -> None:
+    """Takes it from its owner: what is left of it goes by `deletion.sweep`."""
+    connection.execute(_GIVE_UP, {"of_id": conversation_id})
 
 
 def owner_and_summary(

@@ -54,7 +54,11 @@ _SHOW = sa.insert(_m).from_select(
     [*_MOVED, "made"], sa.select(*(_h.c[name] for name in _MOVED), _h.c.made).where(_THESE)
 )
 _REMOVE = sa.delete(_h).where(_THESE)
-_REMOVE_ALL = sa.delete(_h).where(_h.c.conversation == sa.bindparam("of_conversation"))
+_SOME = (
+    sa.select(_h.c.owner, _h.c.id)
+    .where(_h.c.conversation == sa.bindparam("of_conversation"))
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
 _FIND = sa.select(_h.c.conversation, _h.c.parent, _h.c.ordinal, _h.c.role).where(
     _OWNER, _h.c.id == sa.bindparam("of_id")
 )
@@ -233,9 +237,15 @@ def last_status(connection: sa.Connection, conversation_id: str) -> str:
     return (decode_metadata(metadata).status if metadata else None) or "complete"
 
 
-def remove_all(connection: sa.Connection, conversation_id: str) -> None:
-    upload_uses.release_hidden(connection, conversation_id)
-    connection.execute(_REMOVE_ALL, {"of_conversation": conversation_id})
+def remove_some(connection: sa.Connection, conversation_id: str, most: int) -> int:
+    """Removes so many at most; gives how many there were."""
+    rows = connection.execute(_SOME, {"of_conversation": conversation_id, "most": most}).all()
+    if rows:
+        user, ids = rows[0].owner, [row.id for row in rows]
+        upload_uses.release_these(connection, user, ids)
+        for these in _some(user, ids):
+            connection.execute(_REMOVE, these)
+    return len(rows)
 
 
 def _some(user: str, ids: Sequence[str]) -> Iterator[dict[str, object]]:

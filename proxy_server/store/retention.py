@@ -9,14 +9,14 @@ from proxy_server.access.visitors import is_visitor
 from proxy_server.protocol.turns import OutboxEntry
 from proxy_server.store import deletion
 from proxy_server.store.database import Store
+from proxy_server.store.schema import GONE, generations, now
 from proxy_server.store.schema import conversations as table
-from proxy_server.store.schema import generations, now
 
 _DAY = 86_400.0
 # In primary key order, which needs no other index: one by age would be written with each prompt.
 _NEXT = (
     sa.select(table.c.id, table.c.owner, (now() - table.c.updated_at).label("age"))
-    .where(table.c.id > sa.bindparam("cursor"))
+    .where(table.c.id > sa.bindparam("cursor"), table.c.owner != GONE)
     .order_by(table.c.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )

@@ -69,6 +69,9 @@ messages = sa.Table(
     sa.UniqueConstraint("owner", "id"),
 )
 
+GONE = ""
+"""In `owner` of a conversation: it is deleted, and what is left of it goes in small steps."""
+
 TAKEN_OVER = "taken over"
 """A value of `stop`: the lease was taken from a silent server, to close the answer."""
 

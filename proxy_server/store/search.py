@@ -14,7 +14,7 @@ from proxy_server.protocol.messages import Message, Part, TextPart, decode_parts
 from proxy_server.protocol.sessions import Summary
 from proxy_server.protocol.turns import Assignment
 from proxy_server.store.query import Word
-from proxy_server.store.schema import as_words, conversations, messages, searched
+from proxy_server.store.schema import GONE, as_words, conversations, messages, searched
 from proxy_server.store.words import indexed
 
 TITLE = 0
@@ -71,6 +71,7 @@ _TEXTS = (
         conversations.c.archived,
         messages.c.id.label("message"),
         messages.c.parts,
+        (conversations.c.owner == GONE).label("gone"),
     )
     .select_from(searched)
     .join(conversations, conversations.c.id == searched.c.conversation)
@@ -146,6 +147,9 @@ def find(
 
 def _found(row: Any) -> Found:
     text = row.title if row.ordinal == TITLE else text_of(decode_parts(row.parts or "[]"))
+    if row.gone:
+        # no word is in it: the page goes on behind it
+        text = ""
     at = row.id // _MILLISECOND / 1000
     return Found(row.id, at, row.conversation, row.title, bool(row.archived), row.message, text)
 

@@ -14,7 +14,6 @@ from proxy_server.protocol.files import upload_id_of
 from proxy_server.protocol.messages import FilePart, Part
 from proxy_server.store.database import Store
 from proxy_server.store.schema import (
-    hidden_messages,
     messages,
     now,
     upload_pieces,
@@ -40,17 +39,6 @@ _RELEASE = (
             sa.select(messages.c.owner, messages.c.id).where(
                 messages.c.conversation == sa.bindparam("of_conversation"),
                 messages.c.ordinal >= sa.bindparam("first"),
-            )
-        )
-    )
-    .returning(upload_uses.c.owner, upload_uses.c.upload)
-)
-_RELEASE_HIDDEN = (
-    sa.delete(upload_uses)
-    .where(
-        sa.tuple_(upload_uses.c.owner, upload_uses.c.message).in_(
-            sa.select(hidden_messages.c.owner, hidden_messages.c.id).where(
-                hidden_messages.c.conversation == sa.bindparam("of_conversation")
             )
         )
     )
@@ -102,12 +90,6 @@ def release(connection: sa.Connection, conversation_id: str, ordinal: int) -> No
     """Releases what the messages from `first` on name; call it before they are removed."""
     where = {"of_conversation": conversation_id, "first": ordinal}
     _let_go(connection, connection.execute(_RELEASE, where).all())
-
-
-def release_hidden(connection: sa.Connection, conversation_id: str) -> None:
-    """Releases what all hidden messages of a conversation name."""
-    where = {"of_conversation": conversation_id}
-    _let_go(connection, connection.execute(_RELEASE_HIDDEN, where).all())
 
 
 def release_these(connection: sa.Connection, user: str, ids: Sequence[str]) -> None:
