@@ -10,6 +10,7 @@ Refusal                 reaches the client: code, temporary, one sentence for th
  ├─ LimitReached        429, temporary
  ├─ OurFault            500, temporary
  └─ Unavailable         503, temporary
+     └─ KeyMoved        a key names another conversation by now: the caller tries again
 Failure                 an edge failed; the caller decides, and it is logged
  ├─ ResponderFailed     the model's provider refused, broke off or kept silent
  │   └─ CannotAnswer    an operator's own responder has a sentence for the user
@@ -87,6 +88,10 @@ class Unavailable(Refusal):
     code = 503
     temporary = True
     sentence = "The service is not available at the moment. Try again."
+
+
+class KeyMoved(Unavailable):
+    """By now the key names another conversation than the one that was found, or none."""
 
 
 class Failure(Exception):

@@ -2,7 +2,9 @@
 
 import asyncio
 import uuid
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from msgspec import UNSET
@@ -16,7 +18,7 @@ from proxy_server.answers.titles import title_of
 from proxy_server.chat.checks import Checks
 from proxy_server.chat.prompts import NewPrompt
 from proxy_server.delivery.announcements import Announcements
-from proxy_server.errors import NotFound, Unavailable
+from proxy_server.errors import Forbidden, KeyMoved, NotFound, Unavailable
 from proxy_server.protocol.sessions import BEGINNING, Position, Session
 from proxy_server.protocol.turns import (
     Accepted,
@@ -34,6 +36,7 @@ from proxy_server.store.versions import Versions
 from proxy_server.store.waiting import Waiting
 
 _PUBLISH_SECONDS = 1.0
+_KEY_TRIES = 3
 
 log = structlog.get_logger()
 
@@ -84,8 +87,7 @@ class Chat:
         self._checks.deliverable()
         answer_id = str(uuid.uuid4())
         with self._supervisor.admission(answer_id, Caller(user, prompt.address)):
-            turn = await self._turn(user, prompt, answer_id)
-            accepted = await once_closed(lambda: self._turns.accept(turn))
+            turn, accepted = await self._stored(user, prompt, answer_id)
             if accepted.assignment is not None:
                 log.info(
                     "prompt_accepted",
@@ -96,6 +98,19 @@ class Chat:
                 )
             self._carry_out(user, accepted)
         return self._session(accepted.conversation_id, accepted.view, turn.since)
+
+    async def _stored(self, user: str, prompt: NewPrompt, answer_id: str) -> tuple[Turn, Accepted]:
+        """Which conversation a key names is decided where the prompt is stored. Before that it has
+        to be guessed, because its channel is asked for a position first."""
+        tries = 0
+        while True:
+            turn = await self._turn(user, prompt, answer_id)
+            try:
+                return turn, await once_closed(partial(self._turns.accept, turn))
+            except KeyMoved:
+                tries += 1
+                if tries == _KEY_TRIES:
+                    raise
 
     async def _turn(self, user: str, prompt: NewPrompt, answer_id: str) -> Turn:
         model = prompt.model or self._models[0]
@@ -118,7 +133,7 @@ class Chat:
             title=title_of(prompt.parts),
             when_busy=prompt.when_busy,
             since=since,
-            key=prompt.key,
+            key=prompt.key if prompt.conversation_id is None else None,
             data=prompt.data,
             meta=prompt.meta,
             replaces=prompt.replaces,
@@ -206,10 +221,18 @@ class Chat:
 
         Raises NotFound if the user has no conversation with that key.
         """
-        if conversation_id is None:
-            conversation_id = key and await self._of_key(user, key)
-        if not conversation_id:
-            raise NotFound("There is no conversation of that key.")
+        if conversation_id is not None:
+            return await self._open(user, conversation_id, limit)
+        for _ in range(_KEY_TRIES):
+            found = key and await self._of_key(user, key)
+            if not found:
+                break
+            # it may have been deleted since, and another one begun with its key
+            with suppress(Forbidden):
+                return await self._open(user, found, limit)
+        raise NotFound("There is no conversation of that key.")
+
+    async def _open(self, user: str, conversation_id: str, limit: int) -> Session:
         self._checks.owned(user, conversation_id)
         since = await self._checks.top(self._channels.of_conversation(conversation_id))
         view = await closed_if_published(

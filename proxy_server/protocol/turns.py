@@ -23,10 +23,10 @@ FIRST_PROMPT, FIRST_ANSWER = 1, 2
 class Turn:
     """A prompt, checked as far as possible without the database.
 
-    conversation_id: with a `key`, the id of a new conversation in case none has that key.
     message_id: the client's id for it.
     answer_id: the id of the new answer.
     since: the position of the conversation's channel before anything was stored.
+    key: given if the conversation was found by it, or begins with it.
     replaces: the prompt of which this is another version.
     """
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from proxy_server.errors import Forbidden, Malformed
+from proxy_server.errors import Forbidden, KeyMoved, Malformed
 from proxy_server.protocol.messages import (
     Message,
     Metadata,
@@ -59,13 +59,14 @@ class Turns:
         """Stores a prompt and its answer, still empty.
 
         The same message id again returns the first result. Raises Forbidden, NotFound, Busy,
-        LimitReached and Malformed; nothing is stored then.
+        LimitReached, Malformed and KeyMoved; nothing is stored then.
         """
 
         def work(connection: sa.Connection) -> Accepted:
             if repeated := _repeated(connection, turn.user, turn.message_id):
                 return repeated
-            return self._accept(connection, _placed(connection, turn))
+            _check_key(connection, turn)
+            return self._accept(connection, turn)
 
         return await self._store.write(work, turn.user)
 
@@ -240,12 +241,13 @@ class Turns:
         return await self._store.write(work, user)
 
 
-def _placed(connection: sa.Connection, turn: Turn) -> Turn:
-    """The turn, in the conversation with its key if that exists."""
-    if turn.key is None or not turn.is_new:
-        return turn
+def _check_key(connection: sa.Connection, turn: Turn) -> None:
+    """Raises KeyMoved if the key names another conversation than the turn does."""
+    if turn.key is None:
+        return
     known = conversations.id_of_key(connection, turn.user, turn.key)
-    return turn if known is None else replace(turn, conversation_id=known, is_new=False)
+    if known != (None if turn.is_new else turn.conversation_id):
+        raise KeyMoved
 
 
 def _begun(connection: sa.Connection, turn: Turn, status: Status) -> Summary:
