@@ -50,6 +50,7 @@ from proxy_server.store.migrate import migrate
 from proxy_server.store.turns import Turns
 from proxy_server.store.uploads import UploadLimits
 from proxy_server.store.versions import Versions
+from proxy_server.store.visitors_uploads import VisitorsRoom
 from proxy_server.store.waiting import Waiting
 from proxy_server.who_answers import card_of, responder_of
 
@@ -271,6 +272,7 @@ class App:
                 Uploads(
                     self.store,
                     UploadLimits(settings.max_upload_bytes, settings.max_uploads_bytes),
+                    VisitorsRoom(self.store, settings.visitors_uploads_bytes),
                     settings.upload_types,
                 ),
                 self.library,

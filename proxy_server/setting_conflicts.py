@@ -59,6 +59,11 @@ def _of_files(settings: "Settings") -> Iterator[str]:
             f"{one} is more than MAX_UPLOADS_BYTES={settings.max_uploads_bytes}, so a file of that "
             "size could never be stored: lower the first or raise the second"
         )
+    if settings.max_upload_bytes > settings.visitors_uploads_bytes:
+        yield (
+            f"{one} is more than VISITORS_UPLOADS_BYTES={settings.visitors_uploads_bytes}, so a "
+            "visitor could never store a file of that size: lower the first or raise the second"
+        )
     only_python = settings.responder and len(settings.own_python) == 1 + len(settings.responders)
     if settings.max_upload_bytes > settings.context_file_bytes and not only_python:
         yield (

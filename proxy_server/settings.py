@@ -167,6 +167,9 @@ class Settings(BaseSettings):
     max_uploads_bytes: _Count = Field(
         100_000_000, description="Limit for all files of one user, in all conversations"
     )
+    visitors_uploads_bytes: _Count = Field(
+        2_000_000_000, description="Limit for the files of all anonymous visitors together"
+    )
     upload_types: _Words = Field(
         (
             *("image/png", "image/jpeg", "image/webp", "image/gif", "application/pdf"),

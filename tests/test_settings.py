@@ -137,6 +137,13 @@ def test_what_cannot_be_is_refused(make: Make, variables: dict[str, str], senten
             ),
         ),
         (
+            {"VISITORS_UPLOADS_BYTES": "5000000"},
+            (
+                "MAX_UPLOAD_BYTES=10000000 is more than VISITORS_UPLOADS_BYTES=5000000, so a "
+                "visitor could never store a file of that size: lower the first or raise the second"
+            ),
+        ),
+        (
             {"MAX_UPLOAD_BYTES": "30000000"},
             (
                 "MAX_UPLOAD_BYTES=30000000 is more than CONTEXT_FILE_BYTES=20000000, so a prompt "

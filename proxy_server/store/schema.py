@@ -173,6 +173,9 @@ admissions = sa.Table(
     sa.Index("admissions_by_time", "at"),
 )
 
+OF_VISITORS = "owner LIKE 'visitor-%'"
+"""The rows of anonymous visitors."""
+
 # Users' files, stored as small pieces. `due`: when a file that no message names is removed; NULL if
 # one does. `whole`: all pieces are there, so a message may name it.
 uploads = sa.Table(
@@ -193,6 +196,13 @@ uploads = sa.Table(
         "due",
         sqlite_where=sa.text("due IS NOT NULL"),
         postgresql_where=sa.text("due IS NOT NULL"),
+    ),
+    sa.Index(
+        "uploads_of_visitors",
+        "bytes",
+        "due",
+        sqlite_where=sa.text(OF_VISITORS),
+        postgresql_where=sa.text(OF_VISITORS),
     ),
 )
 

@@ -4,7 +4,7 @@ Pieces are small rows, so that no call waits long behind a file: SQLite has one 
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -18,8 +18,8 @@ from proxy_server.store.database import Store
 from proxy_server.store.schema import now, upload_pieces, uploads
 
 _UNUSED_SECONDS = 86_400.0
-# A row costs more than its bytes: each counts as at least this many.
-_LEAST_COUNTED = 10_000
+# A row costs more than its bytes: each file counts as that much at least.
+LEAST_COUNTED = 10_000
 
 OWNER: sa.BindParameter[str] = sa.bindparam("of_owner")
 ID: sa.BindParameter[str] = sa.bindparam("of_id")
@@ -32,14 +32,15 @@ THERE = UPLOAD & uploads.c.whole & ~GONE
 
 _LOCK = sa.select(uploads, GONE.label("gone")).where(UPLOAD).with_for_update()
 _BEGIN = sa.insert(uploads).values(due=now() + _UNUSED_SECONDS, whole=False)
-_COUNTED = sa.select(
-    sa.func.coalesce(
-        sa.func.sum(
-            sa.case((uploads.c.bytes < _LEAST_COUNTED, _LEAST_COUNTED), else_=uploads.c.bytes)
-        ),
-        0,
-    )
-).where(uploads.c.owner == OWNER, ~GONE)
+
+
+def counted() -> sa.ColumnElement[int]:
+    """What files count as, all together."""
+    each = sa.case((uploads.c.bytes < LEAST_COUNTED, LEAST_COUNTED), else_=uploads.c.bytes)
+    return sa.cast(sa.func.coalesce(sa.func.sum(each), 0), sa.BigInteger)
+
+
+_COUNTED = sa.select(counted()).where(uploads.c.owner == OWNER, ~GONE)
 DATA = sa.select(upload_pieces.c.data).where(
     PIECES, upload_pieces.c.part == sa.bindparam("of_part")
 )
@@ -60,7 +61,18 @@ class UploadLimits:
     all: int
 
 
-async def put(store: Store, user: str, piece: Piece, limits: UploadLimits) -> list[int]:
+class Room(Protocol):
+    """A limit on files besides that of their user."""
+
+    async def check(self, size: int) -> None:
+        """Raises LimitReached."""
+
+    def take(self, size: int) -> None: ...
+
+
+async def put(
+    store: Store, user: str, piece: Piece, limits: UploadLimits, room: Room | None = None
+) -> list[int]:
     """Stores a piece; returns the numbers of the missing ones.
 
     The same piece again changes nothing. Raises Malformed, TooLarge and LimitReached; nothing is
@@ -68,7 +80,7 @@ async def put(store: Store, user: str, piece: Piece, limits: UploadLimits) -> li
     """
     missing = await store.write(lambda connection: _put(connection, user, piece))
     if missing is None:
-        await store.write(lambda connection: _begin(connection, user, piece, limits), user)
+        await _begin_in(room, store, user, piece, limits)
         missing = await store.write(lambda connection: _put(connection, user, piece))
     if missing is None:
         raise Unavailable
@@ -77,6 +89,18 @@ async def put(store: Store, user: str, piece: Piece, limits: UploadLimits) -> li
         # this commit also makes the earlier pieces durable
         await store.write(lambda connection: connection.execute(_COMPLETE, where), lasting=True)
     return missing
+
+
+async def _begin_in(
+    room: Room | None, store: Store, user: str, piece: Piece, limits: UploadLimits
+) -> None:
+    size = piece.bytes or 0
+    if room is not None:
+        await room.check(size)
+    await store.write(lambda connection: _begin(connection, user, piece, limits), user)
+    if room is not None:
+        # only what has begun: what is refused must take no room from others
+        room.take(size)
 
 
 def _put(connection: sa.Connection, user: str, piece: Piece) -> list[int] | None:
@@ -119,7 +143,7 @@ def _begin(connection: sa.Connection, user: str, piece: Piece, limits: UploadLim
         raise TooLarge(f"The file is larger than {_megabytes(limits.one)}.")
     piece_bytes = _piece_bytes(piece, piece.bytes)
     counted = connection.execute(_COUNTED, {"of_owner": user}).scalar_one()
-    if counted + max(piece.bytes, _LEAST_COUNTED) > limits.all:
+    if counted + max(piece.bytes, LEAST_COUNTED) > limits.all:
         raise LimitReached(
             f"All your files may have {_megabytes(limits.all)}. "
             "Delete a conversation with files, then try again."

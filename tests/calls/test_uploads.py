@@ -153,6 +153,19 @@ async def test_all_files_of_a_user_have_a_limit(door: Door) -> None:
     assert refused["error"]["message"].startswith("All your files may have 5 MB.")
 
 
+async def test_all_files_of_all_visitors_have_a_limit(infrastructure: Deployment) -> None:
+    most = {"VISITORS_UPLOADS_BYTES": "20000", "MAX_UPLOAD_BYTES": "15000"}
+    with infrastructure.server(2, **most) as server:
+        async with Door(server.port) as door:
+            refused: Json = {}
+            for _ in range(3):
+                refused = await door.rpc(f"visitor-{uuid.uuid4()}", "ai:upload", **piece_of(b"a"))
+            assert refused["error"]["code"] == 429
+            assert refused["error"]["message"].endswith("Try again later.")
+            user = str(uuid.uuid4())
+            assert "error" not in await door.rpc(user, "ai:upload", **piece_of(b"a"))
+
+
 async def test_a_file_passes_faster_than_calls_may_come(door: Door) -> None:
     """Its pieces are counted by bytes, and do not count as the user's calls."""
     user, content = str(uuid.uuid4()), b"x" * 2_400_000
