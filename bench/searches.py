@@ -21,7 +21,8 @@ from proxy_server.store import search
 from proxy_server.store.database import Store
 from proxy_server.store.migrate import migrate
 from proxy_server.store.query import Query
-from proxy_server.store.schema import as_words, conversations, messages, searched
+from proxy_server.store.schema import conversations, messages, searched
+from proxy_server.store.sql_functions import as_words
 from proxy_server.store.words import indexed
 from testbed import parts
 from testbed.ports import free_port

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from proxy_server.app import App
     from proxy_server.chat.prompts import NewPrompt
     from proxy_server.errors import CannotAnswer, Refusal, ResponderFailed
-    from proxy_server.protocol.events import Event, Finish, Piece, Reasoning, Text
+    from proxy_server.protocol.events import Event, Finish, Piece, Reasoning, Text, Title
     from proxy_server.protocol.messages import FilePart, Message, TextPart, Usage
     from proxy_server.responders.python.decisions import Decision
     from proxy_server.responders.python.turn import Turn, text_of
@@ -36,6 +36,7 @@ _WHERE = {
     "Settings": "settings",
     "Text": "protocol.events",
     "TextPart": "protocol.messages",
+    "Title": "protocol.events",
     "Turn": "responders.python.turn",
     "Usage": "protocol.messages",
     "text_of": "responders.python.turn",
@@ -59,6 +60,7 @@ __all__ = [
     "Settings",
     "Text",
     "TextPart",
+    "Title",
     "Turn",
     "Usage",
     "text_of",

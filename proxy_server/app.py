@@ -191,7 +191,7 @@ class App:
             ),
             waiting=waiting,
             announcements=announcements,
-            titles=self._titles(responder, turns),
+            titles=self._titles(responder, turns, announcements),
             places=Places(
                 settings.max_generations + settings.max_waiting,
                 Shares(one=settings.user_share, visitors=settings.visitors_share),
@@ -242,12 +242,18 @@ class App:
         """Stores the progress of answers; left out in tests."""
         return Checkpoints(leases)
 
-    def _titles(self, responder: Responder, turns: Turns) -> Titles | None:
+    def _titles(self, responder: Responder, turns: Turns, announcements: Announcements) -> Titles:
         """An operator's Python is never asked for titles: it may have side effects."""
         settings = self._settings
-        if settings.titles != "model" or settings.responder:
-            return None
-        return Titles(responder, self.store, turns, without=settings.responders)
+        asks = settings.titles == "model" and not settings.responder
+        return Titles(
+            self.store,
+            turns,
+            self._relay,
+            announcements,
+            model=responder if asks else None,
+            without=settings.responders,
+        )
 
     def _servicer(self) -> Servicer:
         settings = self._settings

@@ -27,12 +27,13 @@ log = structlog.get_logger()
 
 
 class Ended(NamedTuple):
-    """An end as stored, its publication, and the usage on this server."""
+    """An end as stored, its publication, the usage on this server, and a title that it gave."""
 
     finished: Finished
     entry: OutboxEntry
     status: Status
     usage: Usage | None
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

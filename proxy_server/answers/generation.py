@@ -33,9 +33,11 @@ from proxy_server.protocol.events import (
     Piece,
     Reasoning,
     Text,
+    Title,
 )
 from proxy_server.protocol.messages import Usage
 from proxy_server.protocol.sessions import Position
+from proxy_server.protocol.titles import one_line, title_in
 from proxy_server.protocol.turns import Assignment
 from proxy_server.responders.responder import Prompt, Responder
 from proxy_server.store.generations import Leases
@@ -82,6 +84,7 @@ class Generation:
         self._pending: asyncio.Future[Position] | None = None
         self._finish_reason: FinishReason = "other"
         self._bill = Bill()
+        self._title: str | None = None
         self._log = log.bind(
             conversation=assignment.conversation_id,
             message=assignment.message_id,
@@ -126,7 +129,8 @@ class Generation:
         )
         said = [*self._unsent, *self._incoming.end()]
         paid = self._bill.paid(failed=outcome.status == "failed")
-        return await ending.store(outcome, said, paid, go_on=go_on)
+        ended = await ending.store(outcome, said, paid, go_on=go_on)
+        return None if ended is None else ended._replace(title=self._title)
 
     async def _outcome(self, slot: asyncio.Semaphore, began: float) -> Outcome:
         try:
@@ -203,6 +207,9 @@ class Generation:
                         said.append(event)
                 case Piece():
                     said += incoming.take(event.chunk)
+                    self._title = title_in(event.chunk) or self._title
+                case Title():
+                    self._title = one_line(event.title) or self._title
                 case Given():
                     self._give(event)
                 case Usage():

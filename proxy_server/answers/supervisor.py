@@ -19,7 +19,7 @@ from proxy_server.answers.takeover import Takeover
 from proxy_server.answers.titles import Titles
 from proxy_server.delivery.announcements import Announcements
 from proxy_server.errors import Refusal, StoreUnavailable, Unavailable
-from proxy_server.protocol.turns import FIRST_ANSWER, Assignment, Finished, OutboxEntry
+from proxy_server.protocol.turns import Assignment, Finished, OutboxEntry
 from proxy_server.store.waiting import Waiting
 
 _LOOK_SECONDS = 1.0
@@ -48,7 +48,7 @@ class Supervisor:
         again: Again,
         waiting: Waiting,
         announcements: Announcements,
-        titles: Titles | None,
+        titles: Titles,
         places: Places,
         slots: int,
         checkpoint_seconds: float,
@@ -178,10 +178,14 @@ class Supervisor:
             # answer
             self._may_have_more = True
             return
-        self._follow_up(assignment, ended.finished, ended.entry)
+        self._follow_up(assignment, ended.finished, ended.entry, ended.title)
 
     def _follow_up(
-        self, assignment: Assignment, finished: Finished, entry: OutboxEntry | None = None
+        self,
+        assignment: Assignment,
+        finished: Finished,
+        entry: OutboxEntry | None = None,
+        title: str | None = None,
     ) -> None:
         """What follows an end, which `entry` publishes.
 
@@ -194,8 +198,8 @@ class Supervisor:
             self._relay.send(entry)
         if finished.summary is not None:
             self._announcements.summary(assignment.user, finished.summary)
-            if self._titles and assignment.ordinal == FIRST_ANSWER and not self.draining:
-                titled = self._entitle(self._titles, assignment)
+            if title or (self._titles.makes(assignment) and not self.draining):
+                titled = self._titles.replace(assignment, title)
                 self._spawn(titled, f"title {assignment.conversation_id}")
         if finished.next is not None:
             self._announcements.joined(finished.next)
@@ -204,12 +208,6 @@ class Supervisor:
         # the server that queued it may have died before announcing it
         self.start(assignment)
         self._announcements.joined(assignment)
-
-    async def _entitle(self, titles: Titles, assignment: Assignment) -> None:
-        if made := await titles.make(assignment):
-            summary, entry = made
-            self._relay.send(entry)
-            self._announcements.summary(assignment.user, summary)
 
     def _count(self) -> None:
         running = len(self._running)

@@ -10,11 +10,11 @@ from proxy_server.protocol.encoding import encode
 from proxy_server.protocol.files import upload_id_of
 from proxy_server.protocol.messages import FilePart, Part, TextPart
 from proxy_server.protocol.requests import Send
+from proxy_server.protocol.titles import one_line
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _KEY = re.compile(r"[A-Za-z0-9_.:-]{1,128}", re.ASCII)
 _MOST_PARTS = 20
-_MOST_TITLE_CHARACTERS = 200
 _MOST_DATA_BYTES = 8192
 _MOST_PAGE = 200
 MOST_BYTES = 3_000_000
@@ -42,7 +42,7 @@ def page_size(limit: int) -> int:
 
 def title_from(title: str) -> str:
     """Raises Malformed if nothing is left of the title."""
-    words = " ".join(title.replace("\0", "").split())[:_MOST_TITLE_CHARACTERS]
+    words = one_line(title)
     if not words:
         raise Malformed("The field title is empty.")
     return words

@@ -39,11 +39,17 @@ class Given(NamedTuple):
     metadata: Mapping[str, Any]
 
 
+class Title(NamedTuple):
+    """A title for the conversation: the last one counts, unless its user has given one."""
+
+    title: str
+
+
 class Finish(NamedTuple):
     """The end and its reason; nothing follows."""
 
     reason: FinishReason
 
 
-Event = Text | Reasoning | Piece | Given | Usage | Finish
+Event = Text | Reasoning | Piece | Given | Title | Usage | Finish
 """A `Usage` replaces an earlier one."""

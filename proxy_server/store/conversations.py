@@ -66,13 +66,15 @@ _ARCHIVE = (
 )
 _RENAME = _SET_TITLE.where(_OWNER)
 _ENTITLE = _SET_TITLE.where(
-    conversations.c.title == sa.bindparam("old_title"), conversations.c.owner != GONE
-)
+    conversations.c.title
+    == sa.func.coalesce(conversations.c.given_title, sa.bindparam("cut_title", type_=sa.Text)),
+    conversations.c.owner != GONE,
+).values(given_title=sa.bindparam("new_title"))
 _REMOVE = sa.delete(conversations).where(_ID)
 _GIVE_UP = (
     sa.update(conversations)
     .where(_ID)
-    .values(owner=GONE, key=None, title="", searched=conversations.c.version)
+    .values(owner=GONE, key=None, title="", given_title=None, searched=conversations.c.version)
 )
 _SUMMARY = sa.select(conversations).where(_ID)
 
@@ -120,6 +122,7 @@ def begin(connection: sa.Connection, turn: Turn, status: Status) -> Summary:
         "id": turn.conversation_id,
         "owner": turn.user,
         "title": turn.title,
+        "given_title": turn.title,
         "status": status,
         "key": turn.key,
     }
@@ -163,9 +166,12 @@ def rename(connection: sa.Connection, user: str, conversation_id: str, title: st
     return summary_of(row)
 
 
-def entitle(connection: sa.Connection, conversation_id: str, old: str, new: str) -> Summary | None:
-    """Replaces the title if it is still the old one; returns None otherwise."""
-    values = {"of_id": conversation_id, "old_title": old, "new_title": new}
+def entitle(connection: sa.Connection, conversation_id: str, cut: str, new: str) -> Summary | None:
+    """Replaces the title if no user gave it; returns None otherwise.
+
+    cut: the title from the first prompt, for conversations that do not know their `given_title`.
+    """
+    values = {"of_id": conversation_id, "cut_title": cut, "new_title": new}
     row = connection.execute(_ENTITLE, values).first()
     return summary_of(row) if row else None
 

@@ -21,7 +21,8 @@ from proxy_server.store import upload_uses
 from proxy_server.store.conversations import Owned, check_owned
 from proxy_server.store.cursors import parse_cursor
 from proxy_server.store.database import Store
-from proxy_server.store.schema import TAKEN_OVER, generations, messages, octets
+from proxy_server.store.schema import TAKEN_OVER, generations, messages
+from proxy_server.store.sql_functions import octets
 
 _CURSOR = re.compile(r"([0-9]{1,9})", re.ASCII)
 # Centrifugo disconnects a client with more than `client.queue_max_size` waiting, 1 MB by default. A

@@ -12,7 +12,8 @@ from proxy_server.store.search_index import SEARCH
 schema = sa.MetaData()
 
 # `version` grows with each change of a row. `key` is the client's name for a conversation.
-# `searched` is the version up to which all messages are in the search index.
+# `searched` is the version up to which all messages are in the search index. `given_title` is the
+# last title that no user gave; NULL if the conversation was begun by a previous version.
 conversations = sa.Table(
     "conversations",
     schema,
@@ -25,6 +26,7 @@ conversations = sa.Table(
     sa.Column("key", sa.Text),
     sa.Column("archived", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("searched", sa.Integer),
+    sa.Column("given_title", sa.Text),
     sa.Index("conversations_of_owner", "owner", "archived", "updated_at", "id"),
     sa.Index(
         "unsearched_conversations",
@@ -256,42 +258,6 @@ class now(FunctionElement[float]):  # noqa: N801 -- reads like the SQL function 
 
     type = sa.Double()
     inherit_cache = True
-
-
-class octets(FunctionElement[int]):  # noqa: N801
-    """The size of a text in bytes; PostgreSQL knows it without reading the text."""
-
-    type = sa.Integer()
-    inherit_cache = True
-
-
-@compiles(octets, "sqlite")
-def _sqlite_octets(element: octets, compiler: Any, **options: Any) -> str:
-    return f"length(CAST({compiler.process(element.clauses, **options)} AS BLOB))"
-
-
-@compiles(octets, "postgresql")
-def _postgresql_octets(element: octets, compiler: Any, **options: Any) -> str:
-    return f"octet_length({compiler.process(element.clauses, **options)})"
-
-
-class as_words(FunctionElement[str]):  # noqa: N801
-    """Turns words between spaces into the type of the column `words`."""
-
-    type = sa.Text()
-    inherit_cache = True
-
-
-@compiles(as_words, "sqlite")
-def _sqlite_words(element: as_words, compiler: Any, **options: Any) -> str:
-    return str(compiler.process(element.clauses, **options))
-
-
-@compiles(as_words, "postgresql")
-def _postgresql_words(element: as_words, compiler: Any, **options: Any) -> str:
-    return (
-        f"array_to_tsvector(string_to_array({compiler.process(element.clauses, **options)}, ' '))"
-    )
 
 
 @compiles(now, "sqlite")

@@ -14,7 +14,8 @@ from proxy_server.protocol.messages import Message, Part, TextPart, decode_parts
 from proxy_server.protocol.sessions import Summary
 from proxy_server.protocol.turns import Assignment
 from proxy_server.store.query import Word
-from proxy_server.store.schema import GONE, as_words, conversations, messages, searched
+from proxy_server.store.schema import GONE, conversations, messages, searched
+from proxy_server.store.sql_functions import as_words
 from proxy_server.store.words import indexed
 
 TITLE = 0

@@ -14,7 +14,8 @@ from proxy_server.store import search
 from proxy_server.store.conversations import summary_of
 from proxy_server.store.database import Store
 from proxy_server.store.messages import message_of
-from proxy_server.store.schema import conversations, generations, messages, octets, searched
+from proxy_server.store.schema import conversations, generations, messages, searched
+from proxy_server.store.sql_functions import octets
 from proxy_server.store.unreadable import UNREADABLE
 
 _CONVERSATIONS, _MESSAGES = 20, 50

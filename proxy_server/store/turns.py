@@ -211,12 +211,12 @@ class Turns:
         return await self._store.write(work, lasting=True)
 
     async def entitle(
-        self, conversation_id: str, old: str, new: str
+        self, conversation_id: str, cut: str, new: str
     ) -> tuple[Summary, OutboxEntry] | None:
-        """Replaces the title if it is still the old one; returns None otherwise."""
+        """Replaces the title if no user gave it; returns None otherwise."""
 
         def work(connection: sa.Connection) -> tuple[Summary, OutboxEntry] | None:
-            summary = conversations.entitle(connection, conversation_id, old, new)
+            summary = conversations.entitle(connection, conversation_id, cut, new)
             return _titled(connection, summary) if summary is not None else None
 
         return await self._store.write(work)

@@ -101,6 +101,21 @@ class Turn:
         """Reported metadata that was not sent yet."""
         return Untaken()
 
+    @cached_property
+    def titled(self) -> list[str]:
+        """What `report_title` was told and was not taken yet: the last one."""
+        return []
+
+    def report_title(self, title: str) -> None:
+        """A title for the conversation, in place of one that its user has not given.
+
+        It is put into one line of 200 characters at most, and counts once the answer ends or
+        waits; to yield a `Title` does the same. Raises TypeError for what is no text.
+        """
+        if not isinstance(title, str):
+            raise TypeError("a title is text")
+        self.titled[:] = [title]
+
     def report_metadata(self, metadata: Mapping[str, Any]) -> None:
         """Adds JSON to the message's metadata; cannot replace the service's own fields.
 

@@ -7,7 +7,7 @@ import msgspec
 from pydantic import BaseModel
 
 from proxy_server.errors import ResponderFailed
-from proxy_server.protocol.events import Event, FinishReason, Given, Piece, Reasoning, Text
+from proxy_server.protocol.events import Event, FinishReason, Given, Piece, Reasoning, Text, Title
 from proxy_server.protocol.messages import Usage
 from proxy_server.responders.characters import Characters
 from proxy_server.responders.model.failures import NOT_OURS
@@ -54,6 +54,8 @@ class Yielded:
     def take(self) -> list[Event]:
         taken, self._list, self.characters = self._list, [], 0
         taken += map(Given, self._turn.given.take())
+        taken += map(Title, self._turn.titled)
+        self._turn.titled.clear()
         reported = self._turn.reported
         if len(reported) > self._reported:
             self._reported = len(reported)
@@ -68,6 +70,8 @@ class Yielded:
             self._say(type(value), value.text)
         elif isinstance(value, Usage):
             self._turn.reported.append(value)
+        elif isinstance(value, Title):
+            self._entitle(value.title)
         elif isinstance(value, Piece):
             self._add_chunk(value.chunk)
         elif isinstance(value, Mapping):
@@ -92,6 +96,11 @@ class Yielded:
             self._list.append(kind(whole))
             self.characters += len(whole)
             self.spoke = True
+
+    def _entitle(self, title: object) -> None:
+        if not isinstance(title, str):
+            raise _wrong(f"a Title of the type {type(title).__name__}")
+        self._turn.report_title(title)
 
     def _add_chunk(self, chunk: Mapping[str, Any]) -> None:
         kind = chunk.get("type")
