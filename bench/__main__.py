@@ -63,7 +63,7 @@ _PACE = (
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("what", nargs="?", choices=["scale", "sizes"])
-    parser.add_argument("--quick", action="store_true", help="short runs, for trying")
+    parser.add_argument("--quick", action="store_true", help="short runs, to try it out")
     parser.add_argument("--only", nargs="+", choices=FIGURES, default=list(FIGURES), metavar="NAME")
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="where the report goes")
     options = parser.parse_args()

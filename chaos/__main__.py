@@ -33,7 +33,9 @@ def main() -> int:
     options = _options()
     setups = _setups(options)
     if absent := _absent(setups):
-        sys.exit(f"Not on this machine: {', '.join(absent)}. `make machine` says how to get it.")
+        sys.exit(
+            f"Missing on this machine: {', '.join(absent)}. `make machine` says how to install it."
+        )
     # the phases share the requested answers and faults
     load = Load(
         users=options.users,
@@ -102,14 +104,14 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     add = parser.add_argument
     add("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    add("--answers", type=int, default=2000, help="answers in all, at least")
+    add("--answers", type=int, default=2000, help="answers in total, at least")
     add("--faults", type=int, default=500, help="faults of the parts and of networks, at least")
     add("--rounds", type=int, default=5, help="how often each part breaks in each way, at least")
     add("--users", type=int, default=40, help="users at once")
     add("--apps", type=int, default=6, help="users of apps with useChat, at once")
     add("--seconds", type=float, default=900, help="longest time of a phase")
     add("--api", choices=("grpc", "http"), default="grpc", help="how Centrifugo is called")
-    add("--engine", choices=("memory", "redis"), help="Centrifugo's")
+    add("--engine", choices=("memory", "redis"), help="Centrifugo's engine")
     add("--database", choices=("sqlite", "postgresql"))
     add("--replicas", type=int, choices=(1, 3))
     add("--json", type=Path, metavar="FILE", help="writes all figures there, too")
@@ -120,4 +122,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except (KeyboardInterrupt, asyncio.CancelledError):
-        sys.exit("stopped before its end: no verdict")
+        sys.exit("Stopped before the end: no verdict.")

@@ -13,7 +13,7 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 
-from proxy_server.errors import ResponderUnusable, StoreUnavailable
+from proxy_server.errors import ResponderUnusable, StoreUnavailable, StoreUnusable
 from proxy_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="centrifugo-llm", description="Settings are variables.")
+    parser = argparse.ArgumentParser(
+        prog="centrifugo-llm",
+        description="Serves Centrifugo's proxy calls. Settings are environment variables.",
+    )
     parser.add_argument(
         "--reload",
         action="store_true",
-        help="for who writes a responder: begin anew when its files change",
+        help="restart when a file of your responder changes (for development)",
     )
     arguments = parser.parse_args()
     try:
@@ -44,7 +47,7 @@ def _reload(settings: Settings) -> int:
     try:
         return serve_and_reload(settings.own_python, settings.shutdown_grace_seconds)
     except ResponderUnusable as error:
-        sys.exit(f"The server does not start: {error}")
+        sys.exit(f"The server cannot run: {error}")
 
 
 async def _run(settings: Settings) -> None:
@@ -54,8 +57,13 @@ async def _run(settings: Settings) -> None:
     loop.add_signal_handler(signal.SIGINT, _interrupted, stop)
     try:
         await _app()(settings).serve(stop)
-    except (OSError, ResponderUnusable, StoreUnavailable) as error:
-        sys.exit(f"The server ends: {error}")
+    except (OSError, ResponderUnusable, StoreUnusable) as error:
+        sys.exit(f"The server cannot run: {error}")
+    except StoreUnavailable as error:
+        sys.exit(
+            f"The server cannot run: the database is not available ({error}): check that it runs, "
+            "and DATABASE_URL"
+        )
 
 
 def _interrupted(stop: asyncio.Event) -> None:

@@ -43,24 +43,24 @@ class Malformed(Refusal):
 
 class NoUser(Refusal):
     code = 401
-    sentence = "This connection has no user."
+    sentence = "This connection has no user. Sign in, then try again."
 
 
 class Forbidden(Refusal):
     """Not this user's, or nonexistent: one answer for both, so that nobody learns what exists."""
 
     code = 403
-    sentence = "There is no such conversation, or it is not yours."
+    sentence = "This conversation does not exist, or it is not yours."
 
 
 class NotFound(Refusal):
     code = 404
-    sentence = "There is no such thing."
+    sentence = "This does not exist."
 
 
 class Busy(Refusal):
     code = 409
-    sentence = "This conversation is still being answered."
+    sentence = "An answer is still being written here. Wait for it, or stop it."
 
 
 class BeingClosed(Busy):
@@ -69,7 +69,7 @@ class BeingClosed(Busy):
 
 class TooLarge(Refusal):
     code = 413
-    sentence = "The prompt is too large."
+    sentence = "This is too large. Send less at once."
 
 
 class LimitReached(Refusal):

@@ -31,7 +31,9 @@ def serve_and_reload(places: Iterable[str], grace_seconds: float) -> int:
     """
     modules = sorted({place.partition(":")[0].partition(".")[0] for place in places})
     if not modules:
-        raise ResponderUnusable("--reload needs RESPONDER=package.module:attribute, to watch that")
+        raise ResponderUnusable(
+            "--reload needs files to watch: set RESPONDER=package.module:attribute"
+        )
     _folders(modules)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -39,7 +39,9 @@ class Asked:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", type=Path, default=FILE, help="instead of .env")
+    parser.add_argument(
+        "--settings", type=Path, default=FILE, help="file of settings, instead of .env"
+    )
     if "MAKELEVEL" in os.environ:
         end_with(os.getppid())
     # default handling until parts run; a build of Centrifugo ends with us
@@ -50,9 +52,9 @@ def main() -> None:
         ports = Ports.of(given)
         planned = parts(given, ports)
     except ValueError as error:
-        sys.exit(f"A setting that must be a number is none: {error}.")
+        sys.exit(f"A setting must be a number, but is not: {error}.")
     if (file := given.get("LOCAL_MODEL")) and not Path(file).is_file():
-        sys.exit(f"LOCAL_MODEL={file} is no file: it names a model's weights as .gguf.")
+        sys.exit(f"LOCAL_MODEL={file} does not exist: give the path of a model's weights (.gguf).")
     with _alone(ports.page):
         # before the first build of Centrifugo, which takes minutes
         for part in planned:
@@ -102,7 +104,7 @@ def _start(part: Part) -> Running:
     try:
         return Running(part.command, part.environment, part.folder, ends_with_us=True)
     except OSError as error:
-        sys.exit(f"{_named(part)} does not start: {part.command[0]}: {error.strerror}.")
+        sys.exit(f"{_named(part)} cannot be started: {part.command[0]}: {error.strerror}.")
 
 
 @contextmanager
@@ -117,7 +119,7 @@ def _alone(port: int) -> Iterator[None]:
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EAGAIN):
                 raise
-            sys.exit("It runs already: end the other `make run` first.")
+            sys.exit("`make run` is already running: stop that one first.")
         yield
 
 
@@ -125,7 +127,7 @@ def _refuse_if_taken(part: Part, ports: Ports) -> None:
     for port in part.ports:
         if _listens(part, port):
             sys.exit(
-                f"Port {port}, which {part.name} needs, is in use by another program: end that, "
+                f"Port {port}, which {part.name} needs, is used by another program: stop that, "
                 f"or choose another port with {ports.setting(port)}."
             )
 
@@ -135,15 +137,17 @@ def _wait_until_ready(part: Part, process: Running, asked: Asked) -> None:
         process.wait_until(lambda: _serves(part), READY_SECONDS, lambda: asked.times > 0)
     except NotReadyError as error:
         if error.status is not None:
-            sys.exit(f"{_named(part)} ended at its start (see above).")
-        sys.exit(f"{_named(part)} is not ready after {READY_SECONDS:.0f} seconds.")
+            sys.exit(f"{_named(part)} stopped while it was starting (see above).")
+        sys.exit(f"{_named(part)} was not ready within {READY_SECONDS:.0f} seconds.")
 
 
 def _watch(running: list[tuple[Part, Running]], asked: Asked) -> None:
     while not asked.times:
         for part, process in running:
             if process.status is not None:
-                sys.exit(f"{_named(part)} ended with status {process.status}; so ends the rest.")
+                sys.exit(
+                    f"{_named(part)} stopped with status {process.status}, and the rest with it."
+                )
         time.sleep(POLL_SECONDS)
 
 

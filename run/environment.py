@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> None:
     if arguments == ["--wants-local-model"]:
         sys.exit(not wants_local_model(read(FILE) | dict(os.environ)))
     complete()
-    print(f"{FILE.name} holds the secrets; settings go there too, one NAME=value a line.")
+    print(f"{FILE.name} holds the secrets; settings go there too, one NAME=value per line.")
 
 
 if __name__ == "__main__":

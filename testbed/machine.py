@@ -65,7 +65,7 @@ def main(packages: Sequence[str]) -> None:
         absent = missing(packages)
     if absent:
         print(
-            f"Not on this machine: {', '.join(absent)}; what needs it is left out until you "
+            f"Missing on this machine: {', '.join(absent)}; what needs it is left out until you "
             f"install it (on Debian: apt-get install {' '.join(absent)}).",
             file=sys.stderr,
         )

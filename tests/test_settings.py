@@ -269,11 +269,14 @@ def test_secrets_are_not_in_the_repr(make: Make) -> None:
         ),
         (
             {"GRPC_TLS_CERT": "no.pem", "GRPC_TLS_KEY": "no.pem"},
-            "The server ends: [Errno 2] No such file or directory: 'no.pem'\n",
+            "The server cannot run: [Errno 2] No such file or directory: 'no.pem'\n",
         ),
         (
             {"DATABASE_URL": "postgresql://user:hidden@127.0.0.1:1/name"},
-            f"The server ends: {ConnectionRefusedError(*REFUSED)!r}\n",
+            (
+                "The server cannot run: the database is not available "
+                f"({ConnectionRefusedError(*REFUSED)!r}): check that it runs, and DATABASE_URL\n"
+            ),
         ),
     ],
 )
@@ -309,7 +312,10 @@ def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
         done = _started({"GRPC_LISTEN": listen}, tmp_path)
-    said = f"The server ends: GRPC_LISTEN={listen} cannot be bound: is the port in use?"
+    said = (
+        f"The server cannot run: GRPC_LISTEN={listen} is not available: does another program use "
+        "the port?"
+    )
     assert done.stderr.splitlines()[-1] == said
 
 

@@ -75,7 +75,7 @@ class CallLimiter:
         if seconds := self._wait(user, piece_bytes):
             raise LimitReached(f"Too many calls. Try again in {_in_seconds(seconds)}.")
         if self._all >= self._most:
-            raise Unavailable("The service is full at the moment. Try again in a few seconds.")
+            raise Unavailable("The service is busy. Try again in a few seconds.")
         self._in_flight[user] += 1
         self._all += 1
         try:
@@ -143,14 +143,14 @@ class Places:
     def take(self, place: str, caller: Caller) -> None:
         """Raises Unavailable if all places are taken, and LimitReached if the caller has enough."""
         if not self.free:
-            raise Unavailable("The service is full at the moment. Try again in a few seconds.")
+            raise Unavailable("The service is busy. Try again in a few seconds.")
         for name in _names(caller):
             if self._counts[name] >= self._for_one:
                 raise LimitReached(
-                    "Too many answers are being written for you. Try again when one has ended."
+                    "Too many of your answers are being written. Try again when one is finished."
                 )
         if caller.is_visitor and self._visitors >= self._for_visitors:
-            raise Unavailable("The service is full at the moment. Try again in a few seconds.")
+            raise Unavailable("The service is busy. Try again in a few seconds.")
         self.hold(place, caller)
 
     def hold(self, place: str, caller: Caller) -> None:

@@ -93,7 +93,7 @@ class Incoming:
         except WrongShapeError as error:
             self._fail(kind, str(error), error)
         except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
-            self._fail(kind, "it is no JSON", error)
+            self._fail(kind, "it is not valid JSON", error)
 
     def _fail(self, kind: object, problem: str, error: Exception) -> NoReturn:
         """Names the defect and its place, but not the value: that is part of the answer."""
@@ -177,7 +177,7 @@ class Incoming:
         place = self._texts.get(key)
         if step == "start":
             if place is not None:
-                raise WrongShapeError("its id is in use")
+                raise WrongShapeError("its id is already in use")
             place = self._texts[key] = Place([Added(chunk, size)], growing=True)
             return self._put(place)
         if place is None:
@@ -213,9 +213,9 @@ class Incoming:
             self._calls.begin(call_id, call)
             return self._put(call.place)
         if streaming:
-            raise WrongShapeError("its toolCallId is in use")
+            raise WrongShapeError("its toolCallId is already in use")
         if dynamic != call.dynamic and kind != "tool-input-error":
-            raise WrongShapeError("it is dynamic and its beginning is not, or the other way round")
+            raise WrongShapeError("it and its start must both be dynamic, or neither")
         call.streaming = False
         return self._say(call.place, Added(chunk, size))
 

@@ -57,14 +57,14 @@ class Calls:
         for step in reversed(self._steps):
             if call_id in step:
                 return step[call_id]
-        raise WrongShapeError("there is no call of its toolCallId")
+        raise WrongShapeError("there is no call with its toolCallId")
 
     def ask(self, approval_id: str, call: Call) -> None:
         if approval_id in self._asked:
-            raise WrongShapeError("its approvalId is in use")
+            raise WrongShapeError("its approvalId is already in use")
         self._asked[approval_id] = call
 
     def asked(self, approval_id: str) -> Call:
         if approval_id not in self._asked:
-            raise WrongShapeError("nothing was asked with its approvalId")
+            raise WrongShapeError("no approval was requested with its approvalId")
         return self._asked[approval_id]

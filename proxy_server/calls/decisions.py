@@ -23,10 +23,10 @@ def check_decisions(request: Continue, most_bytes: int) -> None:
     if count > _MOST_DECISIONS:
         raise TooLarge(f"At most {_MOST_DECISIONS} decisions can be taken at once.")
     if len(encode([request.approvals, request.outputs])) > most_bytes:
-        raise TooLarge(f"What was decided is larger than {most_bytes} bytes.")
+        raise TooLarge(f"The decisions are larger than {most_bytes} bytes.")
     for output in request.outputs:
         if (output.output is UNSET) == (output.error_text is UNSET):
-            raise Malformed("Each of the outputs has either the field output or errorText.")
+            raise Malformed("Each output must have either the field output or errorText.")
         if output.output is not UNSET:
             _check_depth(_decoded(output.output))
 

@@ -71,7 +71,9 @@ class Door:
         except RuntimeError as error:
             # gRPC's own error does not name the address
             where = f"GRPC_LISTEN={threshold.listen}"
-            raise OSError(f"{where} cannot be bound: is the port in use?") from error
+            raise OSError(
+                f"{where} is not available: does another program use the port?"
+            ) from error
 
     async def open(self) -> None:
         serving = health_pb2.HealthCheckResponse.SERVING

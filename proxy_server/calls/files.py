@@ -18,11 +18,11 @@ def piece_from(request: Upload) -> Piece:
     if not 1 <= request.parts <= _MOST_PARTS:
         raise Malformed("The field parts must be at least 1.")
     if not 1 <= request.part <= request.parts:
-        raise Malformed("The field part must be from 1 to parts.")
+        raise Malformed("The field part must be between 1 and parts.")
     if not request.data:
         raise Malformed("The field data is empty.")
     if len(request.data) > MOST_PIECE_BYTES:
-        raise TooLarge(f"The field data holds more than {MOST_PIECE_BYTES} bytes.")
+        raise TooLarge(f"The field data is larger than {MOST_PIECE_BYTES} bytes.")
     if request.size is not None and request.size < 1:
         raise Malformed("The field bytes must be at least 1.")
     return Piece(
@@ -40,7 +40,7 @@ def upload_id_from(url: str) -> str:
     """Raises NotFound."""
     upload_id = upload_id_of(url)
     if upload_id is None:
-        raise NotFound("There is no such file.")
+        raise NotFound("This file does not exist.")
     return upload_id
 
 
@@ -50,7 +50,7 @@ def _media_type(value: str | None) -> str | None:
         return None
     found = value.partition(";")[0].strip().lower()
     if not _MEDIA_TYPE.fullmatch(found):
-        raise Malformed("The field media_type is not one, such as image/png.")
+        raise Malformed("The field media_type must be a media type, such as image/png.")
     return found
 
 

@@ -103,7 +103,7 @@ def _checked_size(part: TextPart | FilePart) -> int:
 
 def _check_image(part: FilePart) -> None:
     if not part.media_type.startswith("image/"):
-        raise Malformed("The field parts may hold text, images, and files that were uploaded.")
+        raise Malformed("The field parts can hold only text, images and uploaded files.")
     # Some model servers fetch the URL themselves: without plain HTTP, their internal services, such
     # as a cloud's metadata, stay out of reach.
     if not part.url.startswith(("https://", "data:image/")):

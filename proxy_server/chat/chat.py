@@ -230,7 +230,7 @@ class Chat:
             # it may have been deleted since, and another one begun with its key
             with suppress(Forbidden):
                 return await self._open(user, found, limit)
-        raise NotFound("There is no conversation of that key.")
+        raise NotFound("There is no conversation with that key.")
 
     async def _open(self, user: str, conversation_id: str, limit: int) -> Session:
         self._checks.owned(user, conversation_id)

@@ -16,7 +16,7 @@ class Checks:
     def deliverable(self) -> None:
         """Raises Unavailable if too much waits for delivery."""
         if self._publisher.full:
-            raise Unavailable("Too much waits for delivery at the moment. Try again in a second.")
+            raise Unavailable("Too many messages are waiting for delivery. Try again in a second.")
 
     def owned(self, user: str, conversation_id: str) -> None:
         """Raises Forbidden if the user does not own the conversation."""

@@ -44,7 +44,7 @@ class Uploads:
     async def put(self, user: str, piece: Piece) -> Uploaded:
         """Stores a piece; returns the missing ones, or the URL of the complete file."""
         if piece.media_type is not None and not self._takes(piece.media_type):
-            raise Malformed(f"Files of the kind {piece.media_type} are not taken here.")
+            raise Malformed(f"Files of the type {piece.media_type} are not accepted here.")
         room = self._of_visitors if is_visitor(user) else None
         missing = await uploads.put(self._store, user, piece, self._limits, room)
         if missing:

@@ -214,7 +214,7 @@ class HttpServerApi:
         try:
             response = await self._client.post(method, content=msgspec.json.encode(request))
             if response.status_code == _TOO_LARGE:
-                raise ApiRejected(_TOO_LARGE, "a request of this size is refused on the way")
+                raise ApiRejected(_TOO_LARGE, "a proxy on the way refuses requests of this size")
             response.raise_for_status()
             envelope = msgspec.json.decode(response.content, type=_Envelope)
             if envelope.error is not None:

@@ -100,7 +100,7 @@ def checked(chunk: Mapping[str, Any]) -> Json:
         raise WrongShapeError("it has no type")
     shape = DATA if is_data(kind) and len(kind) < _MOST_NAME else SHAPES.get(kind)
     if shape is None:
-        raise WrongShapeError("its type is not known")
+        raise WrongShapeError("its type is unknown")
     known: Json = {"type": kind}
     for name, type_ in shape.required.items():
         if not isinstance(chunk.get(name), type_):
@@ -114,7 +114,7 @@ def checked(chunk: Mapping[str, Any]) -> Json:
             raise WrongShapeError(f"{name} is not {_named(type_)}")
         known[name] = value
     if kind == "steering-message" and not all(map(_is_part, known["parts"])):
-        raise WrongShapeError("parts are not texts and files")
+        raise WrongShapeError("parts may hold only texts and files")
     return known
 
 

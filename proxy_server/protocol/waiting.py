@@ -93,7 +93,9 @@ def decided(
     for output in outputs:
         call = _known(by_id, output.tool_call_id)
         if call.state == "approval-requested":
-            raise Malformed(f"The call {call.tool_call_id} waits for an approval.")
+            raise Malformed(
+                f"The call {call.tool_call_id} is waiting for an approval, not for an output."
+            )
         if call.waits:
             found.setdefault(call.tool_call_id, _done(output))
     return list(found.values())
@@ -101,7 +103,7 @@ def decided(
 
 def _known(calls: dict[str, _Call], name: str) -> _Call:
     if name not in calls:
-        raise NotFound("Nothing in this answer waits for that.")
+        raise NotFound("This answer is not waiting for that.")
     return calls[name]
 
 

@@ -81,7 +81,7 @@ async def with_contents(
                 raise ResponderFailed(
                     "files",
                     "The files of this prompt have more than "
-                    f"{most_bytes / 1_000_000:.3g} MB together.",
+                    f"{most_bytes / 1_000_000:.3g} MB together. Send fewer or smaller ones.",
                 )
             else:
                 parts.append(_note(part, "is left out here"))
@@ -107,11 +107,11 @@ async def _given(part: FilePart, files: Files, *, is_prompt: bool, of_any_kind: 
     kind = part.media_type
     if not (of_any_kind or kind == PDF or kind.startswith("image/") or is_text(kind)):
         if is_prompt:
-            raise ResponderFailed("files", f"The model cannot be given files of the kind {kind}.")
+            raise ResponderFailed("files", f"The model cannot read files of the type {kind}.")
         return _note(part, "is of a kind that cannot be given")
     content = await files.read(part.url)
     if content is None:
-        return _note(part, "is not there any more")
+        return _note(part, "no longer exists")
     if is_text(kind):
         return TextPart(f'<file name="{_name(part)}">\n{_text(content)}\n</file>')
     return FilePart(kind, f"data:{kind};base64,{b64encode(content).decode()}", part.filename)

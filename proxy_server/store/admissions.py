@@ -43,7 +43,7 @@ def admit(connection: sa.Connection, user: str, limits: Limits, *, ending: int =
     unfinished = counts.unfinished - ending
     if unfinished >= limits.generations_per_user:
         raise LimitReached(
-            f"{unfinished} of your answers are still being written. Try again when one has ended."
+            f"{unfinished} of your answers are still being written. Try again when one is finished."
         )
     if counts.prompts >= limits.prompts_per_minute:
         seconds = max(1, round(counts.seconds + 0.5))

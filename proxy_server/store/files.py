@@ -30,10 +30,10 @@ async def read_piece(store: Store, user: str, upload_id: str, part: int) -> File
         where = {"of_owner": user, "of_id": upload_id}
         row = connection.execute(_ABOUT, where).first()
         if row is None:
-            raise NotFound("There is no such file.")
+            raise NotFound("This file does not exist.")
         data = connection.execute(DATA, where | {"of_part": part}).scalar()
         if data is None:
-            raise Malformed(f"The field part must be from 1 to {row.parts}.")
+            raise Malformed(f"The field part must be between 1 and {row.parts}.")
         return FilePiece(bytes(data), row.parts, FileInfo(row.media_type, row.filename, row.bytes))
 
     return await store.read(work)

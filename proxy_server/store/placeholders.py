@@ -22,7 +22,7 @@ def check_unused(connection: sa.Connection, message_id: str) -> None:
     # in this order: an answer that ends at this moment moves from the first table to the second
     for in_use in (_MADE, _TO_DELIVER):
         if connection.execute(in_use, {"of_message": message_id}).first() is not None:
-            raise Malformed("The field id is in use at the moment. Give another one.")
+            raise Malformed("This id is already in use. Choose another one.")
 
 
 def insert_answer(

@@ -76,7 +76,7 @@ class _Pooler:
             finally:
                 first.close()
             if self._pooled and not self._quiet:
-                log.info("database_pooler", note="no prepared statement is kept")
+                log.info("database_pooler", note="prepared statements are not kept")
         if self._pooled:
             options.update(_NOTHING_KEPT)
 

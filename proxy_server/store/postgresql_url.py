@@ -103,7 +103,7 @@ def _verify_in_its_place(given: dict[str, str]) -> str:
     given["sslmode"] = "verify-full"
     given.setdefault("sslrootcert", "system")
     return (
-        "The parameter channel_binding=require in DATABASE_URL cannot be honoured: in its place "
+        "The parameter channel_binding=require in DATABASE_URL is not supported: instead, "
         "the server must have a certificate for its name (sslmode=verify-full) that "
         + (
             "this system trusts."
@@ -117,7 +117,7 @@ def _trusting_the_system(given: dict[str, str]) -> ssl.SSLContext:
     """As in libpq, the host name must match: anybody can get a certificate for another host."""
     del given["sslrootcert"]
     if given.pop("sslmode", "verify-full") != "verify-full":
-        raise StoreUnusable("DATABASE_URL: sslrootcert=system goes with sslmode=verify-full alone.")
+        raise StoreUnusable("DATABASE_URL: sslrootcert=system works only with sslmode=verify-full.")
     context = ssl.create_default_context()
     certificate, key = given.pop("sslcert", ""), given.pop("sslkey", None)
     if certificate:
@@ -140,7 +140,7 @@ def _flag(text: str) -> bool | None:
 
 def _refusal(name: str) -> str:
     if name not in _MET:
-        return f"DATABASE_URL: the parameter {name} is not known here: leave it out."
+        return f"DATABASE_URL: the parameter {name} is unknown: leave it out."
     allowed = ", ".join(sorted(_MET[name]))
     end = f"leave it out, or set it to one of: {allowed}." if allowed else "leave it out."
-    return f"DATABASE_URL: what the parameter {name} asks for cannot be honoured: {end}"
+    return f"DATABASE_URL: the parameter {name} asks for what is not supported: {end}"

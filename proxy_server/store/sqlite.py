@@ -132,7 +132,7 @@ class Sqlite:
             log.warning(
                 "sqlite_without_wal",
                 file=str(self._file),
-                note="this file system has no write-ahead log: nothing is lost, it is slower",
+                note="this file system has no write-ahead log: writes are slower, nothing is lost",
             )
         return connection
 

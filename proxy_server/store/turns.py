@@ -268,7 +268,7 @@ def _repeated(connection: sa.Connection, user: str, message_id: str) -> Accepted
     if prompt is None:
         return None
     if prompt.role != "user":
-        raise Malformed("The field id is that of an answer.")
+        raise Malformed("This id belongs to an answer. Choose another one.")
     return versions.repeated(connection, user, prompt, 2)
 
 

@@ -78,7 +78,7 @@ def use(connection: sa.Connection, user: str, message_id: str, parts: Sequence[P
             continue
         row = connection.execute(_USE, {"of_owner": user, "of_id": upload_id}).first()
         if row is None:
-            raise NotFound("One of the files is not there any more. Add it again.")
+            raise NotFound("One of the files no longer exists. Add it again.")
         part.media_type, part.filename = row.media_type, row.filename
         named.add(upload_id)
     if named:

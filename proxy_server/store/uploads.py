@@ -113,7 +113,7 @@ def _put(connection: sa.Connection, user: str, piece: Piece) -> list[int] | None
     if row is None:
         return None
     if row.gone:
-        raise Unavailable("A file of this id is just being removed. Try again in a minute.")
+        raise Unavailable("A file with this id is being removed. Try again in a minute.")
     _check_same(row, piece)
     known = connection.execute(DATA, where | {"of_part": piece.part}).scalar()
     if known is None:
@@ -127,7 +127,7 @@ def _put(connection: sa.Connection, user: str, piece: Piece) -> list[int] | None
             },
         )
     elif bytes(known) != piece.data:
-        raise Malformed("The field data is not what this piece of the file was before.")
+        raise Malformed("This piece of the file was sent before with other data.")
     there = set(connection.execute(PARTS, where).scalars())
     return [part for part in range(1, row.parts + 1) if part not in there]
 
@@ -138,14 +138,14 @@ def _begin(connection: sa.Connection, user: str, piece: Piece, limits: UploadLim
         return
     if piece.media_type is None or piece.bytes is None:
         missing = "media_type" if piece.media_type is None else "bytes"
-        raise Malformed(f"The field {missing} is missing: the upload of this id begins here.")
+        raise Malformed(f"The field {missing} is missing: a new upload needs it.")
     if piece.bytes > limits.one:
         raise TooLarge(f"The file is larger than {_megabytes(limits.one)}.")
     piece_bytes = _piece_bytes(piece, piece.bytes)
     counted = connection.execute(_COUNTED, {"of_owner": user}).scalar_one()
     if counted + max(piece.bytes, LEAST_COUNTED) > limits.all:
         raise LimitReached(
-            f"All your files may have {_megabytes(limits.all)}. "
+            f"You can store {_megabytes(limits.all)} of files in all. "
             "Delete a conversation with files, then try again."
         )
     connection.execute(
@@ -171,11 +171,12 @@ def _piece_bytes(piece: Piece, whole: int) -> int:
     last = whole - (piece.parts - 1) * size
     if not 1 <= last <= size or (piece.part == piece.parts and last != len(piece.data)):
         raise Malformed(
-            "The fields bytes, parts and data do not fit: all pieces but the last have one length."
+            "The fields bytes, parts and data do not match: all pieces but the last must have one "
+            "length."
         )
     if piece.parts > 1 and not LEAST_PIECE_BYTES <= size <= MOST_PIECE_BYTES:
         raise Malformed(
-            f"All pieces but the last must have {LEAST_PIECE_BYTES} to {MOST_PIECE_BYTES} bytes."
+            f"All pieces but the last must be {LEAST_PIECE_BYTES} to {MOST_PIECE_BYTES} bytes long."
         )
     return size
 
@@ -183,12 +184,12 @@ def _piece_bytes(piece: Piece, whole: int) -> int:
 def _check_same(row: sa.Row[Any], piece: Piece) -> None:
     for name in ("parts", "media_type", "filename", "bytes"):
         if getattr(piece, name) not in (None, getattr(row, name)):
-            raise Malformed(f"The field {name} is not what it was for this id before.")
+            raise Malformed(f"The field {name} was sent before with another value for this id.")
     size = row.piece_bytes
     if piece.part == row.parts:
         size = row.bytes - (row.parts - 1) * size
     if len(piece.data) != size:
-        raise Malformed(f"The field data must hold {size} bytes in this piece.")
+        raise Malformed(f"The field data must be {size} bytes long in this piece.")
 
 
 def _megabytes(count: int) -> str:

@@ -177,7 +177,7 @@ def _repeated_answer(
     if answer is None:
         return None
     if answer.role != "assistant" or answer.conversation_id != conversation_id:
-        raise Malformed("The field id is that of another message.")
+        raise Malformed("This id belongs to another message. Choose another one.")
     return repeated(connection, user, answer, 1)
 
 
@@ -222,7 +222,7 @@ def _check_joins(
     """Raises NotFound if the message before a hidden one is not in view."""
     before = hidden.id_at(connection, conversation_id, ordinal - 1)
     if (before or hidden.FIRST) != parent:
-        raise NotFound("What stands before this message is not in view.")
+        raise NotFound("The message before this one is not in view. Choose that one first.")
 
 
 def _leave(connection: sa.Connection, conversation_id: str, ordinal: int) -> list[str]:

@@ -38,7 +38,7 @@ class VisitorsRoom:
             )
             self._counted_at = now
         if self._stored + max(size, LEAST_COUNTED) > self._most:
-            raise LimitReached("There is no room for more visitors' files. Try again later.")
+            raise LimitReached("There is no room for more files of visitors. Try again later.")
 
     def take(self, size: int) -> None:
         """A file of that size has begun."""

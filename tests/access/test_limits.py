@@ -18,7 +18,7 @@ async def test_answers_of_one_user_at_once(infrastructure: Deployment) -> None:
             refused = [reply["error"] for reply in replies if "error" in reply]
             assert [error["code"] for error in refused] == [429] * 4
             assert all(error["temporary"] for error in refused)
-            assert all("Try again when one has ended" in error["message"] for error in refused)
+            assert all("Try again when one is finished" in error["message"] for error in refused)
             assert len((await door.rpc(user, "ai:list"))["conversations"]) == 2
             # nobody else is affected
             other = await door.rpc(str(uuid.uuid4()), "ai:send", text="/tokens 3")

@@ -150,7 +150,7 @@ async def test_all_files_of_a_user_have_a_limit(door: Door) -> None:
     assert len(first["missing"]) == 60
     refused = await door.rpc(user, "ai:upload", **piece_of(content, id="other"))
     assert refused["error"]["code"] == 429
-    assert refused["error"]["message"].startswith("All your files may have 5 MB.")
+    assert refused["error"]["message"].startswith("You can store 5 MB of files in all.")
 
 
 async def test_all_files_of_all_visitors_have_a_limit(infrastructure: Deployment) -> None:

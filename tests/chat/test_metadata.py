@@ -137,6 +137,7 @@ async def test_too_much_of_it_fails_the_answer(serve: Serve, user: str) -> None:
         chat = await Chat.begin(app, user, "Hi")
         message = await chat.until("failed")
         assert (
-            message.metadata.error == "Something went wrong while the answer was made. Try again."
+            message.metadata.error
+            == "Something went wrong while the answer was being written. Try again."
         )
         assert text(message) == "Word. "

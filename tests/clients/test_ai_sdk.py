@@ -175,7 +175,7 @@ async def test_what_a_prompt_does_while_another_is_answered(
     deployment: Deployment, sdk: str
 ) -> None:
     seen = await run("queued", deployment.port, sdk=sdk)
-    busy = ["CallError", 409, "This conversation is still being answered."]
+    busy = ["CallError", 409, "An answer is still being written here. Wait for it, or stop it."]
     assert seen["refused"] == [[busy], "error"]
     assert seen["queued"] == whole(5)
     assert seen["urgent"] == whole(6)

@@ -35,7 +35,7 @@ def test_a_part_that_ends_takes_the_rest_with_it(run: Run) -> None:
     centrifugo, *others = run.children()
     os.kill(centrifugo, signal.SIGKILL)
     assert run.wait() == 1
-    assert "Centrifugo ended with status -9; so ends the rest." in run.log_text()
+    assert "Centrifugo stopped with status -9, and the rest with it." in run.log_text()
     assert not any(runs(pid) for pid in others)
 
 
@@ -55,7 +55,7 @@ def test_a_port_in_use_is_said_before_centrifugo_is_built(run: Run, tmp_path: Pa
     run.environment |= {"PATH": str(tmp_path), "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
     with socket.create_server(("127.0.0.1", run.ports.page)):
         said = run.fails()
-        assert said.startswith(f"Port {run.ports.page}, which the page needs, is in use")
+        assert said.startswith(f"Port {run.ports.page}, which the page needs, is used")
         assert "choose another port with PAGE_PORT" in said
 
 
@@ -108,7 +108,7 @@ def test_two_at_once(run: Run, tmp_path: Path) -> None:
     run.environment["OPENAI_API_KEY"] = "a-key"
     run.start()
     second = Run.on(run.ports, run.environment, tmp_path / "second.log")
-    assert second.fails() == "It runs already: end the other `make run` first.\n"
+    assert second.fails() == "`make run` is already running: stop that one first.\n"
     ends(run, signal.SIGINT)
     assert not list((ROOT / ".cache").glob(f"*{run.ports.page}*")), (
         "a lock file stays for each port"
@@ -119,19 +119,19 @@ def test_a_wrong_setting_is_said_by_the_part_that_reads_it(run: Run) -> None:
     run.environment |= {"OPENAI_API_KEY": "a-key", "LOG_LEVEL": "loud"}
     said = run.fails()
     assert "LOG_LEVEL: Input should be" in said
-    assert said.endswith("The proxy server ended at its start (see above).\n")
+    assert said.endswith("The proxy server stopped while it was starting (see above).\n")
     assert not listens(run.ports.centrifugo)
 
 
 def test_a_program_that_is_not_there(run: Run) -> None:
     run.environment["CENTRIFUGO_BIN"] = "/nowhere/centrifugo"
-    said = "Centrifugo does not start: /nowhere/centrifugo: No such file or directory.\n"
+    said = "Centrifugo cannot be started: /nowhere/centrifugo: No such file or directory.\n"
     assert run.fails() == said
 
 
 def test_a_port_that_is_no_number(run: Run) -> None:
     run.environment["PAGE_PORT"] = "many"
-    assert run.fails().startswith("A setting that must be a number is none: ")
+    assert run.fails().startswith("A setting must be a number, but is not: ")
 
 
 def test_the_server_gets_the_grace_that_it_is_set(run: Run) -> None:

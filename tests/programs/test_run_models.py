@@ -73,7 +73,10 @@ def test_any_file_of_weights_answers(run: Run) -> None:
 
 def test_weights_that_are_not_there(run: Run) -> None:
     run.environment["LOCAL_MODEL"] = "/nowhere/model.gguf"
-    said = "LOCAL_MODEL=/nowhere/model.gguf is no file: it names a model's weights as .gguf.\n"
+    said = (
+        "LOCAL_MODEL=/nowhere/model.gguf does not exist: give the path of a model's weights "
+        "(.gguf).\n"
+    )
     assert run.fails() == said
 
 

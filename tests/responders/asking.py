@@ -12,7 +12,7 @@ from testbed.waiting import until
 
 OWN = "tests.responders.python.own"
 GUIDE = Path(__file__).parent.parent.parent / "docs" / "responders.md"
-NEUTRAL = "Something went wrong while the answer was made. Try again."
+NEUTRAL = "Something went wrong while the answer was being written. Try again."
 Serve = Callable[..., AbstractAsyncContextManager[App]]
 
 

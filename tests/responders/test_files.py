@@ -174,7 +174,7 @@ async def test_a_route_is_given_what_the_ai_sdk_can_read() -> None:
                 "url": "data:application/zip;base64,UEs=",
                 "filename": "a.zip",
             },
-            {"type": "text", "text": "[The file gone.png is not there any more.]"},
+            {"type": "text", "text": "[The file gone.png no longer exists.]"},
         ],
     ]
 
@@ -193,14 +193,14 @@ async def test_older_files_beyond_the_bound_are_left_out_and_said_to_be() -> Non
 
 async def test_a_file_that_is_gone_is_said_to_be() -> None:
     given = await with_contents([message("user", GONE)], FILES, 1000)
-    assert given[0].parts == [TextPart("[The file gone.png is not there any more.]")]
+    assert given[0].parts == [TextPart("[The file gone.png no longer exists.]")]
 
 
 async def test_a_kind_that_no_model_takes_is_said_and_not_sent() -> None:
     provider = Provider()
     async with asking(provider) as responder:
         said = await sentence_of(responder, message("user", ZIP))
-        assert said == "The model cannot be given files of the kind application/zip."
+        assert said == "The model cannot read files of the type application/zip."
         assert provider.asked == []
         await answered(responder, message("user", ZIP), message("user", TextPart("and now")))
 
@@ -219,7 +219,7 @@ async def test_a_model_that_takes_no_images_says_so(status: int, said: str) -> N
     provider = Provider(status, {"error": {"message": said}}, refuses="image_url")
     async with asking(provider) as responder:
         sentence = await sentence_of(responder, message("user", TextPart("look"), PNG))
-        assert sentence == "The model test does not take images."
+        assert sentence == "The model test cannot read images."
         # a conversation with older files goes on
         history = [
             message("user", TextPart("look"), PNG),
@@ -236,7 +236,7 @@ async def test_a_model_that_takes_no_pdfs_says_so() -> None:
     provider = Provider(400, {"error": {"message": said}}, refuses="file_data")
     async with asking(provider) as responder:
         sentence = await sentence_of(responder, message("user", PDF))
-    assert sentence == "The model test does not take PDF files."
+    assert sentence == "The model test cannot read PDF files."
 
 
 async def test_a_file_that_cannot_be_read_is_not_taken_for_one_that_is_not_taken() -> None:
@@ -255,5 +255,5 @@ async def test_a_responder_of_your_own_reads_the_bytes() -> None:
     with pytest.raises(CannotAnswer):
         await turn.read("upload:gone")
     for url in ("https://example.com/a.png", "file:///etc/passwd", "data:;base64,a"):
-        with pytest.raises(ValueError, match="neither"):
+        with pytest.raises(ValueError, match="only upload"):
             await turn.read(url)

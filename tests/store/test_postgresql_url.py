@@ -58,18 +58,18 @@ def test_how_long_a_connection_may_take(given: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("schema=public", "DATABASE_URL: the parameter schema is not known here: leave it out."),
+        ("schema=public", "DATABASE_URL: the parameter schema is unknown: leave it out."),
         (
             "gssencmode=require",
             (
-                "DATABASE_URL: what the parameter gssencmode asks for cannot be honoured: leave "
+                "DATABASE_URL: the parameter gssencmode asks for what is not supported: leave "
                 "it out, or set it to one of: disable, prefer."
             ),
         ),
         (
             "require_auth=scram-sha-256",
             (
-                "DATABASE_URL: what the parameter require_auth asks for cannot be honoured: "
+                "DATABASE_URL: the parameter require_auth asks for what is not supported: "
                 "leave it out."
             ),
         ),
@@ -79,7 +79,7 @@ def test_how_long_a_connection_may_take(given: str, seconds: float) -> None:
         ),
         (
             "sslmode=require&sslrootcert=system",
-            "DATABASE_URL: sslrootcert=system goes with sslmode=verify-full alone.",
+            "DATABASE_URL: sslrootcert=system works only with sslmode=verify-full.",
         ),
     ],
 )
@@ -98,7 +98,7 @@ def test_what_only_tunes_is_remarked_upon() -> None:
 def test_required_channel_binding_becomes_a_check_of_the_certificate() -> None:
     trusting = parsed(f"{HOST}?sslmode=require&channel_binding=require")
     assert trusting.arguments["ssl"].check_hostname
-    assert "cannot be honoured" in trusting.remarks[0]
+    assert "is not supported" in trusting.remarks[0]
     own = parsed(f"{HOST}?sslmode=require&channel_binding=require&sslrootcert=ca.pem")
     assert "sslmode=verify-full" in own.dsn
     assert "ssl" not in own.arguments

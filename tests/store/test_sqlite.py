@@ -42,8 +42,9 @@ def starts(folder: Path, database: Path, *mounts: str) -> "subprocess.CompletedP
 
 def cannot_write(file: Path, why: str) -> str:
     return (
-        f"The server ends: DATABASE_URL: SQLite cannot write {file.name} in {file.parent} ({why}): "
-        "give it a folder of a local disk that this account may write to, or use PostgreSQL.\n"
+        f"The server cannot run: DATABASE_URL: SQLite cannot write {file.name} in {file.parent} "
+        f"({why}): give it a folder of a local disk that this account may write to, or use "
+        "PostgreSQL.\n"
     )
 
 
@@ -70,7 +71,7 @@ def test_a_database_that_cannot_be_written_any_more(tmp_path: Path) -> None:
 def test_a_disk_that_is_full_at_the_start(tmp_path: Path) -> None:
     done = starts(tmp_path, tmp_path / "conversations.db", small("16k"))
     assert done.returncode == 1
-    assert done.stderr.startswith("The server ends: ")
+    assert done.stderr.startswith("The server cannot run: ")
     assert "Traceback" not in done.stderr
     assert "full" in done.stderr
 

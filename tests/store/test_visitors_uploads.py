@@ -48,7 +48,7 @@ async def test_it_ends_with_the_room_and_begins_with_it(store: Store) -> None:
     visits = await Visits.begin(store, 2 * SIZE)
     first = await visits.upload(SIZE)
     await visits.upload(SIZE - LEAST_COUNTED)
-    with pytest.raises(LimitReached, match="room for more visitors' files"):
+    with pytest.raises(LimitReached, match="room for more files of visitors"):
         await visits.upload(LEAST_COUNTED + 1)
     # a small one counts as more than its bytes
     await visits.upload(1)

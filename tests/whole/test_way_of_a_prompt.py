@@ -70,7 +70,7 @@ async def test_why_an_answer_ended(client: Client, given: str, told: str) -> Non
         ("/status 429", 0, "busy. Try again in a moment"),
         ("/status 429 1", 0, "busy. Try again in 1 seconds"),
         ("/status 500", 0, "Try again"),
-        ("/not-sse", 0, "makes no sense"),
+        ("/not-sse", 0, "could not be read"),
         ("/empty", 0, "ended without an answer"),
         ("/silent", 0, "did not begin to answer within"),
         ("/stall 5", 5, "fell silent for"),

@@ -116,7 +116,11 @@ describe("a conversation", () => {
     const { conversation } = answering((method) => {
       if (method === "open") return session(messages);
       messages = ["u", "b"];
-      throw new CallError(409, "This conversation is still being answered.", false);
+      throw new CallError(
+        409,
+        "An answer is still being written here. Wait for it, or stop it.",
+        false,
+      );
     });
     await conversation.ready();
     await conversation.regenerate("a");
@@ -194,7 +198,11 @@ describe("a conversation", () => {
         const chunk = { type: "message-metadata", messageMetadata: { status: "waiting" } };
         publish({ type: "chunks", message: "a", seq: 1, chunks: [chunk as Chunk] });
       });
-      throw new CallError(409, "This conversation is still being answered.", false);
+      throw new CallError(
+        409,
+        "An answer is still being written here. Wait for it, or stop it.",
+        false,
+      );
     });
     await conversation.ready();
     return { decided: conversation.continue("a", { approvals: [] }), calls };
@@ -223,7 +231,11 @@ describe("a conversation", () => {
   test("that is busy refuses to make an answer anew", async () => {
     const { conversation } = answering((method) => {
       if (method === "open") return session(["u", "a"]);
-      throw new CallError(409, "This conversation is still being answered.", false);
+      throw new CallError(
+        409,
+        "An answer is still being written here. Wait for it, or stop it.",
+        false,
+      );
     });
     await conversation.ready();
     await expect(conversation.regenerate("a")).rejects.toMatchObject({ code: 409 });

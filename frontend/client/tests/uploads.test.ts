@@ -120,8 +120,9 @@ describe("a file", () => {
     server.fail = (call) =>
       call === 2 ? new CallError(429, "Too many calls. Try again in 1 second.", true) : undefined;
     await upload(server, file);
-    server.fail = () => new CallError(429, "All your files may have 5 MB. Delete some.", true);
-    await expect(upload(server, file)).rejects.toThrow("All your files may have 5 MB.");
+    server.fail = () =>
+      new CallError(429, "You can store 5 MB of files in all. Delete some.", true);
+    await expect(upload(server, file)).rejects.toThrow("You can store 5 MB of files in all.");
   });
 
   test("that is empty is refused at once", async () => {

@@ -18,7 +18,7 @@ from proxy_server.responders.python.turn import Turn
 
 PART = "data-openai-agents"
 _INPUT = "original_input"
-_FORGOTTEN = "This answer cannot go on, as its state is lost. Ask again."
+_FORGOTTEN = "This answer cannot continue because its state was lost. Ask again."
 
 
 def paused(run: RunResultStreaming) -> Iterator[dict[str, Any]]:

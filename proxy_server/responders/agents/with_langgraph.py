@@ -25,7 +25,7 @@ from proxy_server.responders.agents.langgraph_pauses import (
 from proxy_server.responders.agents.packing import kept, part
 from proxy_server.responders.python.turn import Turn
 
-_FORGOTTEN = "This answer cannot go on, as its state is lost. Ask again."
+_FORGOTTEN = "This answer cannot continue because its state was lost. Ask again."
 _MODES = ("messages", "updates", "custom")
 
 
@@ -116,7 +116,7 @@ def _at(thread: str) -> Any:
 def _input_for(graph: Pregel[Any, Any, Any, Any]) -> Callable[[Turn], Any]:
     if "messages" not in graph.channels:
         raise ResponderUnusable(
-            "the graph has no messages in its state: name LangGraph(graph, input=…) in its place"
+            "the graph has no messages in its state: name LangGraph(graph, input=…) instead"
         )
     return lambda turn: {
         "messages": [given for message in turn.messages for given in _messages(message)]
@@ -128,8 +128,8 @@ def _context_for(graph: Pregel[Any, Any, Any, Any]) -> Callable[[Turn], Any]:
     if wanted is None or wanted is Turn:
         return lambda turn: turn
     raise ResponderUnusable(
-        f"the graph wants a {getattr(wanted, '__name__', wanted)} as its context, which nobody "
-        "gives: its context_schema may be proxy_server.Turn, or name LangGraph(graph, context=…)"
+        f"nobody gives the graph its context, a {getattr(wanted, '__name__', wanted)}: set its "
+        "context_schema to proxy_server.Turn, or name LangGraph(graph, context=…)"
     )
 
 

@@ -129,6 +129,6 @@ def _deps_for(agent: AbstractAgent[Any, Any]) -> Callable[[Turn], Any]:
     if isinstance(wanted, type) and issubclass(Turn, wanted):
         return lambda turn: turn
     raise ResponderUnusable(
-        f"the agent depends on a {getattr(wanted, '__name__', wanted)}, which nobody gives: its "
-        "deps_type may be proxy_server.Turn, or name PydanticAIAgent(agent, deps=…) in its place"
+        f"nobody gives the agent its deps, a {getattr(wanted, '__name__', wanted)}: set its "
+        "deps_type to proxy_server.Turn, or name PydanticAIAgent(agent, deps=…) instead"
     )

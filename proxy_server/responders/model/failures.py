@@ -9,12 +9,12 @@ import openai
 from proxy_server.errors import ResponderFailed
 
 BROKEN_OFF = "The model broke off its answer. Try again."
-NO_SENSE = "The model gave an answer that makes no sense. Try again."
+NO_SENSE = "The model's answer could not be read. Try again."
 NO_ANSWER = "The model ended without an answer. Try again."
 WITHHELD = "The provider's content filter withheld the answer."
-NOT_OURS = "Something went wrong while the answer was made. Try again."
+NOT_OURS = "Something went wrong while the answer was being written. Try again."
 NO_ANSWER_YET = "There was no answer. Try again."
-TOO_LONG = "This conversation is too long for the model."
+TOO_LONG = "This conversation is too long for the model. Begin a new one."
 _MODERATED = "The provider's moderation refused this prompt."
 # A code, not a sentence that may quote the prompt.
 _WORD = re.compile(r"[\w.:/\[\]-]{1,100}", re.ASCII)
@@ -114,14 +114,14 @@ def _sentence(error: openai.APIStatusError, model: str, files: str) -> str:
     if status in (400, 403, 422, 451) and _MODERATION.search(_said(error)):
         return _MODERATED
     if files and takes_no_files(error):
-        return f"The model {model} does not take {files}."
+        return f"The model {model} cannot read {files}."
     if files and status in (400, 415, 422) and _UNREADABLE.search(_said(error)):
         return "The model's provider cannot read one of the files."
     match status:
         case 401 | 403:
             return "The model's provider does not accept this service's key."
         case 402:
-            return "The model's provider asks for payment before it goes on."
+            return "The model's provider asks for payment first."
         case 404:
             return f"The model {model} is not available."
         case 429:

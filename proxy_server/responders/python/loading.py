@@ -25,19 +25,19 @@ def load(place: str) -> tuple[Answer, object]:
     """
     module_name, colon, attribute = place.partition(":")
     if not (colon and module_name and attribute):
-        raise ResponderUnusable(f"{place} is no responder: {_FORM}")
+        raise ResponderUnusable(f"{place} cannot be a responder: {_FORM}")
     found: object = _module(place, module_name)
     for name in attribute.split("."):
         if not hasattr(found, name):
             raise ResponderUnusable(
-                f"{place} is no responder: there is no {name} in {module_name}"
+                f"{place} cannot be a responder: there is no {name} in {module_name}"
                 f" ({getattr(found, '__file__', None) or type(found).__name__})"
             )
         found = getattr(found, name)
     try:
         found = adapted(found)
     except ResponderUnusable as problem:
-        raise ResponderUnusable(f"{place} is no responder: {problem}") from problem
+        raise ResponderUnusable(f"{place} cannot be a responder: {problem}") from problem
     return _answer(place, found), found
 
 
@@ -51,12 +51,12 @@ def _module(place: str, name: str) -> object:
     except ModuleNotFoundError as error:
         if error.name and f"{name}.".startswith(f"{error.name}."):
             raise ResponderUnusable(
-                f"{place} is no responder: there is no module {error.name}, neither in {folder} "
-                "nor among the installed packages"
+                f"{place} cannot be a responder: there is no module {error.name}, neither in "
+                f"{folder} nor among the installed packages"
             ) from error
         broken = _broken(place, name, error)
         if extra := EXTRAS.get(str(error.name).partition(".")[0]):
-            broken = ResponderUnusable(f"{broken}; pip install 'centrifugo-llm[{extra}]'")
+            broken = ResponderUnusable(f"{broken}; run pip install 'centrifugo-llm[{extra}]'")
         raise broken from error
     except (Exception, SystemExit) as error:
         raise _broken(place, name, error) from error
@@ -69,7 +69,7 @@ def _broken(place: str, name: str, error: BaseException) -> ResponderUnusable:
         where = f" ({error.filename}, line {error.lineno})"
     said = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
     return ResponderUnusable(
-        f"{place} is no responder: the import of {name} failed with "
+        f"{place} cannot be a responder: the import of {name} failed with "
         f"{type(error).__name__}: {said}{where}"
     )
 
@@ -82,16 +82,16 @@ def _is_own(file: str) -> bool:
 def _answer(place: str, found: object) -> Answer:
     function = found if inspect.isroutine(found) else getattr(found, _METHOD, found)
     if inspect.isclass(found):
-        problem = "is a class; name an object of it"
+        problem = "is a class: name an object of it"
     elif not inspect.isasyncgenfunction(function):
         problem = f"is {_kind(function)}"
     elif not _takes_one(function):
-        problem = f"takes other arguments than the turn alone: {inspect.signature(function)}"
+        problem = f"must take the turn as its only argument, not {inspect.signature(function)}"
     else:
         return function
     raise ResponderUnusable(
         f"{place} {problem}; a responder is an async generator function of one argument "
-        f"(async def with yield), or an object with such a method by the name of {_METHOD}"
+        f"(async def with yield), or an object with such a method named {_METHOD}"
     )
 
 

@@ -74,11 +74,11 @@ class Turn:
         if upload_id_of(url) is None:
             content = from_data_url(url)
             if content is None:
-                raise ValueError("neither an upload nor a data URL")
+                raise ValueError("only upload: and data: URLs can be read")
             return content
         content = await self._files.read(url)
         if content is None:
-            raise CannotAnswer("A file of this conversation is not there any more.")
+            raise CannotAnswer("A file of this conversation no longer exists.")
         return content
 
     @cached_property
@@ -113,7 +113,7 @@ class Turn:
         waits; to yield a `Title` does the same. Raises TypeError for what is no text.
         """
         if not isinstance(title, str):
-            raise TypeError("a title is text")
+            raise TypeError("a title must be a str")
         self.titled[:] = [title]
 
     def report_metadata(self, metadata: Mapping[str, Any]) -> None:
@@ -124,7 +124,7 @@ class Turn:
         """
         copy = msgspec.json.decode(msgspec.json.encode(metadata))
         if not isinstance(copy, dict):
-            raise TypeError("metadata is an object, with names")
+            raise TypeError("metadata must be a mapping with names")
         self.given.add(copy)
 
     def report_usage(

@@ -80,7 +80,9 @@ class Yielded:
             # PydanticAI has the chunks as models
             self._add_chunk(value.model_dump(mode="json", by_alias=True, exclude_none=True))
         else:
-            raise _wrong(f"a value of the type {type(value).__name__}, which is no part of answers")
+            raise _wrong(
+                f"a value of the type {type(value).__name__}, which cannot be part of an answer"
+            )
 
     def end(self) -> None:
         """Ends the texts; halves of characters become U+FFFD."""
@@ -150,7 +152,7 @@ def _as_sent(kind: str, chunk: Mapping[str, Any]) -> tuple[Mapping[str, Any], in
         encoded = msgspec.json.encode(dict(chunk))
         copy: dict[str, Any] = msgspec.json.decode(encoded)
     except (TypeError, ValueError, RecursionError) as error:
-        raise _wrong(f"a chunk {kind} that is no JSON: {error}") from error
+        raise _wrong(f"a chunk {kind} that is not valid JSON: {error}") from error
     return copy, len(encoded)
 
 

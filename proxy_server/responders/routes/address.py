@@ -24,19 +24,20 @@ class RouteAddress(NamedTuple):
             parts = urlsplit(place)
             host, _ = parts.hostname or "", parts.port
         except ValueError as error:
-            raise ResponderUnusable(f"RESPONDER is no address: {error}") from error
+            raise ResponderUnusable(f"RESPONDER is not a valid address: {error}") from error
         for_log = _without_secrets(parts)
         if parts.scheme not in ("https", "http") or not host:
-            raise ResponderUnusable(f"{for_log} is no responder: give https://host/path")
+            raise ResponderUnusable(f"{for_log} cannot be a responder: give https://host/path")
         is_here = _is_loopback(host)
         if parts.scheme == "http" and not is_here:
             raise ResponderUnusable(
-                f"{for_log} is no responder: use https, as http is for routes on this machine alone"
+                f"{for_log} cannot be a responder: use https; http is only for routes on this "
+                "machine"
             )
         if not has_secret and not is_here:
             raise ResponderUnusable(
                 f"{for_log} needs RESPONDER_SECRETS: without a signature anyone who finds the "
-                "route could ask it as any user"
+                "route could call it as any user"
             )
         return cls(place, for_log)
 

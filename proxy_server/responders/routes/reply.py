@@ -56,7 +56,7 @@ def _sentence(response: httpx2.Response) -> str:
         case 429 | 503:
             after = response.headers.get("retry-after", "")
             when = f"in {after} seconds" if after.isdigit() else "in a moment"
-            return f"The answer cannot be made at the moment. Try again {when}."
+            return f"No answer can be given at the moment. Try again {when}."
         case _:
             return NOT_OURS
 
@@ -65,7 +65,7 @@ def _details(response: httpx2.Response) -> str:
     status = response.status_code
     match status:
         case 301 | 302 | 307 | 308:
-            return f"status {status}: a redirect is followed on the same host and port alone"
+            return f"status {status}: redirects are followed only on the same host and port"
         case 401 | 403:
             return f"status {status}: does the route know one of RESPONDER_SECRETS?"
         case _:

@@ -22,7 +22,7 @@ from proxy_server.responders.routes.reply import check_reply, stream_of
 from proxy_server.responders.routes.request import body_of
 from proxy_server.responders.routes.signature import RouteSigner
 
-_AWAY = "The answer cannot be made at the moment. Try again."
+_AWAY = "No answer can be given at the moment. Try again."
 # A request on a connection that its server is just closing would fail, and must not be repeated:
 # gunicorn closes idle connections after 2 s, Node and uvicorn after 5 s.
 _REUSE_SECONDS = 1.5

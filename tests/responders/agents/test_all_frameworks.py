@@ -46,7 +46,10 @@ async def test_a_stream_that_breaks_off(chat: PythonResponder) -> None:
 async def test_the_words_of_an_exception_stay_in_the_log(chat: PythonResponder) -> None:
     with capture_logs() as logs, pytest.raises(ResponderFailed) as failed:
         await events(chat, prompt("/call broken {}"))
-    assert failed.value.sentence == "Something went wrong while the answer was made. Try again."
+    assert (
+        failed.value.sentence
+        == "Something went wrong while the answer was being written. Try again."
+    )
     assert not any(secret in str(failed.value) for secret in SECRETS)
     [crashed] = [line for line in logs if line["event"] == "responder_failed"]
     assert any(secret in str(crashed["exc_info"]) for secret in SECRETS)

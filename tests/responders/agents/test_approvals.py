@@ -186,4 +186,7 @@ async def test_a_graph_with_a_place_of_its_own_for_its_state(
     monkeypatch.setattr(graphs, "forgets", graphs.forgets.copy({"checkpointer": graphs.saver()}))
     async with replica(f"{HERE}.graphs:forgets") as app:
         message = await decided(app, session, message, approved=True)
-    assert message.metadata.error == "This answer cannot go on, as its state is lost. Ask again."
+    assert (
+        message.metadata.error
+        == "This answer cannot continue because its state was lost. Ask again."
+    )

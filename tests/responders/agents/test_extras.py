@@ -20,7 +20,7 @@ def test_what_is_not_installed_is_named(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ResponderUnusable) as unusable:
         load(f"without_{module}:agent")
-    assert str(unusable.value).endswith(f"; pip install 'centrifugo-llm[{extra}]'")
+    assert str(unusable.value).endswith(f"; run pip install 'centrifugo-llm[{extra}]'")
 
 
 def test_a_function_loads_none_of_them() -> None:

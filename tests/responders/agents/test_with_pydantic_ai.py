@@ -112,5 +112,5 @@ async def test_an_mcp_server_is_started_once_and_again_when_it_died(
 
 
 def test_one_that_depends_on_what_nobody_gives() -> None:
-    with pytest.raises(ResponderUnusable, match="depends on a Shop"):
+    with pytest.raises(ResponderUnusable, match="its deps, a Shop"):
         PythonResponder(f"{PLACE}:depends")

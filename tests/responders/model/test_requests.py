@@ -142,7 +142,7 @@ async def test_a_conversation_that_is_too_long_is_asked_for_once_more_without_it
     provider = Provider(*[(status, body)] * tries)
     async with asking(provider) as responder:
         failure = await failure_of(responder, prompt())
-    assert failure.sentence == "This conversation is too long for the model."
+    assert failure.sentence == "This conversation is too long for the model. Begin a new one."
 
 
 async def test_user_and_assistant_come_in_turn_and_the_user_first() -> None:

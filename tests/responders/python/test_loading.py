@@ -25,8 +25,8 @@ def test_functions_and_objects_are_found(attribute: str) -> None:
 @pytest.mark.parametrize(
     ("place", "sentence"),
     [
-        (OWN, "is no responder: give package.module:attribute"),
-        (f"{OWN}:", "is no responder: give package.module:attribute"),
+        (OWN, "cannot be a responder: give package.module:attribute"),
+        (f"{OWN}:", "cannot be a responder: give package.module:attribute"),
         ("no_such_package.thing:answer", "there is no module no_such_package, neither in "),
         (f"{OWN}.inner:answer", f"there is no module {OWN}.inner, neither in "),
         (f"{OWN}:anser", f"there is no anser in {OWN} ("),
@@ -34,8 +34,8 @@ def test_functions_and_objects_are_found(attribute: str) -> None:
         (f"{OWN}:coroutine", f"{OWN}:coroutine is an async function without a yield{FORM}"),
         (f"{OWN}:plain", f"is a function that is not async, or without a yield{FORM}"),
         (f"{OWN}:text", f"is an object of the type str{FORM}"),
-        (f"{OWN}:Shop", f"is a class; name an object of it{FORM}"),
-        (f"{OWN}:two", "takes other arguments than the turn alone: (_: "),
+        (f"{OWN}:Shop", f"is a class: name an object of it{FORM}"),
+        (f"{OWN}:two", "must take the turn as its only argument, not (_: "),
     ],
 )
 def test_what_is_wrong_is_said(place: str, sentence: str) -> None:
@@ -91,7 +91,7 @@ def test_the_folder_of_the_start_is_looked_in_and_the_server_says_the_sentence(
     )
     assert done.returncode == 1
     assert done.stderr == (
-        "The server ends: mine:answer is an object of the type int"
-        f"{FORM}or an object with such a method by the name of answer\n"
+        "The server cannot run: mine:answer is an object of the type int"
+        f"{FORM}or an object with such a method named answer\n"
     )
     assert done.stdout == ""

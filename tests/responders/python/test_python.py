@@ -136,7 +136,7 @@ async def test_a_chunk_that_refers_to_nothing_fails_the_answer_and_says_where(
     assert message.metadata.error == "The answer could not be shown. Try again."
     [failed] = [line for line in logs if line["event"] == "model_failed"]
     assert failed["reason"] == "bad_chunk"
-    what = "chunk 1, 'tool-output-available': there is no call of its toolCallId"
+    what = "chunk 1, 'tool-output-available': there is no call with its toolCallId"
     assert failed["details"] == what
 
 

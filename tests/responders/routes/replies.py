@@ -10,7 +10,7 @@ EVENTS = "text/event-stream"
 TEXT = "text/plain; charset=utf-8"
 DONE = "data: [DONE]\n\n"
 LONG = "a sentence " * 100
-NEUTRAL = "Something went wrong while the answer was made. Try again."
+NEUTRAL = "Something went wrong while the answer was being written. Try again."
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ FAILURES = [
         "",
         status=413,
         failure="status_413",
-        sentence="This conversation is too long for the model.",
+        sentence="This conversation is too long for the model. Begin a new one.",
     ),
     Reply(
         "no time now",
@@ -259,7 +259,7 @@ FAILURES = [
         status=503,
         headers={"Retry-After": "7"},
         failure="status_503",
-        sentence="The answer cannot be made at the moment. Try again in 7 seconds.",
+        sentence="No answer can be given at the moment. Try again in 7 seconds.",
     ),
 ]
 REPLIES = [*CHUNKS, *CHAT, *PLAIN, *FAILURES]

@@ -189,7 +189,7 @@ async def test_leaving_ends_the_request() -> None:
         ("http://10.0.0.1/chat", SECRETS, "use https"),
         ("ftp://shop.example/chat", SECRETS, "give https://host/path"),
         ("https:///chat", SECRETS, "give https://host/path"),
-        ("https://shop.example:x/chat", SECRETS, "is no address"),
+        ("https://shop.example:x/chat", SECRETS, "is not a valid address"),
         ("https://anna:secret@shop.example/chat?key=secret", [], "needs RESPONDER_SECRETS"),
         ("https://shop.example/chat", ["sixteen-characters"], "base64 of at least 24 bytes"),
         ("https://shop.example/chat", ["whsec_MDEyMzQ1"], "base64 of at least 24 bytes"),
