@@ -47,7 +47,7 @@ def grown(*chunks: Json) -> tuple[Incoming, GrowingMessage, list[Json]]:
         ([TEXT, {"type": "text-end", "id": "a"}, delta("a", "x")], "there is no text-start"),
         ([TEXT, {"type": "reset-step"}, delta("a", "x")], "there is no text-start"),
         ([TOOL, TOOL], "its toolCallId is already in use"),
-        ([TOOL, {**CALLED, "dynamic": True}], "it is dynamic and its beginning is not"),
+        ([TOOL, {**CALLED, "dynamic": True}], "it and its start must both be dynamic"),
         ([{"type": "tool-input-delta", "toolCallId": "t", "inputTextDelta": "{"}], "there is no"),
         (
             [CALLED, {"type": "tool-input-delta", "toolCallId": "t", "inputTextDelta": "{"}],
@@ -56,10 +56,16 @@ def grown(*chunks: Json) -> tuple[Incoming, GrowingMessage, list[Json]]:
         ([{"type": "tool-output-available", "toolCallId": "t", "output": 1}], "there is no call"),
         ([ASKED], "there is no call"),
         ([CALLED, ASKED, ASKED], "its approvalId is already in use"),
-        ([{"type": "tool-approval-response", "approvalId": "p", "approved": True}], "nothing was"),
+        (
+            [{"type": "tool-approval-response", "approvalId": "p", "approved": True}],
+            "no approval was",
+        ),
         ([{"type": "data-x", "data": 200_000 * "secret"}], "bytes, more than 200000"),
         ([{"type": "data-x", "data": object()}], "it is not valid JSON"),
-        ([{"type": "steering-message", "id": "1", "parts": ["secret"]}], "parts are not texts"),
+        (
+            [{"type": "steering-message", "id": "1", "parts": ["secret"]}],
+            "parts may hold only texts",
+        ),
         ([{"type": "file", "url": "https://secret.example"}], "mediaType is not text"),
     ],
 )

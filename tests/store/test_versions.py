@@ -13,6 +13,7 @@ from proxy_server.protocol.turns import Assignment, Regeneration
 from proxy_server.store import hidden, messages
 from proxy_server.store.admissions import Limits
 from proxy_server.store.database import Store
+from proxy_server.store.deletion import sweep
 from proxy_server.store.generations import Leases
 from proxy_server.store.schema import hidden_messages
 from proxy_server.store.schema import messages as table
@@ -67,6 +68,8 @@ async def talk(store: Store) -> AsyncIterator[Talk]:
     begun = Talk(store)
     yield begun
     await begun.turns.delete(begun.user, begun.id)
+    while await sweep(store):
+        pass
     left = sa.select(hidden_messages.c.id).where(hidden_messages.c.conversation == begun.id)
     assert not await store.read(lambda connection: connection.execute(left).all())
 

@@ -99,8 +99,11 @@ async def test_what_is_written_answers_next(server: Process, mine: Path, tmp_pat
 @pytest.mark.parametrize(
     ("responder", "sentence"),
     [
-        ("", "--reload needs RESPONDER=package.module:attribute"),
-        ("https://a.example/chat", "--reload needs RESPONDER=package.module:attribute"),
+        ("", "--reload needs files to watch: set RESPONDER=package.module:attribute"),
+        (
+            "https://a.example/chat",
+            "--reload needs files to watch: set RESPONDER=package.module:attribute",
+        ),
         ("nothing_of_that_name:answer", "there is no module nothing_of_that_name to watch"),
     ],
 )
