@@ -35,9 +35,9 @@ test: lint machine $(VENV)/.local-model page ## sets everything up and runs all 
 	cd frontend && npm test
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
 
-# The tests of a file stay in one process, which starts their shared servers once. Three processes
-# on two cores, because a process spends a third of its time waiting for what it started.
-SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
+# The tests of a file stay in one process, which starts their shared servers once. No more processes
+# than two cores can serve: with a third one, tests that were only slow missed their time limits.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: quick
 quick: $(VENV)/.dev ## in a minute: the tests that need no server, and one of each kind that does
