@@ -193,7 +193,8 @@ func (c *conversation) join(joined *message, after string) bool {
 	if c.place(joined.ID) >= 0 || c.sought[after] {
 		return true
 	}
-	if after != "" && c.place(after) < 0 {
+	last := len(c.session.Messages) - 1
+	if after != "" && (last < 0 || c.session.Messages[last].ID != after) {
 		c.sought[after] = true
 		c.again()
 		return false

@@ -227,7 +227,8 @@ class Conversation:
         """Adds a message at the end; false if the conversation must be opened again."""
         if self.find(message["id"]) is not None or after in self._sought:
             return True
-        if after is not None and self.find(after) is None:
+        last = self.messages[-1]["id"] if self.messages else None
+        if after is not None and after != last:
             self._sought.add(after)
             self._again()
             return False
