@@ -122,10 +122,10 @@ class View:
         self._note(message["id"], shown)
 
     def _follow(self, message: Json, after: str | None) -> bool:
-        """Adds a message after the last one; False if that is not the one before it."""
+        """Adds a message after another one; False if that is not shown."""
         if message["id"] in self.messages:
             return True
-        if after is not None and after != next(reversed(self.messages), None):
+        if after is not None and after not in self.messages:
             return self._sought(after)
         self._join(message, 0)
         return True

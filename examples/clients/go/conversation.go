@@ -193,8 +193,7 @@ func (c *conversation) join(joined *message, after string) bool {
 	if c.place(joined.ID) >= 0 || c.sought[after] {
 		return true
 	}
-	last := len(c.session.Messages) - 1
-	if after != "" && (last < 0 || c.session.Messages[last].ID != after) {
+	if after != "" && c.place(after) < 0 {
 		c.sought[after] = true
 		c.again()
 		return false

@@ -227,8 +227,7 @@ class Conversation:
         """Adds a message at the end; false if the conversation must be opened again."""
         if self.find(message["id"]) is not None or after in self._sought:
             return True
-        last = self.messages[-1]["id"] if self.messages else None
-        if after is not None and after != last:
+        if after is not None and self.find(after) is None:
             self._sought.add(after)
             self._again()
             return False

@@ -109,17 +109,14 @@ function earlierThan(state: ConversationState, page: readonly Message[]): readon
   return known < 0 ? page : page.slice(0, known);
 }
 
-/**
- * Adds a message after the last one; null if that is not the one before it, so that something was
- * missed.
- */
+/** Adds a message after another one; null if that one is not here, so that something was missed. */
 function followed(
   state: ConversationState,
   message: Message,
   after: string | undefined,
 ): ConversationState | null {
   if (find(state, message.id) !== undefined) return state;
-  if (after !== undefined && state.messages.at(-1)?.id !== after) {
+  if (after !== undefined && find(state, after) === undefined) {
     return state.sought.has(after) ? state : null;
   }
   return { ...state, messages: [...state.messages, message] };

@@ -40,25 +40,6 @@ describe("what an answer joins with", () => {
     expect(ids(reduce(before, { ...message, after: "a1" }))).toEqual(["p1", "a1", "p3"]);
   });
 
-  test("what joins before a message that is here already has to be opened again", () => {
-    // a reply named the second prompt, and nothing of the first had come: its server was killed
-    const second = { ...session([prompt("p3"), closed("a3")]), generation: null };
-    const known = reduce(before, { type: "session", session: second, whole: false });
-    expect(ids(known)).toEqual(["p1", "a1", "p3", "a3"]);
-    const late = reduce(known, joins("a2", "p2", "a1"));
-    expect([ids(late), hasHole(late)]).toEqual([ids(known), true]);
-    const all = [
-      prompt("p1"),
-      closed("a1"),
-      prompt("p2"),
-      closed("a2"),
-      prompt("p3"),
-      closed("a3"),
-    ];
-    const found = reduce(late, whole(session(all)));
-    expect([ids(found), hasHole(found)]).toEqual([all.map(({ id }) => id), false]);
-  });
-
   test("what is not there after opening again has left, and is not asked for once more", () => {
     const late: Publication = { type: "message", message: prompt("p3"), after: "a2" };
     const found = reduce(reduce(before, late), whole(session([prompt("p1"), closed("a1")])));
