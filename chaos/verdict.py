@@ -178,7 +178,10 @@ class _Judge:
             self._findings.add(NOT_COMPLETE, details, *where)
 
     def _began(self, answer: Json, sent: list[Sent], text: str) -> float:
-        if text and sent:
+        # A server that is paused right after it has stored a prompt loses the lease meanwhile, and
+        # asks the model only when it goes on: an interruption counts from the prompt.
+        interrupted = answer["metadata"]["status"] == "interrupted"
+        if text and sent and not interrupted:
             return likest(sent, text).began_at
         return float(answer["metadata"]["created_at"]) - self._wall - _CLOCKS_SECONDS
 
