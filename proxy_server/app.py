@@ -17,7 +17,6 @@ from proxy_server.access.signatures import Signer
 from proxy_server.access.visitors import Visitors
 from proxy_server.answers.again import Again
 from proxy_server.answers.checkpoints import Checkpoints
-from proxy_server.answers.deleted_conversations import sweep_deleted
 from proxy_server.answers.generation import Services
 from proxy_server.answers.heartbeat import Heartbeat
 from proxy_server.answers.history import History
@@ -26,9 +25,9 @@ from proxy_server.answers.outbox_relay import OutboxRelay
 from proxy_server.answers.pacing import Pacing
 from proxy_server.answers.retention import Retention
 from proxy_server.answers.supervisor import Supervisor
+from proxy_server.answers.sweeps import sweep_deleted_conversations, sweep_unused_uploads
 from proxy_server.answers.takeover import Takeover
 from proxy_server.answers.titles import Titles
-from proxy_server.answers.unused_uploads import sweep_unused
 from proxy_server.calls.door import Door, Threshold
 from proxy_server.calls.methods import Methods
 from proxy_server.calls.servicer import Servicer
@@ -233,8 +232,8 @@ class App:
         for background in (
             Indexing(self.store).begin(),
             retention.begin(),
-            sweep_unused(self.store),
-            sweep_deleted(self.store),
+            sweep_unused_uploads(self.store),
+            sweep_deleted_conversations(self.store),
         ):
             stack.push_async_callback(background.close)
 

@@ -1,7 +1,6 @@
 """Settings that cannot work together are refused at the start, in a sentence that names them."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,23 +10,7 @@ import centrifugo
 from proxy_server import setting_conflicts
 from proxy_server.delivery import ticks
 from proxy_server.settings import Settings
-
-SECRET = "a-secret-of-the-settings"
-Make = Callable[..., Settings]
-
-
-@pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Settings only from these variables, plus the one that has no default."""
-
-    def made(**variables: str) -> Settings:
-        for name in Settings.model_fields:
-            monkeypatch.delenv(name.upper(), raising=False)
-        for name, value in ({"SIGNING_SECRETS": SECRET} | variables).items():
-            monkeypatch.setenv(name, value)
-        return Settings()  # type: ignore[call-arg]
-
-    return made
+from tests.settings.conftest import Make
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,24 +18,9 @@ from testbed.deployment import Deployment
 from testbed.ports import free_port
 from testbed.process import Process
 from testbed.waiting import until
+from tests.settings.conftest import SECRET, Make
 
-SECRET = "a-secret-of-the-settings"
 REFUSED = (errno.ECONNREFUSED, "Connection refused")
-Make = Callable[..., Settings]
-
-
-@pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Settings only from these variables, plus the one that has no default."""
-
-    def made(**variables: str) -> Settings:
-        for name in Settings.model_fields:
-            monkeypatch.delenv(name.upper(), raising=False)
-        for name, value in ({"SIGNING_SECRETS": SECRET} | variables).items():
-            monkeypatch.setenv(name, value)
-        return Settings()  # type: ignore[call-arg]
-
-    return made
 
 
 def test_the_document_has_the_table_of_today() -> None:
